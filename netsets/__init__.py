@@ -1,0 +1,1 @@
+"""The ground floor: sets of addresses as sorted arrays. Values in, values out."""

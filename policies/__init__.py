@@ -1,0 +1,1 @@
+"""What is blocked and allowed, and where the lists come from."""

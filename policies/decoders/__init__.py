@@ -1,0 +1,1 @@
+"""What a retrieved payload says: one module a format."""

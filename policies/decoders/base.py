@@ -1,0 +1,21 @@
+"""What every decoder returns, and how it fails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netsets.cidr import AddressSet
+
+
+class DecodeError(Exception):
+    """A payload that is not a list: nothing of it may be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """The addresses of one retrieved list, and what was skipped on the way."""
+
+    addresses: AddressSet
+    entries: int  # usable entries read, before collapsing
+    host_bits_cleared: int = 0  # entries such as 192.0.2.1/24, taken as 192.0.2.0/24
+    skipped: tuple[tuple[str, int], ...] = ()  # (reason, count), most frequent first

@@ -1,0 +1,79 @@
+"""The promise every kind of source keeps, and how it fails.
+
+SourceError
+├── SourceUnavailable   time-out, connection refused, SERVFAIL: tried again later
+└── SourceRefused       REFUSED, NXDOMAIN, over a bound: a person must look
+
+`SourceMisconfigured` stands outside the tree on purpose: no retry may hide it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, Self
+
+
+class SourceError(Exception):
+    """A retrieval that brought nothing usable; the last good list stays in force."""
+
+
+class SourceUnavailable(SourceError):
+    """The source could not answer now; trying again later may help."""
+
+
+class SourceRefused(SourceError):
+    """The source answered, and trying again will not change the answer."""
+
+
+class SourceMisconfigured(ValueError):
+    """A source's settings cannot work; the message names the setting and what it accepts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A moment on the monotonic clock by which a retrieval must have ended."""
+
+    at: float
+
+    @classmethod
+    def after(cls, seconds: float) -> Self:
+        """Return the deadline `seconds` from now."""
+        return cls(time.monotonic() + seconds)
+
+    def remaining(self) -> float:
+        """Return the seconds left, 0.0 when the deadline has passed."""
+        return max(0.0, self.at - time.monotonic())
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """What came back from a source, untouched."""
+
+    format: str  # the key in DECODERS of what can read the payload
+    payload: tuple[bytes, ...]  # one body, or the messages of a DNS answer in order
+    server: str  # who answered, as "address#port"; "" where nobody was asked
+    version: str | None = None  # a serial, an ETag; None where the source has no such thing
+
+
+class Source(Protocol):
+    """One place addresses come from.
+
+    A kind is built from the JSON settings of a row and has one verb.
+    """
+
+    label: ClassVar[str]
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, object]) -> Self:
+        """Build the source; raise `SourceMisconfigured` for a setting that cannot work."""
+        ...
+
+    def retrieve(self, *, known: str | None, deadline: Deadline) -> Retrieved | None:
+        """Retrieve the list whole, or return None when `known` is still current.
+
+        Raises `SourceUnavailable` or `SourceRefused`, never anything else, for whatever the
+        other side does, and never later than `deadline`.
+        """
+        ...

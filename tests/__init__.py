@@ -1,0 +1,1 @@
+"""Tests: they talk to real neighbours and stub the last wire only."""

@@ -1,0 +1,1 @@
+"""Neighbours that tests start for themselves, one module each."""
