@@ -1,0 +1,398 @@
+"""The one door through which the environment enters.
+
+`VARIABLES` is the whole list; a test holds it, `.env.example` and `docs/configuration.md` together.
+A value comes from the process environment, else from the file `.env` beside manage.py, else from
+the table's default. An empty value counts as not given. Whatever cannot be understood raises
+`EnvironmentRefused`: nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import ipaddress
+import os
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+# A unix socket's address holds 107 bytes; redis and its clients want a little room beside the name.
+LONGEST_SOCKET_PATH = 100
+
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?\.?")
+_ENV_FILE_LINE = re.compile(r"(?:export\s+)?([A-Z][A-Z0-9_]*)\s*=\s*(.*)")
+_TRUE = frozenset({"true", "1"})
+_FALSE = frozenset({"false", "0"})
+
+
+class EnvironmentRefused(Exception):
+    """A variable holds something unusable: says which one, what it holds, what is accepted."""
+
+    def __init__(self, variable: str, value: str, accepted: str) -> None:
+        super().__init__(f"{variable}={value}: not accepted. Accepted: {accepted}")
+        self.variable, self.value, self.accepted = variable, value, accepted
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One variable; in its default `<data>` stands for the data folder."""
+
+    name: str
+    default: str
+    meaning: str
+    is_secret: bool = False
+
+
+VARIABLES: tuple[Variable, ...] = (
+    Variable(
+        "TSCM_DATA_DIR", "./var", "Folder of everything that is kept; relative to the checkout."
+    ),
+    Variable(
+        "TSCM_LOG_DIR", "<data>/log", "Folder of the processes' logs and of received log lines."
+    ),
+    Variable("TSCM_CONSOLE_BIND", "127.0.0.1:8000", "Address and port of the console and the API."),
+    Variable(
+        "TSCM_FEED_BIND", "0.0.0.0:8001", "Address and port where firewalls fetch their feeds."
+    ),
+    Variable(
+        "TSCM_DATABASE_URL", "sqlite:///<data>/tscm.sqlite3", "Database: SQLite or PostgreSQL."
+    ),
+    Variable(
+        "TSCM_BROKER_URL",
+        "redis+socket://<data>/run/redis.sock",
+        "Queue: the private Redis that `make run` starts, or a Redis or RabbitMQ elsewhere.",
+    ),
+    Variable("TSCM_DNS_SERVERS", "ts-dns.threatstop.com", "DNS servers of the lists, in order."),
+    Variable(
+        "TSCM_SECRET_KEY",
+        "<data>/secrets/secret_key",
+        "Key that signs sessions and forms; at least 32 characters.",
+        is_secret=True,
+    ),
+    Variable(
+        "TSCM_FIELD_KEYS",
+        "<data>/secrets/field_keys",
+        "Fernet keys for encrypted fields, newest first; comma separated.",
+        is_secret=True,
+    ),
+    Variable("TSCM_DEBUG", "false", "Show details of errors in the browser; never on a network."),
+    Variable("TSCM_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]", "Names that reach the console."),
+    Variable("TSCM_CSRF_TRUSTED_ORIGINS", "", "Origins (`https://name`) of a proxy before it."),
+    Variable("TSCM_WORKER_CONCURRENCY", "4", "Jobs that the worker does at the same time."),
+    Variable("TSCM_REDIS_SERVER", "", "Path of redis-server; looked for when empty."),
+)
+_DEFAULTS = {variable.name: variable.default for variable in VARIABLES}
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """Where a server listens; `str()` gives `host:port`, IPv6 in brackets."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_wildcard(self) -> bool:
+        """True when it listens on every address of the machine."""
+        return self.host in {"0.0.0.0", "::"}  # noqa: S104  compared with, never bound
+
+    @property
+    def url(self) -> str:
+        """The address to type on this machine."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
+        return f"http://{Bind(host, self.port)}/"
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Everything the environment decides, read once and typed."""
+
+    data_dir: Path
+    log_dir: Path
+    console_bind: Bind
+    feed_bind: Bind
+    database_url: str
+    broker_url: str
+    private_redis_socket: Path | None  # None when TSCM_BROKER_URL names a broker elsewhere
+    dns_servers: tuple[str, ...]
+    secret_key: str = field(repr=False)
+    field_keys: tuple[str, ...] = field(repr=False)
+    debug: bool
+    allowed_hosts: tuple[str, ...]
+    csrf_trusted_origins: tuple[str, ...]
+    worker_concurrency: int
+    redis_server: Path | None  # None: whatever redis-server is found
+
+    @property
+    def run_dir(self) -> Path:
+        """Sockets, locks and the like: worth nothing after a stop."""
+        return self.data_dir / "run"
+
+
+def read_environment(
+    environ: Mapping[str, str] | None = None, *, checkout: Path = CHECKOUT
+) -> Environment:
+    """Read and check every variable; secrets nobody gave are made once, in `<data>/secrets`.
+
+    Raises EnvironmentRefused.
+    """
+    process = os.environ if environ is None else environ
+    given = _read_env_file(checkout / ".env") | {
+        name: text for name, text in process.items() if text
+    }
+    data_dir = env_path("TSCM_DATA_DIR", given, relative_to=checkout)
+    given["<data>"] = str(data_dir)
+    console_bind = env_bind("TSCM_CONSOLE_BIND", given)
+    socket = None if given.get("TSCM_BROKER_URL") else private_redis_socket(data_dir)
+    return Environment(
+        data_dir=data_dir,
+        log_dir=env_path("TSCM_LOG_DIR", given, relative_to=checkout),
+        console_bind=console_bind,
+        feed_bind=env_bind("TSCM_FEED_BIND", given),
+        database_url=env_url(
+            "TSCM_DATABASE_URL", given, schemes=("sqlite", "postgresql", "postgres")
+        ),
+        broker_url=f"redis+socket://{quote(str(socket))}" if socket else _broker_url(given),
+        private_redis_socket=socket,
+        dns_servers=_dns_servers(given),
+        secret_key=_secret_key(given, data_dir),
+        field_keys=_field_keys(given, data_dir),
+        debug=env_bool("TSCM_DEBUG", given),
+        allowed_hosts=_allowed_hosts(given, console_bind),
+        csrf_trusted_origins=_trusted_origins(given),
+        worker_concurrency=env_int("TSCM_WORKER_CONCURRENCY", given, least=1, most=256),
+        redis_server=_redis_server(given, checkout),
+    )
+
+
+def env_str(name: str, environ: Mapping[str, str]) -> str:
+    """The value of `name`, or its default from VARIABLES."""
+    given = environ.get(name, "").strip()
+    return given or _DEFAULTS[name].replace("<data>", environ.get("<data>", "<data>"))
+
+
+def env_bool(name: str, environ: Mapping[str, str]) -> bool:
+    """True or False; anything else than true, false, 1 and 0 is refused."""
+    value = env_str(name, environ)
+    if value.lower() in _TRUE:
+        return True
+    if value.lower() in _FALSE:
+        return False
+    raise EnvironmentRefused(name, value, "true, false, 1, 0")
+
+
+def env_int(name: str, environ: Mapping[str, str], *, least: int, most: int) -> int:
+    """A whole number from `least` to `most`."""
+    value = env_str(name, environ)
+    if re.fullmatch(r"[0-9]{1,9}", value) and least <= int(value) <= most:
+        return int(value)
+    raise EnvironmentRefused(name, value, f"a whole number from {least} to {most}")
+
+
+def env_path(name: str, environ: Mapping[str, str], *, relative_to: Path) -> Path:
+    """An absolute path; a relative one starts at `relative_to`, `~` is the home folder."""
+    value = env_str(name, environ)
+    if "\0" in value or "\n" in value:
+        raise EnvironmentRefused(name, repr(value), "a path on one line")
+    # Not resolve(): a link such as /srv/tscm -> /mnt/disk2 is the administrator's to move.
+    return Path(os.path.normpath(relative_to / Path(value).expanduser()))
+
+
+def env_list(name: str, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The comma separated parts of a value, without blanks and empty parts."""
+    return tuple(part.strip() for part in env_str(name, environ).split(",") if part.strip())
+
+
+def env_bind(name: str, environ: Mapping[str, str]) -> Bind:
+    """An address and a port: `127.0.0.1:8000`, `[::1]:8000` or `name:8000`."""
+    value = env_str(name, environ)
+    host, _, port = value.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    host = host[1:-1] if bracketed else host
+    known = _is_ip(host, version=6) if bracketed else bool(_HOST.fullmatch(host))
+    if known and re.fullmatch(r"[0-9]{1,5}", port) and 1 <= int(port) <= 65535:
+        return Bind(host, int(port))
+    raise EnvironmentRefused(name, value, "address:port, such as 127.0.0.1:8000 or [::1]:8000")
+
+
+def env_url(name: str, environ: Mapping[str, str], *, schemes: tuple[str, ...]) -> str:
+    """A URL of one of `schemes`; a refusal shows the scheme only, since URLs carry passwords."""
+    value = env_str(name, environ)
+    scheme, found, rest = value.partition("://")
+    if found and rest and scheme in schemes:
+        return value
+    accepted = ", ".join(f"{scheme}://…" for scheme in schemes)
+    raise EnvironmentRefused(name, f"{scheme if found else ''}…", accepted)
+
+
+def env_secret(
+    name: str, environ: Mapping[str, str], *, kept_in: Path, make: Callable[[], str]
+) -> str:
+    """The secret in NAME, in the file NAME_FILE names, or in `kept_in`, made when absent."""
+    given, file = environ.get(name, "").strip(), environ.get(f"{name}_FILE", "").strip()
+    if given and file:
+        raise EnvironmentRefused(f"{name}_FILE", file, f"either {name} or {name}_FILE, not both")
+    if given:
+        return given
+    if file:
+        return _read_secret(Path(file), variable=f"{name}_FILE")
+    try:
+        _make_secret(kept_in, make)
+    except OSError as error:
+        folder = str(kept_in.parent)
+        raise EnvironmentRefused(
+            "TSCM_DATA_DIR", folder, f"a folder this user may write ({error.strerror})"
+        ) from error
+    return _read_secret(kept_in, variable="TSCM_DATA_DIR")
+
+
+def private_redis_socket(data_dir: Path) -> Path:
+    """Where the private Redis listens: in the data folder, if the path is not too long."""
+    inside = data_dir / "run" / "redis.sock"
+    if len(os.fsencode(inside)) <= LONGEST_SOCKET_PATH:
+        return inside
+    # Not TMPDIR or XDG_RUNTIME_DIR: a service and an administrator's shell must find the same path.
+    # The runner makes this folder 0700 and refuses one that somebody else made.
+    name = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
+    return Path(f"/tmp/tscm-{os.getuid()}-{name}/redis.sock")  # noqa: S108
+
+
+def _read_env_file(path: Path) -> dict[str, str]:
+    """The settings of a `.env` file; empty when there is none."""
+    if not path.is_file():
+        return {}
+    known = set(_DEFAULTS) | {f"{entry.name}_FILE" for entry in VARIABLES if entry.is_secret}
+    settings: dict[str, str] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        match = _ENV_FILE_LINE.fullmatch(text)
+        if match is None:
+            raise EnvironmentRefused(f"{path} line {number}", "…", "NAME=value or # comment")
+        name, value = match.groups()
+        if name.startswith("TSCM_") and name not in known:
+            raise EnvironmentRefused(f"{path} line {number}", name, ", ".join(sorted(known)))
+        settings[name] = value.strip("'\"") if value[:1] in {"'", '"'} else value
+    return settings
+
+
+def _read_secret(path: Path, *, variable: str) -> str:
+    try:
+        secret = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise EnvironmentRefused(
+            variable, str(path), f"a file that this user may read ({error})"
+        ) from error
+    if not secret:
+        raise EnvironmentRefused(
+            variable, str(path), "a file that holds the secret; this one is empty"
+        )
+    return secret
+
+
+def _make_secret(path: Path, make: Callable[[], str]) -> None:
+    """Write a new secret to `path` unless there is one; of several writers the first wins."""
+    if path.exists():
+        return
+    path.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    aside = path.with_name(f"{path.name}.{secrets.token_hex(8)}.part")
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(make() + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(aside, path)
+    except FileExistsError:
+        return
+    finally:
+        aside.unlink()
+
+
+def _secret_key(environ: Mapping[str, str], data_dir: Path) -> str:
+    kept_in = data_dir / "secrets" / "secret_key"
+    key = env_secret(
+        "TSCM_SECRET_KEY", environ, kept_in=kept_in, make=lambda: secrets.token_urlsafe(48)
+    )
+    if len(key) < 32:
+        raise EnvironmentRefused("TSCM_SECRET_KEY", "…", "at least 32 characters")
+    return key
+
+
+def _field_keys(environ: Mapping[str, str], data_dir: Path) -> tuple[str, ...]:
+    kept_in = data_dir / "secrets" / "field_keys"
+    text = env_secret("TSCM_FIELD_KEYS", environ, kept_in=kept_in, make=_new_field_key)
+    keys = tuple(part.strip() for part in text.split(",") if part.strip())
+    if keys and all(_is_fernet_key(key) for key in keys):
+        return keys
+    raise EnvironmentRefused(
+        "TSCM_FIELD_KEYS", "…", "Fernet keys (32 bytes in URL-safe base64), comma separated"
+    )
+
+
+def _new_field_key() -> str:
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode("ascii")
+
+
+def _is_fernet_key(key: str) -> bool:
+    try:
+        return len(base64.b64decode(key.encode("ascii"), altchars=b"-_", validate=True)) == 32
+    except (UnicodeEncodeError, binascii.Error):
+        return False
+
+
+def _broker_url(environ: Mapping[str, str]) -> str:
+    schemes = ("redis", "rediss", "redis+socket", "amqp", "amqps")
+    return env_url("TSCM_BROKER_URL", environ, schemes=schemes)
+
+
+def _dns_servers(environ: Mapping[str, str]) -> tuple[str, ...]:
+    servers = env_list("TSCM_DNS_SERVERS", environ)
+    for server in servers:
+        if not (_is_ip(server, version=6) or _HOST.fullmatch(server)):
+            raise EnvironmentRefused("TSCM_DNS_SERVERS", server, "host names and addresses")
+    if not servers:
+        raise EnvironmentRefused("TSCM_DNS_SERVERS", "", "at least one host name or address")
+    return servers
+
+
+def _allowed_hosts(environ: Mapping[str, str], console: Bind) -> tuple[str, ...]:
+    """The hosts given, and the console's own address, which nobody should have to say twice."""
+    hosts = env_list("TSCM_ALLOWED_HOSTS", environ)
+    bound = f"[{console.host}]" if ":" in console.host else console.host
+    return hosts if console.is_wildcard or bound in hosts else (*hosts, bound)
+
+
+def _trusted_origins(environ: Mapping[str, str]) -> tuple[str, ...]:
+    origins = env_list("TSCM_CSRF_TRUSTED_ORIGINS", environ)
+    for origin in origins:
+        if not re.fullmatch(r"https?://[^/\s]+", origin):
+            raise EnvironmentRefused(
+                "TSCM_CSRF_TRUSTED_ORIGINS", origin, "origins such as https://tscm.example.net"
+            )
+    return origins
+
+
+def _redis_server(environ: Mapping[str, str], checkout: Path) -> Path | None:
+    if not env_str("TSCM_REDIS_SERVER", environ):
+        return None
+    path = env_path("TSCM_REDIS_SERVER", environ, relative_to=checkout)
+    if os.access(path, os.X_OK) and path.is_file():
+        return path
+    raise EnvironmentRefused("TSCM_REDIS_SERVER", str(path), "the path of a program")
+
+
+def _is_ip(text: str, *, version: int) -> bool:
+    try:
+        return ipaddress.ip_address(text).version == version
+    except ValueError:
+        return False
