@@ -1,0 +1,153 @@
+"""Interval algebra over sorted arrays of 32-bit numbers, [first, last] inclusive.
+
+IPv4 ranges are such numbers themselves; IPv6 ranges come here as numbered cells (`_ranges6`).
+A range array is uint32 (n, 2): sorted, disjoint, and no two ranges touch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+Array8 = npt.NDArray[np.uint8]
+Array32 = npt.NDArray[np.uint32]
+Array64 = npt.NDArray[np.uint64]
+Bools = npt.NDArray[np.bool_]
+Index = npt.NDArray[np.intp]
+
+SHIFT = np.uint64(32)
+ONE = np.uint32(1)
+
+
+def pack(first: Array32, last: Array32) -> Array64:
+    """Return ranges as one sortable number each: first in the high half, last in the low."""
+    keys = first.astype(np.uint64)
+    keys <<= SHIFT
+    keys |= last
+    return keys
+
+
+def collapse(keys: Array64) -> Array32:
+    """Return the range array of packed ranges in any order; `keys` is sorted in place."""
+    if not keys.size:
+        return np.empty((0, 2), np.uint32)
+    keys.sort()
+    first = (keys >> SHIFT).astype(np.uint32)
+    reach = keys.astype(np.uint32)  # the low half
+    np.maximum.accumulate(reach, out=reach)
+    starts = np.empty(keys.size, np.bool_)
+    starts[0] = True
+    # A gap of one is no gap: both sides are uint32 and first > reach is tested before the
+    # difference is used, so that nothing wraps.
+    np.greater(first[1:], reach[:-1], out=starts[1:])
+    starts[1:] &= (first[1:] - reach[:-1]) > 1
+    at = np.flatnonzero(starts)
+    ranges = np.empty((at.size, 2), np.uint32)
+    ranges[:, 0] = first[at]
+    ranges[:-1, 1] = reach[at[1:] - 1]
+    ranges[-1, 1] = reach[-1]
+    return ranges
+
+
+def from_numbers(numbers: Array32) -> Array32:
+    """Return the range array that holds exactly these numbers, given in any order."""
+    if not numbers.size:
+        return np.empty((0, 2), np.uint32)
+    ordered = np.sort(numbers)
+    at = np.flatnonzero(np.diff(ordered) > 1) + 1
+    ranges = np.empty((at.size + 1, 2), np.uint32)
+    ranges[0, 0], ranges[-1, 1] = ordered[0], ordered[-1]
+    ranges[1:, 0] = ordered[at]
+    ranges[:-1, 1] = ordered[at - 1]
+    return ranges
+
+
+def combine(a: Array32, b: Array32, keep: Callable[[Bools, Bools], Bools]) -> Array32:
+    """Return the range array of the numbers for which `keep(in a, in b)` is true.
+
+    `keep(False, False)` must be False.
+    """
+    edges_a, edges_b = _edges(a), _edges(b)
+    points = np.unique(np.concatenate((edges_a, edges_b)))
+    inside = keep(_inside(edges_a, points), _inside(edges_b, points))
+    turns = np.flatnonzero(np.diff(inside, prepend=False))
+    edges = points[turns].reshape(-1, 2)
+    edges[:, 1] -= 1
+    return edges.astype(np.uint32)
+
+
+def _edges(ranges: Array32) -> npt.NDArray[np.int64]:
+    """Return first, last + 1, first, last + 1, …: strictly increasing, as ranges never touch."""
+    edges = ranges.astype(np.int64)
+    edges[:, 1] += 1
+    return edges.reshape(-1)
+
+
+def _inside(edges: npt.NDArray[np.int64], points: npt.NDArray[np.int64]) -> Bools:
+    return (np.searchsorted(edges, points, side="right") & 1).astype(np.bool_)
+
+
+def contains(ranges: Array32, numbers: Array32) -> Bools:
+    """Return for each number whether a range holds it."""
+    if not len(ranges):
+        return np.zeros(len(numbers), np.bool_)
+    at = np.searchsorted(ranges[:, 0], numbers, side="right")
+    held: Bools = (at > 0) & (ranges[:, 1][at - 1] >= numbers)
+    return held
+
+
+def count(ranges: Array32) -> int:
+    """Return how many numbers the ranges hold."""
+    return int(np.sum(ranges[:, 1] - ranges[:, 0], dtype=np.uint64)) + len(ranges)
+
+
+def decompose(ranges: Array32) -> tuple[Array32, Array8]:
+    """Return the fewest aligned blocks that make up the ranges: (first, prefix length)."""
+    first, last = ranges[:, 0], ranges[:, 1]
+    differ = first ^ last
+    whole = ((differ & (differ + ONE)) | (first & differ)) == 0
+    if whole.all():
+        return np.ascontiguousarray(first), np.uint8(32) - np.bitwise_count(differ)
+    odd = np.flatnonzero(~whole)
+    start, middle, climb, fall = _halves(first[odd], last[odd])
+    counts = np.ones(len(ranges), np.intp)
+    counts[odd] = np.bitwise_count(climb).astype(np.intp) + np.bitwise_count(fall)
+    stops = np.cumsum(counts)
+    blocks = np.repeat(first, counts)
+    lengths = np.repeat(np.uint8(32) - np.bitwise_count(differ), counts)
+    _emit(blocks, lengths, slot=stops[odd] - counts[odd], at=start, sizes=climb, up=True)
+    _emit(blocks, lengths, slot=stops[odd] - 1, at=middle + fall, sizes=fall, up=False)
+    return blocks, lengths
+
+
+def _halves(first: Array32, last: Array32) -> tuple[Array32, Array32, Array32, Array32]:
+    """Split each range where its widest alignment lies: (start, middle, below, above).
+
+    The blocks below the middle are the set bits of `middle - first`, smallest first; those
+    above it are the set bits of `last - middle + 1`, largest first.
+    """
+    mask = first ^ last
+    for step in (1, 2, 4, 8, 16):
+        mask |= mask >> np.uint32(step)
+    middle = last & ~(mask >> ONE)
+    return first, middle, middle - first, last - middle + ONE
+
+
+def _emit(
+    blocks: Array32, lengths: Array8, *, slot: Index, at: Array32, sizes: Array32, up: bool
+) -> None:
+    """Write one block for each set bit of `sizes`, lowest bit first, walking up or down."""
+    while sizes.size:
+        low = sizes & (~sizes + ONE)
+        if not up:
+            at = at - low  # may have wrapped to 0 just above the top: comes back here
+        blocks[slot] = at
+        lengths[slot] = np.uint8(32) - np.bitwise_count(low - ONE)
+        if up:
+            at = at + low
+        sizes = sizes ^ low
+        more = sizes != 0
+        sizes, at = sizes[more], at[more]
+        slot = slot[more] + (1 if up else -1)
