@@ -1,1 +1,12 @@
-"""Where lists come from: one module a kind."""
+"""Where lists come from: one module a kind, all of them named here."""
+
+from __future__ import annotations
+
+from policies.sources.base import Source
+from policies.sources.dns_list import DnsListSource
+from policies.sources.memory import MemorySource
+
+SOURCES: dict[str, type[Source]] = {
+    "dns": DnsListSource,
+    "memory": MemorySource,
+}

@@ -3,6 +3,7 @@
 SourceError
 ├── SourceUnavailable   time-out, connection refused, SERVFAIL: tried again later
 └── SourceRefused       REFUSED, NXDOMAIN, over a bound: a person must look
+    └── EmptyList       the source answered in good order, and the list holds nothing
 
 `SourceMisconfigured` stands outside the tree on purpose: no retry may hide it.
 """
@@ -25,6 +26,10 @@ class SourceUnavailable(SourceError):
 
 class SourceRefused(SourceError):
     """The source answered, and trying again will not change the answer."""
+
+
+class EmptyList(SourceRefused):
+    """The source answered in good order that its list holds nothing."""
 
 
 class SourceMisconfigured(ValueError):

@@ -1,0 +1,38 @@
+"""A fixed list: addresses written in the settings themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from policies.sources.base import Deadline, EmptyList, Retrieved
+from policies.sources.settings import Settings
+
+MAX_ENTRIES = 10_000
+_LONGEST_ENTRY = 100  # two IPv6 addresses and a dash
+
+
+@dataclass(frozen=True, slots=True)
+class MemorySource:
+    """A list that is its own settings."""
+
+    label: ClassVar[str] = "Fixed list"
+
+    entries: tuple[str, ...]
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, object]) -> Self:
+        """Build the source; raise `SourceMisconfigured` for a setting that cannot work."""
+        read = Settings(settings)
+        read.only(["entries"])
+        return cls(read.texts("entries", fewest=0, most=MAX_ENTRIES, longest=_LONGEST_ENTRY))
+
+    def retrieve(self, *, known: str | None, deadline: Deadline) -> Retrieved:  # noqa: ARG002
+        """Return the entries as text, one a line; raise `EmptyList` where there are none.
+
+        Neither argument is used: nobody is asked, and the list has no version of its own.
+        """
+        if not self.entries:
+            raise EmptyList("the fixed list has no entries. Add an address, or remove the list.")
+        return Retrieved(format="text", payload=("\n".join(self.entries).encode(),), server="")
