@@ -1,0 +1,1 @@
+"""The pages that are more than an admin list."""

@@ -1,0 +1,1 @@
+"""Who is served: the firewalls, their settings and what they pulled."""

@@ -1,0 +1,127 @@
+"""How a device does, in words and a tone: one place for console, API and command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import TextChoices
+
+from devices.models import Device
+from policies.states import PolicyState, SourceState, Tone
+
+# An FMC pulls every half hour; four missed pulls are no accident.
+SILENT_AFTER = timedelta(hours=2)
+# A list is retrieved hourly; three missed ones are.
+STALE_AFTER = timedelta(hours=3)
+
+
+class HealthState(TextChoices):
+    """The word for a device's health, worst first."""
+
+    NOT_PUBLISHED = "not-published", "nothing published yet"
+    HELD = "held", "policy held by its guard"
+    FAILED = "failed", "policy could not be published"
+    TOO_LARGE = "too-large", "policy too large"
+    SILENT = "silent", "stopped pulling"
+    STALE = "stale", "lists are old"
+    NEVER_PULLED = "never-pulled", "waiting for its first pull"
+    UPDATES_OFF = "updates-off", "policy updates off"
+    PROTECTED = "protected", "protected"
+
+    @property
+    def tone(self) -> Tone:
+        """The tone this state is shown in."""
+        return _TONES[self]
+
+
+_TONES: dict[HealthState, Tone] = {
+    HealthState.NOT_PUBLISHED: "warning",
+    HealthState.HELD: "danger",
+    HealthState.FAILED: "danger",
+    HealthState.TOO_LARGE: "danger",
+    HealthState.SILENT: "danger",
+    HealthState.STALE: "warning",
+    HealthState.NEVER_PULLED: "info",
+    HealthState.UPDATES_OFF: "neutral",
+    HealthState.PROTECTED: "success",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """A device's health: the word, and a sentence that says what to do."""
+
+    state: HealthState
+    detail: str
+
+    @property
+    def label(self) -> str:
+        """The word as people read it."""
+        return str(self.state.label)
+
+    @property
+    def tone(self) -> Tone:
+        """The tone it is shown in."""
+        return self.state.tone
+
+
+def health_of(device: Device, *, now: datetime) -> Health:
+    """Return the most serious thing to say about a device.
+
+    Reads `device.policy`, `policy.current` and `policy.sources`: prefetch them for a list.
+    """
+    return _policy_trouble(device) or _delivery_trouble(device, now=now) or _calm(device, now=now)
+
+
+def _policy_trouble(device: Device) -> Health | None:
+    policy, current = device.policy, device.policy.current
+    if policy.state == PolicyState.HELD:
+        return Health(HealthState.HELD, policy.state_detail)
+    if policy.state == PolicyState.FAILED:
+        return Health(HealthState.FAILED, policy.state_detail)
+    if device.is_too_small and current is not None:
+        return Health(
+            HealthState.TOO_LARGE,
+            f"Snapshot {current.number} has {current.entries:,} entries, the device takes "
+            f"{device.max_policy_size:,}. The last one that fits stays published. Choose a smaller "
+            f"policy, or raise the maximum policy size.",
+        )
+    if current is None and device.policy_updates:
+        return Health(HealthState.NOT_PUBLISHED, _why_nothing(device))
+    return None
+
+
+def _why_nothing(device: Device) -> str:
+    errors = [source.error for source in device.policy.sources.all() if source.error]
+    return (
+        errors[0] if errors else device.policy.state_detail or "The first retrieval is under way."
+    )
+
+
+def _delivery_trouble(device: Device, *, now: datetime) -> Health | None:
+    if device.is_sample or device.last_pull_at is None:
+        return None
+    if now - device.last_pull_at > SILENT_AFTER:
+        return Health(
+            HealthState.SILENT,
+            f"The last pull was at {device.last_pull_at:%Y-%m-%d %H:%M} UTC. Look at the feed's "
+            f"state on the firewall, and at the way from it to port 8001 here.",
+        )
+    return None
+
+
+def _calm(device: Device, *, now: datetime) -> Health:
+    if not device.policy_updates:
+        return Health(
+            HealthState.UPDATES_OFF, "The last snapshot stays published until they are on."
+        )
+    for source in device.policy.sources.all():
+        if source.retrieved_at and now - source.retrieved_at > STALE_AFTER:
+            detail = f"{source.name} was last retrieved {source.retrieved_at:%Y-%m-%d %H:%M} UTC. "
+            return Health(HealthState.STALE, detail + source.error)
+        if source.state == SourceState.REFUSED:
+            return Health(HealthState.STALE, source.error)
+    if device.last_pull_at is None:
+        return Health(HealthState.NEVER_PULLED, "Point the firewall at the feed URLs.")
+    return Health(HealthState.PROTECTED, f"Serves snapshot {device.last_pull_number}.")

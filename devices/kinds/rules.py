@@ -1,0 +1,184 @@
+"""The rules that settings are held to: each takes a name and a text or value, and returns a value."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable
+
+from devices.kinds.base import SettingRefused
+
+NICKNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+DEVICE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
+DNS_NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*\.?")
+_SIZE = re.compile(r"([0-9]{1,9})\s*([kKmM]?)[bB]?")
+_PROXY = re.compile(r"http://(?P<host>[^\s/@:]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})/?")
+_YES, _NO = frozenset({"y", "yes", "on", "true", "1"}), frozenset({"n", "no", "off", "false", "0"})
+LOG_SIZE_LEAST, LOG_SIZE_MOST = 1_000, 1_000_000_000
+
+
+def nickname(name: str, value: object) -> str:
+    """Letters, digits, '-' and '_': the name stands in paths and reports."""
+    return _matching(NICKNAME, name, value, "1 to 64 letters, digits, '-' or '_'")
+
+
+def device_id(name: str, value: object) -> str:
+    """A device ID such as tdid_abcd1234: it stands in the feed's URL."""
+    return _matching(DEVICE_ID, name, value, "1 to 64 letters, digits, '-' or '_'")
+
+
+def address(name: str, value: object) -> str:
+    """An IPv4 or IPv6 address in its canonical form; "" is kept."""
+    text = str(value).strip()
+    if not text:
+        return ""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError as error:
+        raise SettingRefused(name, value, "an IPv4 or IPv6 address") from error
+
+
+def addresses(name: str, value: object) -> list[str]:
+    """Addresses, separated by blanks or commas."""
+    return [address(name, item) for item in _items(value)]
+
+
+def networks(name: str, value: object) -> list[str]:
+    """Addresses and networks, separated by blanks or commas."""
+    found = []
+    for item in _items(value):
+        try:
+            found.append(str(ipaddress.ip_network(item)))
+        except ValueError as error:
+            raise SettingRefused(
+                name, item, "networks such as 192.0.2.0/24, no host bits"
+            ) from error
+    return found
+
+
+def dns_name(name: str, value: object) -> str:
+    """A DNS name without a final dot; "" is kept."""
+    text = str(value).strip()
+    return _matching(DNS_NAME, name, text, "a DNS name").rstrip(".") if text else ""
+
+
+def servers(name: str, value: object) -> list[str]:
+    """DNS servers, names or addresses, separated by blanks or commas."""
+    return [_host(name, item) for item in _items(value)]
+
+
+def port(name: str, value: object) -> int:
+    """A port number."""
+    return _number(name, value, least=1, most=65535, accepted="a port from 1 to 65535")
+
+
+def yes_no(name: str, value: object) -> bool:
+    """y, yes, on, true, 1 or their opposites."""
+    if isinstance(value, bool):
+        return value
+    text = str(value).strip().lower()
+    if text in _YES | _NO:
+        return text in _YES
+    raise SettingRefused(name, value, "yes or no")
+
+
+def log_size(name: str, value: object) -> int:
+    """Bytes, or a number with k or M (1,000 and 1,000,000), such as 100k."""
+    accepted = "a size such as 100k, from 1k to 1000M"
+    match = _SIZE.fullmatch(str(value).strip())
+    if match is None:
+        raise SettingRefused(name, value, accepted)
+    size = int(match[1]) * {"": 1, "k": 1_000, "m": 1_000_000}[match[2].lower()]
+    return _number(name, size, least=LOG_SIZE_LEAST, most=LOG_SIZE_MOST, accepted=accepted)
+
+
+def count(name: str, value: object) -> int | None:
+    """A whole number above zero; nothing means no limit."""
+    if str(value).strip() == "":
+        return None
+    accepted = "a whole number above 0, or nothing for no limit"
+    return _number(name, value, least=1, most=2_000_000_000, accepted=accepted)
+
+
+def forward(name: str, value: object) -> str:
+    """Where syslog is copied to: `address:port/udp` or `address:port/tcp`; "" is kept."""
+    text = str(value).strip()
+    if not text:
+        return ""
+    where, _, protocol = text.lower().partition("/")
+    host, _, number = where.rpartition(":")
+    if protocol not in {"udp", "tcp"} or not host:
+        raise SettingRefused(name, value, "address:port/udp or address:port/tcp")
+    bare = host.removeprefix("[").removesuffix("]")
+    found = address(name, bare)
+    shown = f"[{found}]" if ":" in found else found
+    return f"{shown}:{port(name, number)}/{protocol}"
+
+
+def proxy(name: str, value: object) -> str:
+    """An HTTP proxy that supports CONNECT: `http://address:port`; "" is kept."""
+    text = str(value).strip()
+    if not text:
+        return ""
+    match = _PROXY.fullmatch(text)
+    if match is None:
+        raise SettingRefused(
+            name, value, "http://address:port (HTTPS proxies are not supported; user and password "
+            "are settings of their own)"
+        )  # fmt: skip
+    _host(name, match["host"].strip("[]"))
+    return f"http://{match['host']}:{port(name, match['port'])}"
+
+
+def one_of(*choices: str) -> Callable[[str, object], str]:
+    """One of the given words."""
+
+    def rule(name: str, value: object) -> str:
+        text = str(value).strip().lower()
+        if text not in choices:
+            raise SettingRefused(name, value, " or ".join(choices))
+        return text
+
+    return rule
+
+
+def text(most: int) -> Callable[[str, object], str]:
+    """Free text up to a length, without control characters."""
+
+    def rule(name: str, value: object) -> str:
+        found = str(value)
+        if len(found) > most or any(ord(c) < 32 and c not in "\n\t" for c in found):
+            raise SettingRefused(name, value, f"up to {most} characters of plain text")
+        return found
+
+    return rule
+
+
+def _host(name: str, value: str) -> str:
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        return _matching(DNS_NAME, name, value, "a host name or an address").rstrip(".")
+
+
+def _items(value: object) -> Iterable[str]:
+    if isinstance(value, list | tuple):
+        return [str(item).strip() for item in value]
+    return str(value).replace(",", " ").split()
+
+
+def _matching(pattern: re.Pattern[str], name: str, value: object, accepted: str) -> str:
+    found = str(value).strip()
+    if pattern.fullmatch(found) is None:
+        raise SettingRefused(name, value, accepted)
+    return found
+
+
+def _number(name: str, value: object, *, least: int, most: int, accepted: str) -> int:
+    found = str(value).strip()
+    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,10}", found):
+        raise SettingRefused(name, value, accepted)
+    if not least <= int(found) <= most:
+        raise SettingRefused(name, value, accepted)
+    return int(found)

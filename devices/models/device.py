@@ -1,0 +1,158 @@
+"""Devices: the firewalls we serve, and what each of them pulled."""
+
+from __future__ import annotations
+
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+
+from devices.fields import EncryptedTextField
+from devices.kinds import KINDS
+from devices.kinds.rules import DEVICE_ID, LOG_SIZE_LEAST, LOG_SIZE_MOST, NICKNAME
+from policies.models import Policy, Snapshot
+
+# Names become file names, set names and parts of URLs: one pattern, here and in the database.
+_PLAIN_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+_validate_nickname = RegexValidator(f"^{NICKNAME.pattern}$", "Use letters, digits, '-' and '_'.")
+_validate_device_id = RegexValidator(f"^{DEVICE_ID.pattern}$", "Use letters, digits, '-' and '_'.")
+
+
+class IpType(models.TextChoices):
+    """How the service knows the appliance's public address."""
+
+    STATIC = "static", "static"
+    DYNAMIC = "dynamic", "dynamic"
+
+
+class DeviceQuerySet(models.QuerySet["Device"]):
+    """Questions asked of devices."""
+
+
+class DeviceManager(models.Manager.from_queryset(DeviceQuerySet)):  # type: ignore[misc]
+    """Leaves the secret in the database until it is asked for.
+
+    A lost key must not take the device lists and the feeds down with it.
+    """
+
+    def get_queryset(self) -> DeviceQuerySet:
+        """Return all devices, secrets deferred."""
+        queryset: DeviceQuerySet = super().get_queryset().defer("upload_proxy_password")
+        return queryset
+
+
+class Device(models.Model):
+    """A firewall we serve, of some kind."""
+
+    nickname = models.CharField(max_length=64, unique=True, validators=[_validate_nickname])
+    kind = models.CharField(
+        max_length=32, choices=[(kind.name, kind.label) for kind in KINDS.values()]
+    )
+    device_id = models.CharField(
+        "device ID", max_length=64, unique=True, validators=[_validate_device_id]
+    )
+    policy = models.ForeignKey(Policy, on_delete=models.PROTECT, related_name="devices")
+    pinned_snapshot = models.ForeignKey(
+        Snapshot,
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="What is served while policy updates are off.",
+    )
+    is_sample = models.BooleanField(default=False, editable=False)
+    created_at = models.DateTimeField(editable=False)
+
+    management_ip = models.GenericIPAddressField("device management IP")
+    policy_updates = models.BooleanField("enable policy updates", default=True)
+    max_policy_size = models.PositiveIntegerField(
+        "maximum policy size", null=True, blank=True, help_text="Entries the device can hold."
+    )
+    client_networks = models.JSONField(
+        default=list, blank=True, help_text="Networks that may fetch the feeds; empty for all."
+    )
+    send_logs = models.BooleanField("send logs to ThreatSTOP", default=True)
+    syslog_sources = models.JSONField("additional syslog source IPs", default=list, blank=True)
+    log_size = models.PositiveIntegerField("log rotate size", default=100_000)
+    syslog_forward = models.CharField(max_length=80, blank=True, default="")
+    upload_proxy = models.CharField("log upload proxy", max_length=300, blank=True, default="")
+    upload_proxy_user = models.CharField(max_length=100, blank=True, default="")
+    upload_proxy_password = EncryptedTextField(blank=True, default="")
+    ip_type = models.CharField(
+        "IP type", max_length=8, choices=IpType.choices, default=IpType.STATIC
+    )
+    public_ip = models.GenericIPAddressField("public IP address", null=True, blank=True)
+    domain_name = models.CharField(max_length=253, blank=True, default="")
+    note = models.TextField(blank=True, default="")
+
+    last_pull_at = models.DateTimeField(null=True, editable=False)
+    last_pull_number = models.PositiveIntegerField(null=True, editable=False)
+
+    objects = DeviceManager()
+
+    class Meta:
+        ordering = ["nickname", "id"]
+        base_manager_name = "objects"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(nickname__regex=_PLAIN_NAME), name="device_nickname_is_plain"
+            ),
+            models.CheckConstraint(
+                condition=Q(device_id__regex=_PLAIN_NAME), name="device_id_is_plain"
+            ),
+            models.CheckConstraint(
+                condition=Q(log_size__gte=LOG_SIZE_LEAST, log_size__lte=LOG_SIZE_MOST),
+                name="device_log_size_is_in_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(ip_type__in=IpType.values), name="device_ip_type_is_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.nickname
+
+    @property
+    def published(self) -> Snapshot | None:
+        """The snapshot the device is served: pinned, or the newest that fits; None when none is.
+
+        Derived, never stored: there is nothing that could go stale when the policy's current
+        snapshot flips.
+        """
+        if not self.policy_updates:
+            return self.pinned_snapshot
+        fitting = Snapshot.objects.filter(policy=self.policy_id)
+        if self.max_policy_size is not None:
+            fitting = fitting.filter(entries__lte=self.max_policy_size)
+        return fitting.order_by("-number").first()
+
+    @property
+    def is_too_small(self) -> bool:
+        """Whether the policy's current snapshot does not fit this device."""
+        current = self.policy.current
+        limit = self.max_policy_size
+        return current is not None and limit is not None and current.entries > limit
+
+
+class Pull(models.Model):
+    """One request for a feed: who, when, which snapshot, how it ended."""
+
+    device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="pulls")
+    at = models.DateTimeField()
+    client = models.GenericIPAddressField()
+    agent = models.CharField(max_length=200, blank=True, default="")
+    file = models.CharField(max_length=40, help_text="Such as threatstop-block.txt")
+    method = models.CharField(max_length=8)
+    status = models.PositiveSmallIntegerField()
+    snapshot_number = models.PositiveIntegerField(null=True)
+    sent = models.PositiveBigIntegerField(help_text="Bytes of the body that were sent.")
+    is_complete = models.BooleanField(
+        default=True, help_text="False when the client went away half-way."
+    )
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        indexes = [models.Index(fields=["device", "-at"], name="pull_by_device")]
+
+    def __str__(self) -> str:
+        return f"{self.device} {self.file} {self.status} {self.at:%Y-%m-%d %H:%M:%S}"

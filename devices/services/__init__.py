@@ -1,0 +1,35 @@
+"""The writes of devices: keyword-only verbs."""
+
+from __future__ import annotations
+
+from devices.services.demo import add_sample, remove_sample
+from devices.services.feeds import PublishedDevice, PublishedFeed, feed_urls, published_device
+from devices.services.manage import (
+    DeviceRefused,
+    add_device,
+    assign_policy,
+    configure_device,
+    lists_of,
+    remove_device,
+    settings_of,
+)
+from devices.services.pulls import PullRecord, prune_pulls, record_pulls
+
+__all__ = [
+    "DeviceRefused",
+    "PublishedDevice",
+    "PublishedFeed",
+    "PullRecord",
+    "add_device",
+    "add_sample",
+    "assign_policy",
+    "configure_device",
+    "feed_urls",
+    "lists_of",
+    "prune_pulls",
+    "published_device",
+    "record_pulls",
+    "remove_device",
+    "remove_sample",
+    "settings_of",
+]

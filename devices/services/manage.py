@@ -1,0 +1,271 @@
+"""Add, configure and remove devices. A device made from list names gets a policy of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+
+from devices.kinds import KINDS, rules
+from devices.kinds.base import Kind, SettingRefused
+from devices.models import Device
+from policies.models import Policy, PolicySource, Source
+from policies.services import find_or_make_source, protect, record_change, request_refresh
+from policies.sources.base import SourceMisconfigured
+from policies.states import Role
+
+# Settings that are the sources of the device's own policy, not columns of the device.
+LIST_SETTINGS = ("block_list", "allow_list", "dns_server", "dns_port")
+SECRETS = ("upload_proxy_password",)
+
+
+class DeviceRefused(ValueError):
+    """A device cannot be made or changed this way; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """The block and allow list of one device, and where they are asked for."""
+
+    block_list: str
+    allow_list: str
+    dns_server: tuple[str, ...]
+    dns_port: int
+
+
+def add_device(
+    *,
+    kind: str,
+    nickname: str,
+    settings: Mapping[str, object],
+    actor: str,
+    now: datetime,
+    policy: Policy | None = None,
+) -> Device:
+    """Add a device that follows `policy`, or a policy of its own made from its list names.
+
+    `settings` hold text or values by the names of the kind; what is missing gets its default. The
+    policy is due at once. Raises SettingRefused and DeviceRefused; then nothing was added.
+    """
+    described = _kind(kind)
+    name = rules.nickname("nickname", nickname)
+    values = {**described.defaults(), **described.clean(settings)}
+    for setting in described.settings:
+        if setting.is_required and setting.name not in values:
+            raise SettingRefused(setting.name, "", "a value; it is required")
+    _refuse_taken(name, str(values["device_id"]))
+    columns = {key: value for key, value in values.items() if key not in LIST_SETTINGS}
+    try:
+        with transaction.atomic():
+            followed = policy or _private_policy(name, _lists(values), now=now)
+            device = Device.objects.create(
+                nickname=name, kind=kind, policy=followed, created_at=now, **_stored(columns)
+            )
+            _after_change(device, now=now)
+            record_change(
+                actor=actor, verb="add", subject=f"device {name}", now=now, after=_masked(values)
+            )
+            request_refresh(policy=followed, now=now)
+    except IntegrityError as error:  # somebody else took the name meanwhile
+        raise DeviceRefused(f"{name} or its device ID was just taken; choose another") from error
+    return device
+
+
+def configure_device(
+    *, device: Device, changes: Mapping[str, object], actor: str, now: datetime
+) -> Device:
+    """Change settings of a device; what is not named stays as it is.
+
+    Raises SettingRefused and DeviceRefused; then nothing was changed.
+    """
+    values = _kind(device.kind).clean(changes)
+    if "device_id" in values and values["device_id"] != device.device_id:
+        _refuse_taken("", str(values["device_id"]))
+    before = settings_of(device)
+    with transaction.atomic():
+        lists = {key: values[key] for key in LIST_SETTINGS if key in values}
+        if lists:
+            _change_lists(device, {**before, **lists}, now=now)
+        columns = _stored({k: v for k, v in values.items() if k not in LIST_SETTINGS})
+        if columns.get("policy_updates") is False and device.policy_updates:
+            columns["pinned_snapshot"] = device.published
+        elif columns.get("policy_updates") is True:
+            columns["pinned_snapshot"] = None
+        for column, value in columns.items():
+            setattr(device, column, value)
+        if columns:
+            device.save(update_fields=list(columns))
+        _after_change(device, now=now)
+        record_change(
+            actor=actor, verb="configure", subject=f"device {device.nickname}", now=now,
+            before=_masked(before), after=_masked({**before, **values}),
+        )  # fmt: skip
+        request_refresh(policy=device.policy, now=now)
+    return device
+
+
+def assign_policy(*, device: Device, policy: Policy, actor: str, now: datetime) -> Device:
+    """Make a device follow another policy; its own private one is removed."""
+    left = device.policy
+    if left == policy:
+        return device
+    with transaction.atomic():
+        device.policy, device.pinned_snapshot = policy, None
+        device.save(update_fields=["policy", "pinned_snapshot"])
+        _after_change(device, now=now)
+        _drop_policy(left)
+        pause_policy(left)
+        record_change(
+            actor=actor, verb="assign", subject=f"device {device.nickname}", now=now,
+            before={"policy": left.name}, after={"policy": policy.name},
+        )  # fmt: skip
+        request_refresh(policy=policy, now=now)
+    return device
+
+
+def remove_device(*, device: Device, actor: str, now: datetime) -> None:
+    """Remove a device, its private policy and the sources that nothing else uses."""
+    policy, nickname = device.policy, device.nickname
+    with transaction.atomic():
+        protect(origin=f"device {nickname}", networks={}, now=now)
+        device.delete()
+        _drop_policy(policy)
+        pause_policy(policy)
+        record_change(actor=actor, verb="remove", subject=f"device {nickname}", now=now)
+
+
+def settings_of(device: Device) -> dict[str, object]:
+    """Return every setting of a device by name, list names included, secrets as stored."""
+    shown = {
+        setting.name: getattr(device, setting.name)
+        for setting in _kind(device.kind).settings
+        if setting.name not in LIST_SETTINGS
+    }
+    lists = lists_of(device)
+    return shown | {
+        "block_list": lists.block_list,
+        "allow_list": lists.allow_list,
+        "dns_server": list(lists.dns_server),
+        "dns_port": lists.dns_port,
+    }
+
+
+def lists_of(device: Device) -> Lists:
+    """Return the DNS lists of the policy a device follows; "" where it has no such list."""
+    found: dict[str, Source] = {}
+    for link in device.policy.policy_sources.select_related("source"):
+        if link.source.kind == "dns":
+            found.setdefault(link.role, link.source)
+    block, allow = found.get(Role.BLOCK), found.get(Role.ALLOW)
+    asked = (block or allow).settings if block or allow else {}
+    return Lists(
+        block_list=str(block.settings["name"]) if block else "",
+        allow_list=str(allow.settings["name"]) if allow else "",
+        dns_server=tuple(asked.get("servers", ())),
+        dns_port=int(asked.get("port", 53)),
+    )
+
+
+def pause_policy(policy: Policy) -> None:
+    """Pause a policy when every device that follows it has updates off; else let it run."""
+    devices = Device.objects.filter(policy=policy)
+    paused = devices.exists() and not devices.filter(policy_updates=True).exists()
+    Policy.objects.filter(pk=policy.pk).update(is_paused=paused)
+
+
+def _kind(name: str) -> Kind:
+    if name not in KINDS:
+        raise DeviceRefused(f"type {name!r} is not known; known are {', '.join(KINDS)}")
+    return KINDS[name]
+
+
+def _refuse_taken(nickname: str, device_id: str) -> None:
+    if nickname and Device.objects.filter(nickname=nickname).exists():
+        raise DeviceRefused(f"a device named {nickname} exists; choose another name")
+    if Device.objects.filter(device_id=device_id).exists():
+        raise DeviceRefused(f"a device with ID {device_id} exists; each needs its own")
+
+
+def _lists(values: Mapping[str, object]) -> Lists:
+    servers, port = values["dns_server"], values["dns_port"]
+    return Lists(
+        block_list=str(values["block_list"]),
+        allow_list=str(values["allow_list"]),
+        dns_server=tuple(servers) if isinstance(servers, list) else (),
+        dns_port=port if isinstance(port, int) else 53,
+    )
+
+
+def _private_policy(nickname: str, lists: Lists, *, now: datetime) -> Policy:
+    if Policy.objects.filter(name=nickname).exists():
+        raise DeviceRefused(f"a policy named {nickname} exists; choose another device name")
+    policy = Policy.objects.create(name=nickname, is_private=True, due_at=now)
+    _set_sources(policy, lists, now=now)
+    return policy
+
+
+def _set_sources(policy: Policy, lists: Lists, *, now: datetime) -> None:
+    """Make the policy's DNS sources exactly these lists."""
+    if not lists.block_list:
+        raise SettingRefused("block_list", "", "the name of a list")
+    if lists.block_list == lists.allow_list:
+        raise SettingRefused("allow_list", lists.allow_list, "another list than the block list")
+    left = list(policy.sources.all())
+    policy.policy_sources.all().delete()
+    for role, name in ((Role.BLOCK, lists.block_list), (Role.ALLOW, lists.allow_list)):
+        if name:
+            settings = {"name": name, "servers": list(lists.dns_server), "port": lists.dns_port}
+            try:
+                source = find_or_make_source(kind="dns", settings=settings, name=name, now=now)
+            except SourceMisconfigured as error:
+                raise DeviceRefused(str(error)) from error
+            PolicySource.objects.create(policy=policy, source=source, role=role)
+    _drop_unused(left)
+
+
+def _change_lists(device: Device, values: Mapping[str, object], *, now: datetime) -> None:
+    lists = _lists(values)
+    if lists == lists_of(device):
+        return
+    if not device.policy.is_private:
+        raise DeviceRefused(
+            f"{device.nickname} follows the policy {device.policy.name}, which has its own sources; "
+            f"change them there"
+        )
+    _set_sources(device.policy, lists, now=now)
+
+
+def _drop_policy(policy: Policy) -> None:
+    """Delete a private policy that no device follows any more, and its unused sources."""
+    if not policy.is_private or Device.objects.filter(policy=policy).exists():
+        return
+    sources = list(policy.sources.all())
+    policy.delete()
+    _drop_unused(sources)
+
+
+def _drop_unused(sources: list[Source]) -> None:
+    unused = Source.objects.filter(pk__in=[source.pk for source in sources], policy_sources=None)
+    unused.delete()
+
+
+def _after_change(device: Device, *, now: datetime) -> None:
+    pause_policy(device.policy)
+    protect(
+        origin=f"device {device.nickname}",
+        networks={device.management_ip: f"management address of {device.nickname}"},
+        now=now,
+    )
+
+
+def _stored(columns: Mapping[str, object]) -> dict[str, object]:
+    """Return values as the columns hold them: no address at all is NULL."""
+    return {key: None if key == "public_ip" and not value else value
+            for key, value in columns.items()}  # fmt: skip
+
+
+def _masked(values: Mapping[str, object]) -> dict[str, object]:
+    return {key: ("set" if value else "") if key in SECRETS else value
+            for key, value in values.items()}  # fmt: skip

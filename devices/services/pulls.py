@@ -1,0 +1,76 @@
+"""Write down what the firewalls pulled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q
+
+from devices.models import Device, Pull
+
+PULLS_KEPT = timedelta(days=35)
+DELIVERED = (200, 304)
+
+
+@dataclass(frozen=True, slots=True)
+class PullRecord:
+    """One request for a feed, as the feed server saw it."""
+
+    device_pk: int
+    at: datetime
+    client: str
+    agent: str
+    file: str
+    method: str
+    status: int
+    snapshot_number: int | None
+    sent: int
+    is_complete: bool
+
+
+def record_pulls(*, records: Sequence[PullRecord]) -> int:
+    """Record pulls in one transaction; return how many. Those of removed devices are dropped."""
+    with transaction.atomic():
+        wanted = {record.device_pk for record in records}
+        there = set(Device.objects.filter(pk__in=wanted).values_list("pk", flat=True))
+        known = [record for record in records if record.device_pk in there]
+        Pull.objects.bulk_create(
+            Pull(
+                device_id=record.device_pk,
+                at=record.at,
+                client=record.client,
+                agent=record.agent,
+                file=record.file,
+                method=record.method,
+                status=record.status,
+                snapshot_number=record.snapshot_number,
+                sent=record.sent,
+                is_complete=record.is_complete,
+            )
+            for record in known
+        )
+        for pk, last in _last_delivered(known).items():
+            later = Q(last_pull_at=None) | Q(last_pull_at__lt=last.at)
+            Device.objects.filter(later, pk=pk).update(
+                last_pull_at=last.at, last_pull_number=last.snapshot_number
+            )
+    return len(known)
+
+
+def prune_pulls(*, now: datetime) -> int:
+    """Delete pulls that are no longer kept; return how many."""
+    return Pull.objects.filter(at__lt=now - PULLS_KEPT).delete()[0]
+
+
+def _last_delivered(records: Sequence[PullRecord]) -> dict[int, PullRecord]:
+    """Return the newest pull of each device that brought it its whole feed."""
+    last: dict[int, PullRecord] = {}
+    for record in records:
+        if record.status in DELIVERED and record.is_complete and record.method == "GET":
+            held = last.get(record.device_pk)
+            if held is None or held.at < record.at:
+                last[record.device_pk] = record
+    return last

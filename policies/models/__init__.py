@@ -1,0 +1,23 @@
+"""The rows of policies."""
+
+from __future__ import annotations
+
+from policies.models.change import Change
+from policies.models.claim import Claimable, ClaimableQuerySet, ClaimLost
+from policies.models.policy import Policy, PolicySource, ProtectedAddress
+from policies.models.snapshot import Feed, Snapshot
+from policies.models.source import Retrieval, Source
+
+__all__ = [
+    "Change",
+    "ClaimLost",
+    "Claimable",
+    "ClaimableQuerySet",
+    "Feed",
+    "Policy",
+    "PolicySource",
+    "ProtectedAddress",
+    "Retrieval",
+    "Snapshot",
+    "Source",
+]

@@ -1,0 +1,182 @@
+"""Policies: block sources, allow sources and a guard."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
+
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import Q
+
+from policies.models.claim import Claimable, ClaimableQuerySet
+from policies.models.source import Source
+from policies.states import PolicyState, Role
+
+if TYPE_CHECKING:
+    from policies.models.snapshot import Snapshot
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+validate_name = RegexValidator(
+    NAME_PATTERN, "Use 1 to 64 letters, digits, '-' or '_', a letter or digit first."
+)
+
+
+class PolicyQuerySet(ClaimableQuerySet["Policy"]):
+    """Questions asked of policies."""
+
+    def due(self, *, now: datetime) -> Self:
+        """Return the policies to compile now."""
+        return self.filter(is_paused=False, due_at__lte=now).order_by("due_at", "id")
+
+
+class Policy(Claimable):
+    """What is blocked and allowed, and what that may never do."""
+
+    name = models.CharField(max_length=64, unique=True, validators=[validate_name])
+    note = models.TextField(blank=True, default="")
+    sources = models.ManyToManyField(Source, through="PolicySource", related_name="policies")
+
+    widest4 = models.PositiveSmallIntegerField(
+        "widest IPv4 prefix",
+        default=8,
+        validators=[MinValueValidator(1), MaxValueValidator(32)],
+        help_text="Nothing wider than this prefix length is ever published.",
+    )
+    widest6 = models.PositiveSmallIntegerField(
+        "widest IPv6 prefix",
+        default=16,
+        validators=[MinValueValidator(3), MaxValueValidator(128)],
+        help_text="Nothing wider than this prefix length is ever published.",
+    )
+    max_share = models.DecimalField(
+        "share of the address space, %",
+        max_digits=5,
+        decimal_places=2,
+        default=5,
+        validators=[MinValueValidator(0), MaxValueValidator(100)],
+        help_text="Largest part of the address space the block list may cover, in percent.",
+    )
+    shrink_limit = models.PositiveSmallIntegerField(
+        "shrink limit, %",
+        default=50,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text="A list that loses more than this at once waits for a person.",
+    )
+    growth_limit = models.PositiveIntegerField(
+        "growth limit, %",
+        default=200,
+        validators=[MinValueValidator(1), MaxValueValidator(100_000)],
+        help_text="A list that gains more than this at once waits for a person.",
+    )
+    keep_documentation = models.BooleanField(
+        "let documentation addresses through",
+        default=False,
+        help_text="For samples and trials: documentation ranges are not taken out of the block list.",
+    )
+    empty_list_address = models.GenericIPAddressField(
+        default="192.0.2.1",
+        help_text="Published alone where a list is empty on purpose: an empty feed would make the "
+        "firewall keep the old list.",
+    )
+
+    is_private = models.BooleanField(
+        default=False,
+        editable=False,
+        help_text="Made for one device; its sources are that device's block and allow list.",
+    )
+    is_paused = models.BooleanField(
+        default=False, editable=False, help_text="Every device that follows it has updates off."
+    )
+    is_sample = models.BooleanField(default=False, editable=False)
+
+    state = models.CharField(
+        max_length=16, choices=PolicyState.choices, default=PolicyState.NEW, editable=False
+    )
+    state_detail = models.TextField(blank=True, default="", editable=False)
+    due_at = models.DateTimeField(null=True, db_index=True, editable=False)
+    compiled_at = models.DateTimeField(null=True, editable=False)
+    inputs_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
+    last_number = models.PositiveIntegerField(default=0, editable=False)
+    current: models.ForeignKey[Snapshot | None, Snapshot | None] = models.ForeignKey(
+        "policies.Snapshot",
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        editable=False,
+    )
+
+    objects = PolicyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "id"]
+        verbose_name_plural = "policies"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state__in=PolicyState.values), name="policy_state_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(widest4__gte=1, widest4__lte=32), name="policy_widest4_is_a_length"
+            ),
+            models.CheckConstraint(
+                condition=Q(widest6__gte=3, widest6__lte=128), name="policy_widest6_is_a_length"
+            ),
+            models.CheckConstraint(
+                condition=Q(max_share__gte=0, max_share__lte=100),
+                name="policy_share_is_a_percentage",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def state_word(self) -> PolicyState:
+        """The state, with its label and tone."""
+        return PolicyState(self.state)
+
+
+class PolicySource(models.Model):
+    """A source in a policy, and what for."""
+
+    policy = models.ForeignKey(Policy, on_delete=models.CASCADE, related_name="policy_sources")
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="policy_sources")
+    role = models.CharField(max_length=8, choices=Role.choices, default=Role.BLOCK)
+
+    class Meta:
+        ordering = ["role", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["policy", "source"], name="policy_takes_a_source_once"),
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="policy_role_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.policy} {self.role} {self.source}"
+
+
+class ProtectedAddress(models.Model):
+    """An address or network that no policy may block, and who says so."""
+
+    network = models.CharField(
+        max_length=50, help_text="An address or a network, such as 192.0.2.1"
+    )
+    reason = models.CharField(max_length=200)
+    origin = models.CharField(
+        max_length=100,
+        blank=True,
+        default="",
+        editable=False,
+        help_text="What keeps this row, such as 'device fmc-1'; empty where a person wrote it.",
+    )
+
+    class Meta:
+        ordering = ["network", "id"]
+        verbose_name_plural = "protected addresses"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["network", "origin"], name="protected_once_for_each_origin"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.network} ({self.reason})"

@@ -1,0 +1,133 @@
+"""Sources and what each retrieval of them brought."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Self
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+
+from policies.models.claim import Claimable, ClaimableQuerySet
+from policies.states import Outcome, SourceState
+
+
+class SourceQuerySet(ClaimableQuerySet["Source"]):
+    """Questions asked of sources."""
+
+    def due(self, *, now: datetime) -> Self:
+        """Return the sources to retrieve now: due, enabled, and asked for by a running policy."""
+        return (
+            self.filter(is_enabled=True, due_at__lte=now, policies__is_paused=False)
+            .distinct()
+            .order_by("due_at", "id")
+        )
+
+
+class Source(Claimable):
+    """A place addresses come from, and the list it last said, normalised."""
+
+    name = models.CharField(max_length=200, unique=True)
+    kind = models.CharField(max_length=32)
+    settings = models.JSONField(default=dict, blank=True)
+    settings_key = models.CharField(
+        max_length=64,
+        unique=True,
+        editable=False,
+        help_text="Digest of kind and settings: the same list is retrieved once.",
+    )
+    may_be_empty = models.BooleanField(
+        default=False,
+        help_text="Take an answer without any entry as meant. Otherwise it is a failed retrieval.",
+    )
+    shrink_limit = models.PositiveSmallIntegerField(
+        default=50,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text="Percent of its entries the list may lose at once; more waits for a person.",
+    )
+    refresh_minutes = models.PositiveIntegerField(default=60, validators=[MinValueValidator(5)])
+    is_enabled = models.BooleanField(default=True)
+    is_sample = models.BooleanField(default=False, editable=False)
+
+    due_at = models.DateTimeField(db_index=True)
+    state = models.CharField(
+        max_length=16, choices=SourceState.choices, default=SourceState.NEW, editable=False
+    )
+    error = models.TextField(blank=True, default="", editable=False)
+    failures = models.PositiveIntegerField(default=0, editable=False)
+    server = models.CharField(max_length=100, blank=True, default="", editable=False)
+    checked_at = models.DateTimeField(null=True, editable=False)
+    retrieved_at = models.DateTimeField(null=True, editable=False)
+    changed_at = models.DateTimeField(null=True, editable=False)
+    list_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
+    list_prefixes = models.PositiveIntegerField(default=0, editable=False)
+
+    objects = SourceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state__in=SourceState.values), name="source_state_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(shrink_limit__gte=1, shrink_limit__lte=100),
+                name="source_shrink_limit_is_a_percentage",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def state_word(self) -> SourceState:
+        """The state, with its label and tone."""
+        return SourceState(self.state)
+
+    def next_due(self, *, after: datetime) -> datetime:
+        """Return when to retrieve next: sooner than the refresh while the source is unavailable."""
+        refresh = timedelta(minutes=self.refresh_minutes)
+        if self.state != SourceState.UNAVAILABLE:
+            return after + refresh
+        return after + min(refresh, timedelta(minutes=2 ** min(self.failures, 10)))
+
+
+class Retrieval(models.Model):
+    """One attempt to retrieve a source: what came, or why nothing did."""
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="retrievals")
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField()
+    outcome = models.CharField(max_length=16, choices=Outcome.choices)
+    error = models.TextField(blank=True, default="")
+    server = models.CharField(max_length=100, blank=True, default="")
+    entries = models.PositiveIntegerField(default=0)
+    prefixes = models.PositiveIntegerField(default=0)
+    host_bits_cleared = models.PositiveIntegerField(default=0)
+    skipped = models.JSONField(default=list, help_text="[[reason, count], …]")
+    added = models.JSONField(default=int, help_text="Addresses the list gained.")
+    removed = models.JSONField(default=int, help_text="Addresses the list lost.")
+    list_digest = models.CharField(max_length=64, blank=True, default="")
+
+    class Meta:
+        ordering = ["-started_at", "-id"]
+        indexes = [models.Index(fields=["source", "-started_at"], name="retrieval_by_source")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(outcome__in=Outcome.values), name="retrieval_outcome_is_known"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.started_at:%Y-%m-%d %H:%M:%S} {self.outcome}"
+
+    @property
+    def outcome_word(self) -> Outcome:
+        """The outcome, with its label and tone."""
+        return Outcome(self.outcome)
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return (self.finished_at - self.started_at).total_seconds()

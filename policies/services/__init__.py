@@ -1,0 +1,32 @@
+"""The writes of policies: keyword-only verbs."""
+
+from __future__ import annotations
+
+from policies.services.changes import record_change
+from policies.services.compile import CompileReport, compile_policy_now
+from policies.services.protected import AddressRefused, make_policies_due, protect
+from policies.services.prune import Pruned, prune
+from policies.services.publish import PublishFailed, publish_snapshot
+from policies.services.refresh import Busy, RefreshReport, refresh_policy, request_refresh
+from policies.services.retrieve import retrieve_source
+from policies.services.sources import build_source, find_or_make_source
+
+__all__ = [
+    "AddressRefused",
+    "Busy",
+    "CompileReport",
+    "Pruned",
+    "PublishFailed",
+    "RefreshReport",
+    "build_source",
+    "compile_policy_now",
+    "find_or_make_source",
+    "make_policies_due",
+    "protect",
+    "prune",
+    "publish_snapshot",
+    "record_change",
+    "refresh_policy",
+    "request_refresh",
+    "retrieve_source",
+]

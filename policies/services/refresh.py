@@ -1,0 +1,57 @@
+"""Refresh a policy while somebody waits: every source, then the compile, with progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from policies.models import Policy, Retrieval, Source
+from policies.services.compile import CompileReport, compile_policy_now
+from policies.services.retrieve import retrieve_source
+
+
+class Busy(Exception):
+    """Another worker is at it; asking again in a moment helps."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshReport:
+    """What a refresh brought: a retrieval for each source, and the compile."""
+
+    retrievals: tuple[Retrieval, ...]
+    compiled: CompileReport
+
+
+def request_refresh(*, policy: Policy, now: datetime) -> None:
+    """Leave a policy and its sources due; a worker takes them up within seconds."""
+    with transaction.atomic():
+        Source.objects.filter(policies=policy).update(due_at=now)
+        Policy.objects.filter(pk=policy.pk).update(due_at=now)
+
+
+def refresh_policy(
+    *,
+    policy: Policy,
+    clock: Callable[[], datetime],
+    accept_change: bool = False,
+    on_progress: Callable[[str], None] = lambda _: None,
+) -> RefreshReport:
+    """Retrieve every source of a policy and compile it, in this process.
+
+    `clock` gives the moment of each step. Raises Busy when a worker holds a source or the policy.
+    """
+    retrievals: list[Retrieval] = []
+    for source in policy.sources.filter(is_enabled=True).order_by("name", "id"):
+        on_progress(f"retrieve {source.name}")
+        retrieval = retrieve_source(source_id=source.pk, now=clock(), accept_change=accept_change)
+        if retrieval is None:
+            raise Busy(f"{source.name} is being retrieved by a worker; try again in a minute")
+        retrievals.append(retrieval)
+    on_progress(f"compile {policy.name}")
+    compiled = compile_policy_now(policy_id=policy.pk, now=clock(), accept_change=accept_change)
+    if compiled is None:
+        raise Busy(f"{policy.name} is being compiled by a worker; try again in a minute")
+    return RefreshReport(tuple(retrievals), compiled)

@@ -1,0 +1,195 @@
+"""Retrieve a source: ask, decode, keep the list, write down what happened."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from netsets.cidr import AddressSet
+from netsets.diff import diff
+from policies.decoders import decode
+from policies.decoders.base import Decoded, DecodeError
+from policies.models import ClaimLost, Policy, Retrieval, Source
+from policies.services.sources import build_source
+from policies.sources.base import (
+    Deadline,
+    EmptyList,
+    SourceError,
+    SourceMisconfigured,
+    SourceRefused,
+    SourceUnavailable,
+)
+from policies.states import Outcome, SourceState
+from policies.store import get_set, put_set
+
+log = logging.getLogger(__name__)
+
+# Below this many prefixes a list may lose any part of itself: three entries less one is no fault.
+SHRINK_FLOOR = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A source's decoded answer and who gave it."""
+
+    decoded: Decoded
+    server: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A stored list beside the one held before."""
+
+    digest: str
+    prefixes: int
+    added: int
+    removed: int
+
+
+def retrieve_source(
+    *, source_id: int, now: datetime, accept_change: bool = False
+) -> Retrieval | None:
+    """Retrieve a source once and record it; None when another worker is at it.
+
+    Whatever the source does ends in a Retrieval row: a failed one leaves the last good list in
+    force. `accept_change` takes a list that shrank beyond its limit.
+    """
+    seconds = settings.TSCM_RETRIEVE_SECONDS
+    lease = timedelta(seconds=seconds + 60)
+    owner = Source.objects.claim(pk=source_id, now=now, lease=lease)
+    if owner is None:
+        return None
+    started = time.monotonic()
+    try:
+        source = Source.objects.get(pk=source_id)
+        try:
+            answer = _ask(source, Deadline.after(seconds))
+            kept = _keep(source, answer.decoded.addresses, accept_change=accept_change)
+        except (SourceError, SourceMisconfigured, DecodeError, OSError) as error:
+            ended = now + timedelta(seconds=time.monotonic() - started)
+            return _record_failure(source, owner=owner, error=error, now=now, ended=ended)
+        ended = now + timedelta(seconds=time.monotonic() - started)
+        return _record_success(source, owner=owner, answer=answer, kept=kept, now=now, ended=ended)
+    finally:
+        Source.objects.release(pk=source_id, owner=owner)
+
+
+def _ask(source: Source, deadline: Deadline) -> Answer:
+    try:
+        retrieved = build_source(source).retrieve(known=None, deadline=deadline)
+        if retrieved is None:  # only an answer to `known`, which nothing was given for
+            raise SourceRefused(f"{source.name} answered 'unchanged' to a first question")
+        answer = Answer(decode(retrieved), retrieved.server)
+        if not answer.decoded.addresses and not source.may_be_empty:
+            raise EmptyList(f"{source.name} holds no entry")
+    except EmptyList:
+        if not source.may_be_empty:
+            raise
+        return Answer(Decoded(AddressSet.empty(), 0), "")
+    return answer
+
+
+def _keep(source: Source, addresses: AddressSet, *, accept_change: bool) -> Kept:
+    """Store the list unless it lost more than the source may lose at once."""
+    held = get_set(source.list_digest) if source.list_digest else AddressSet.empty()
+    prefixes = len(addresses.prefixes())
+    least = source.list_prefixes * (100 - source.shrink_limit) / 100
+    if source.list_prefixes >= SHRINK_FLOOR and prefixes < least and not accept_change:
+        lost = 100 - 100 * prefixes / source.list_prefixes
+        raise SourceRefused(
+            f"{source.name} shrank from {source.list_prefixes} to {prefixes} prefixes "
+            f"({lost:.1f} % less; its limit is {source.shrink_limit} %). The last good list stays "
+            f"in force. If the change is meant, update once with 'accept change'."
+        )
+    digest = put_set(addresses)
+    if digest == source.list_digest:
+        return Kept(digest, prefixes, 0, 0)
+    difference = diff(held, addresses)
+    return Kept(digest, prefixes, difference.added.count, difference.removed.count)
+
+
+def _record_success(
+    source: Source, *, owner: str, answer: Answer, kept: Kept, now: datetime, ended: datetime
+) -> Retrieval:
+    changed = kept.digest != source.list_digest
+    source.state, source.error, source.failures = SourceState.CURRENT, "", 0
+    source.server = answer.server
+    source.checked_at = source.retrieved_at = now
+    source.list_digest, source.list_prefixes = kept.digest, kept.prefixes
+    if changed:
+        source.changed_at = now
+    decoded = answer.decoded
+    retrieval = Retrieval(
+        source=source,
+        started_at=now,
+        finished_at=ended,
+        outcome=Outcome.CHANGED if changed else Outcome.UNCHANGED,
+        server=answer.server,
+        entries=decoded.entries,
+        prefixes=kept.prefixes,
+        host_bits_cleared=decoded.host_bits_cleared,
+        skipped=[list(pair) for pair in decoded.skipped],
+        added=kept.added,
+        removed=kept.removed,
+        list_digest=kept.digest,
+    )
+    _write(source, retrieval, owner=owner, now=now)
+    log.info(
+        "retrieve source=%s outcome=%s entries=%d prefixes=%d in %.1fs",
+        source.name, retrieval.outcome, decoded.entries, kept.prefixes, retrieval.seconds,
+    )  # fmt: skip
+    return retrieval
+
+
+def _record_failure(
+    source: Source, *, owner: str, error: Exception, now: datetime, ended: datetime
+) -> Retrieval:
+    again = isinstance(error, SourceUnavailable | OSError)
+    source.state = SourceState.UNAVAILABLE if again else SourceState.REFUSED
+    source.error, source.failures, source.checked_at = (
+        _text(source, error),
+        source.failures + 1,
+        now,
+    )
+    retrieval = Retrieval(
+        source=source,
+        started_at=now,
+        finished_at=ended,
+        outcome=Outcome.UNAVAILABLE if again else Outcome.REFUSED,
+        error=source.error,
+    )
+    _write(source, retrieval, owner=owner, now=now)
+    log.warning("retrieve source=%s outcome=%s: %s", source.name, retrieval.outcome, source.error)
+    return retrieval
+
+
+def _text(source: Source, error: Exception) -> str:
+    if isinstance(error, OSError):
+        return (
+            f"{source.name} was retrieved but its list could not be stored "
+            f"({error.strerror or error}). The last good list stays in force. Make room on the disk "
+            f"of the data folder; the next try follows by itself."
+        )
+    return str(error)
+
+
+def _write(source: Source, retrieval: Retrieval, *, owner: str, now: datetime) -> None:
+    """Write both rows, and mark the policies of a changed list as due, in one transaction."""
+    source.due_at = source.next_due(after=now)
+    with transaction.atomic():
+        if not Source.objects.filter(pk=source.pk, claimed_by=owner).exists():
+            raise ClaimLost(f"source {source.name} was taken over by another worker")
+        source.save(
+            update_fields=[
+                "state", "error", "failures", "server", "checked_at", "retrieved_at", "changed_at",
+                "list_digest", "list_prefixes", "due_at",
+            ]
+        )  # fmt: skip
+        retrieval.save()
+        # Also after a failure: a policy tells which of its sources is missing.
+        Policy.objects.filter(sources=source).update(due_at=now)

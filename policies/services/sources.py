@@ -1,0 +1,67 @@
+"""Sources as rows: found or made by what they say, built into engines."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.conf import settings as site
+
+from policies.models import Source
+from policies.sources import SOURCES
+from policies.sources.base import Source as Engine, SourceMisconfigured
+
+
+def build_source(source: Source) -> Engine:
+    """Build the engine of a row; raises SourceMisconfigured."""
+    return build_engine(kind=source.kind, settings=source.settings)
+
+
+def build_engine(*, kind: str, settings: Mapping[str, object]) -> Engine:
+    """Build the engine of a kind from its settings; raises SourceMisconfigured.
+
+    A DNS list that names no server is asked of the site's own (TSCM_DNS_SERVERS).
+    """
+    if kind not in SOURCES:
+        raise SourceMisconfigured(f"kind {kind!r} is not known; known are {', '.join(SOURCES)}")
+    if kind == "dns" and not settings.get("servers"):
+        settings = {**settings, "servers": list(site.TSCM_DNS_SERVERS)}
+    return SOURCES[kind].from_settings(settings)
+
+
+def settings_key(*, kind: str, settings: Mapping[str, object]) -> str:
+    """Return the digest that two sources of one kind and the same settings share."""
+    text = json.dumps([kind, settings], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def find_or_make_source(
+    *, kind: str, settings: Mapping[str, object], name: str, now: datetime, is_sample: bool = False
+) -> Source:
+    """Return the source with these settings, made and due at once where there is none.
+
+    Raises SourceMisconfigured. `name` gets a number behind it when another source has it.
+    """
+    build_engine(kind=kind, settings=settings)
+    source, _ = Source.objects.get_or_create(
+        settings_key=settings_key(kind=kind, settings=settings),
+        defaults={
+            "name": _free_name(name),
+            "kind": kind,
+            "settings": dict(settings),
+            "due_at": now,
+            "is_sample": is_sample,
+        },
+    )
+    return source
+
+
+def _free_name(wanted: str) -> str:
+    taken = set(Source.objects.filter(name__startswith=wanted).values_list("name", flat=True))
+    number, name = 1, wanted
+    while name in taken:
+        number += 1
+        name = f"{wanted} ({number})"
+    return name

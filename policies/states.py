@@ -1,0 +1,84 @@
+"""The words for a state and the tone each is shown in, declared once for pages, API and CLI."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from django.db.models import TextChoices
+
+Tone = Literal["success", "info", "warning", "danger", "neutral"]
+
+
+class SourceState(TextChoices):
+    """How the last retrieval of a source ended."""
+
+    NEW = "new", "not retrieved yet"
+    CURRENT = "current", "current"
+    UNAVAILABLE = "unavailable", "unavailable"
+    REFUSED = "refused", "refused"
+
+    @property
+    def tone(self) -> Tone:
+        """The tone this state is shown in."""
+        return _SOURCE_TONES[self]
+
+
+class PolicyState(TextChoices):
+    """How the last compile of a policy ended."""
+
+    NEW = "new", "not compiled yet"
+    WAITING = "waiting", "waiting for its lists"
+    CURRENT = "current", "current"
+    PARTIAL = "partial", "current, a source is missing"
+    HELD = "held", "held by the guard"
+    FAILED = "failed", "could not be published"
+
+    @property
+    def tone(self) -> Tone:
+        """The tone this state is shown in."""
+        return _POLICY_TONES[self]
+
+
+class Outcome(TextChoices):
+    """How one retrieval ended."""
+
+    CHANGED = "changed", "changed"
+    UNCHANGED = "unchanged", "unchanged"
+    UNAVAILABLE = "unavailable", "unavailable"
+    REFUSED = "refused", "refused"
+
+    @property
+    def tone(self) -> Tone:
+        """The tone this outcome is shown in."""
+        return _OUTCOME_TONES[self]
+
+
+class Role(TextChoices):
+    """What a policy takes a source for."""
+
+    BLOCK = "block", "block"
+    ALLOW = "allow", "allow"
+
+
+FAILED_OUTCOMES = (Outcome.UNAVAILABLE, Outcome.REFUSED)
+
+_SOURCE_TONES: dict[SourceState, Tone] = {
+    SourceState.NEW: "neutral",
+    SourceState.CURRENT: "success",
+    SourceState.UNAVAILABLE: "warning",
+    SourceState.REFUSED: "danger",
+}
+_POLICY_TONES: dict[PolicyState, Tone] = {
+    PolicyState.NEW: "neutral",
+    PolicyState.WAITING: "neutral",
+    PolicyState.CURRENT: "success",
+    PolicyState.PARTIAL: "warning",
+    PolicyState.HELD: "danger",
+    PolicyState.FAILED: "danger",
+}
+_OUTCOME_TONES: dict[Outcome, Tone] = {
+    Outcome.CHANGED: "success",
+    Outcome.UNCHANGED: "info",
+    Outcome.UNAVAILABLE: "warning",
+    Outcome.REFUSED: "danger",
+}

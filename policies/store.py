@@ -1,0 +1,123 @@
+"""Sets and feeds at rest: immutable files named by the digest of what is in them.
+
+A set is `<2 digits>/<sha256>` in the storage "sets", read by memory map where the storage has
+paths. A feed is `<sha256>.txt` with `.txt.gz` and `.txt.md5` beside it in the storage "feeds".
+Writing the same content twice writes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import Storage, storages
+from isal import igzip
+
+from netsets.cidr import AddressSet
+from netsets.codec import decode, encode
+from policies.storage import DurableFileSystemStorage
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFeed:
+    """A feed's file and its numbers."""
+
+    digest: str
+    md5: str
+    size: int
+    gzip_size: int
+    lines: int
+
+
+def set_digest(addresses: AddressSet) -> str:
+    """Return the digest that `put_set` would store a set under."""
+    return hashlib.sha256(encode(addresses)).hexdigest()
+
+
+def put_set(addresses: AddressSet) -> str:
+    """Store a set and return its digest; raises OSError when it cannot be written."""
+    content = encode(addresses)
+    digest = hashlib.sha256(content).hexdigest()
+    _put(storages["sets"], _set_name(digest), content)
+    return digest
+
+
+def get_set(digest: str) -> AddressSet:
+    """Return the set stored under `digest`; its arrays lie in a memory map.
+
+    Raises OSError when it is not there, ValueError when it is damaged.
+    """
+    storage = storages["sets"]
+    with storage.open(_set_name(digest)) as file:
+        if not hasattr(file, "fileno"):
+            return decode(file.read())
+        return decode(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def put_feed(body: bytes) -> StoredFeed:
+    """Store a feed's body, its gzip and its MD5; raises OSError when one cannot be written.
+
+    The body is written last: where it is, the other two are.
+    """
+    digest = hashlib.sha256(body).hexdigest()
+    # RFC 1321 is what the firewalls ask for; it guards against broken transfers, not attackers.
+    md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
+    compressed = igzip.compress(body, compresslevel=1, mtime=0)
+    storage = storages["feeds"]
+    _put(storage, f"{digest}.txt.md5", f"{md5}\n".encode("ascii"))
+    _put(storage, f"{digest}.txt.gz", compressed)
+    _put(storage, f"{digest}.txt", body)
+    return StoredFeed(digest, md5, len(body), len(compressed), body.count(b"\n"))
+
+
+def feed_path(digest: str, suffix: str) -> Path:
+    """Return where the file of a feed lies on this machine."""
+    return Path(storages["feeds"].path(f"{digest}{suffix}"))
+
+
+def prune_sets(*, keep: set[str], before: datetime) -> int:
+    """Delete the sets that are not in `keep` and older than `before`; return how many."""
+    storage = storages["sets"]
+    names = (
+        f"{folder}/{name}"
+        for folder in _listed(storage, "")[0]
+        for name in _listed(storage, folder)[1]
+    )
+    return _prune(storage, (name for name in names if name.partition("/")[2] not in keep), before)
+
+
+def prune_feeds(*, keep: set[str], before: datetime) -> int:
+    """Delete the files of feeds that are not in `keep` and older than `before`; return how many."""
+    storage = storages["feeds"]
+    names = (name for name in _listed(storage, "")[1] if name.partition(".")[0] not in keep)
+    return _prune(storage, names, before)
+
+
+def _prune(storage: Storage, names: Iterable[str], before: datetime) -> int:
+    # A publish under way has written files that no row names yet; they are young.
+    stale = [name for name in names if storage.get_modified_time(name) < before]
+    for name in stale:
+        storage.delete(name)
+    return len(stale)
+
+
+def _listed(storage: Storage, folder: str) -> tuple[list[str], list[str]]:
+    try:
+        return storage.listdir(folder)
+    except FileNotFoundError:
+        return [], []
+
+
+def _set_name(digest: str) -> str:
+    return f"{digest[:2]}/{digest}"
+
+
+def _put(storage: Storage, name: str, content: bytes) -> None:
+    if isinstance(storage, DurableFileSystemStorage) and storage.touch(name):
+        return
+    storage.save(name, ContentFile(content))

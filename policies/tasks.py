@@ -1,0 +1,61 @@
+"""What workers do with policies. A task carries ids, may run twice, and expires by itself."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from celery import shared_task
+from django.utils import timezone
+
+from policies import services
+from policies.models import Policy, Source
+
+# A job that waited longer than this is stale: the row is still due, so the next beat sends it again.
+JOB_EXPIRES = 120.0
+
+
+class Sent(TypedDict):
+    """How many jobs were sent."""
+
+    sources: int
+    policies: int
+
+
+@shared_task
+def send_due(**_newer: object) -> Sent:
+    """Send one job for each source and each policy that is due."""
+    now = timezone.now()
+    # Claimed rows too: the job finds out in a moment whether the worker that holds one still lives.
+    sources = list(Source.objects.due(now=now).values_list("pk", flat=True))
+    policies = list(Policy.objects.due(now=now).values_list("pk", flat=True))
+    for pk in sources:
+        retrieve_source.apply_async(kwargs={"source_id": pk}, expires=JOB_EXPIRES)
+    for pk in policies:
+        compile_policy.apply_async(kwargs={"policy_id": pk}, expires=JOB_EXPIRES)
+    return {"sources": len(sources), "policies": len(policies)}
+
+
+@shared_task
+def retrieve_source(*, source_id: int, **_newer: object) -> str:
+    """Retrieve one source if it is still due, and send the compile of its policies."""
+    now = timezone.now()
+    if not Source.objects.due(now=now).filter(pk=source_id).exists():
+        return "not due"
+    retrieval = services.retrieve_source(source_id=source_id, now=now)
+    if retrieval is None:
+        return "busy"
+    for pk in Policy.objects.filter(sources=source_id, is_paused=False).values_list(
+        "pk", flat=True
+    ):
+        compile_policy.apply_async(kwargs={"policy_id": pk}, expires=JOB_EXPIRES)
+    return retrieval.outcome
+
+
+@shared_task
+def compile_policy(*, policy_id: int, **_newer: object) -> str:
+    """Compile one policy if it is still due."""
+    now = timezone.now()
+    if not Policy.objects.due(now=now).filter(pk=policy_id).exists():
+        return "not due"
+    report = services.compile_policy_now(policy_id=policy_id, now=now)
+    return "busy" if report is None else str(report.state)

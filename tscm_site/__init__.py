@@ -1,0 +1,3 @@
+"""The wiring: environment, settings, schedule, queue and URLs."""
+
+from __future__ import annotations
