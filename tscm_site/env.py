@@ -45,47 +45,30 @@ class Variable:
     name: str
     default: str
     meaning: str
-    is_secret: bool = False
 
 
 VARIABLES: tuple[Variable, ...] = (
-    Variable(
-        "TSCM_DATA_DIR", "./var", "Folder of everything that is kept; relative to the checkout."
-    ),
-    Variable(
-        "TSCM_LOG_DIR", "<data>/log", "Folder of the processes' logs and of received log lines."
-    ),
+    Variable("TSCM_DATA_DIR", "./var", "Folder of all that is kept; relative to the checkout."),
+    Variable("TSCM_LOG_DIR", "<data>/log", "Folder of the processes' logs."),
     Variable("TSCM_CONSOLE_BIND", "127.0.0.1:8000", "Address and port of the console and the API."),
-    Variable(
-        "TSCM_FEED_BIND", "0.0.0.0:8001", "Address and port where firewalls fetch their feeds."
-    ),
-    Variable(
-        "TSCM_DATABASE_URL", "sqlite:///<data>/tscm.sqlite3", "Database: SQLite or PostgreSQL."
-    ),
+    Variable("TSCM_FEED_BIND", "0.0.0.0:8001", "Address and port where firewalls fetch feeds."),
+    Variable("TSCM_DATABASE_URL", "sqlite:///<data>/tscm.sqlite3", "SQLite or PostgreSQL."),
     Variable(
         "TSCM_BROKER_URL",
         "redis+socket://<data>/run/redis.sock",
         "Queue: the private Redis that `make run` starts, or a Redis or RabbitMQ elsewhere.",
     ),
     Variable("TSCM_DNS_SERVERS", "ts-dns.threatstop.com", "DNS servers of the lists, in order."),
-    Variable(
-        "TSCM_SECRET_KEY",
-        "<data>/secrets/secret_key",
-        "Key that signs sessions and forms; at least 32 characters.",
-        is_secret=True,
-    ),
-    Variable(
-        "TSCM_FIELD_KEYS",
-        "<data>/secrets/field_keys",
-        "Fernet keys for encrypted fields, newest first; comma separated.",
-        is_secret=True,
-    ),
+    Variable("TSCM_SECRET_KEY", "", "Signs sessions and forms; made at the first start."),
+    Variable("TSCM_FIELD_KEYS", "", "Fernet keys of encrypted fields; made at the first start."),
     Variable("TSCM_DEBUG", "false", "Show details of errors in the browser; never on a network."),
     Variable("TSCM_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]", "Names that reach the console."),
     Variable("TSCM_CSRF_TRUSTED_ORIGINS", "", "Origins (`https://name`) of a proxy before it."),
     Variable("TSCM_WORKER_CONCURRENCY", "4", "Jobs that the worker does at the same time."),
     Variable("TSCM_REDIS_SERVER", "", "Path of redis-server; looked for when empty."),
 )
+# Keys, and URLs that carry passwords: each may also come in a file, named by NAME_FILE.
+SECRETS = ("TSCM_DATABASE_URL", "TSCM_BROKER_URL", "TSCM_SECRET_KEY", "TSCM_FIELD_KEYS")
 _DEFAULTS = {variable.name: variable.default for variable in VARIABLES}
 
 
@@ -145,9 +128,9 @@ def read_environment(
     Raises EnvironmentRefused.
     """
     process = os.environ if environ is None else environ
-    given = _read_env_file(checkout / ".env") | {
-        name: text for name, text in process.items() if text
-    }
+    given = _read_env_file(checkout / ".env")
+    given |= {name: text for name, text in process.items() if text}
+    _read_secret_files(given)
     data_dir = env_path("TSCM_DATA_DIR", given, relative_to=checkout)
     given["<data>"] = str(data_dir)
     console_bind = env_bind("TSCM_CONSOLE_BIND", given)
@@ -174,9 +157,9 @@ def read_environment(
 
 
 def env_str(name: str, environ: Mapping[str, str]) -> str:
-    """The value of `name`, or its default from VARIABLES."""
-    given = environ.get(name, "").strip()
-    return given or _DEFAULTS[name].replace("<data>", environ.get("<data>", "<data>"))
+    """The value of `name`, or its default from VARIABLES; in both `<data>` is the data folder."""
+    value = environ.get(name, "").strip() or _DEFAULTS[name]
+    return value.replace("<data>", environ.get("<data>", "<data>"))
 
 
 def env_bool(name: str, environ: Mapping[str, str]) -> bool:
@@ -236,14 +219,9 @@ def env_url(name: str, environ: Mapping[str, str], *, schemes: tuple[str, ...]) 
 def env_secret(
     name: str, environ: Mapping[str, str], *, kept_in: Path, make: Callable[[], str]
 ) -> str:
-    """The secret in NAME, in the file NAME_FILE names, or in `kept_in`, made when absent."""
-    given, file = environ.get(name, "").strip(), environ.get(f"{name}_FILE", "").strip()
-    if given and file:
-        raise EnvironmentRefused(f"{name}_FILE", file, f"either {name} or {name}_FILE, not both")
-    if given:
-        return given
-    if file:
-        return _read_secret(Path(file), variable=f"{name}_FILE")
+    """The secret given as NAME or in NAME_FILE, else the one in `kept_in`, made when absent."""
+    if environ.get(name, "").strip():
+        return environ[name].strip()
     try:
         _make_secret(kept_in, make)
     except OSError as error:
@@ -269,7 +247,7 @@ def _read_env_file(path: Path) -> dict[str, str]:
     """The settings of a `.env` file; empty when there is none."""
     if not path.is_file():
         return {}
-    known = set(_DEFAULTS) | {f"{entry.name}_FILE" for entry in VARIABLES if entry.is_secret}
+    known = set(_DEFAULTS) | {f"{name}_FILE" for name in SECRETS}
     settings: dict[str, str] = {}
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         text = line.strip()
@@ -283,6 +261,16 @@ def _read_env_file(path: Path) -> dict[str, str]:
             raise EnvironmentRefused(f"{path} line {number}", name, ", ".join(sorted(known)))
         settings[name] = value.strip("'\"") if value[:1] in {"'", '"'} else value
     return settings
+
+
+def _read_secret_files(given: dict[str, str]) -> None:
+    """Put the content of each file that a NAME_FILE names in the place of NAME."""
+    for name in SECRETS:
+        file = given.get(f"{name}_FILE", "").strip()
+        if file and given.get(name):
+            raise EnvironmentRefused(f"{name}_FILE", file, f"{name} or {name}_FILE, not both")
+        if file:
+            given[name] = _read_secret(Path(file), variable=f"{name}_FILE")
 
 
 def _read_secret(path: Path, *, variable: str) -> str:
