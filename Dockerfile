@@ -1,0 +1,25 @@
+# One image for every process of the appliance; docker-compose.yml says which one each container is.
+
+FROM python:3.12-slim-bookworm AS packages
+WORKDIR /srv/tscm
+COPY requirements.txt ./
+RUN python -m venv .venv \
+ && .venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements.txt
+
+FROM python:3.12-slim-bookworm
+ENV PATH=/srv/tscm/.venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    TSCM_DATA_DIR=/data
+# A fixed number, so that files of secrets can be given to it on the host.
+RUN useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin tscm \
+ && install -d -o tscm -g tscm -m 0700 /data
+WORKDIR /srv/tscm
+COPY --from=packages /srv/tscm/.venv .venv
+COPY . .
+RUN ln -s ../../deploy/tsadmin .venv/bin/tsadmin
+USER 10001
+VOLUME /data
+EXPOSE 8000 8001
+ENTRYPOINT ["python", "-m", "deploy.processes"]
+CMD ["web"]
