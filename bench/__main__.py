@@ -1,0 +1,54 @@
+"""Measure against peers: `python -m bench [P1 P3 …] [--size N]`, one line a row, ratio last."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+import time
+
+from bench.rows import Row, RowSkipped
+
+# Each module has `measure(*, size: int) -> Row | list[Row]`; it is imported when its turn comes.
+ROWS: dict[str, str] = {
+    "P1": "bench.p1_retrieve",
+    "P3": "bench.p3_text",
+    "P4": "bench.p4_publish",
+    "P12": "bench.p12_serve",
+}
+_SIZE = 1_000_000
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure the rows asked for, all when none is; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"{', '.join(ROWS)}; default all")
+    parser.add_argument(
+        "--size", type=int, default=_SIZE, help="addresses to work on (%(default)s)"
+    )
+    asked = parser.parse_args(arguments)
+    unknown = [name for name in asked.rows if name not in ROWS]
+    if unknown:
+        parser.exit(2, f"bench: no row {', '.join(unknown)}; there are {', '.join(ROWS)}\n")
+    if asked.size < 1:
+        parser.exit(2, f"bench: --size {asked.size}: must be at least 1\n")
+    for name in asked.rows or ROWS:
+        _measure(name, size=asked.size)
+    return 0
+
+
+def _measure(name: str, *, size: int) -> None:
+    """Measure one row and print its line or lines, or why it was skipped."""
+    began = time.monotonic()
+    try:
+        measured: Row | list[Row] = importlib.import_module(ROWS[name]).measure(size=size)
+    except RowSkipped as skipped:
+        print(f"{name}  skipped: {skipped}", flush=True)
+        return
+    for row in measured if isinstance(measured, list) else [measured]:
+        print(row.line(), flush=True)
+    print(f"{name} took {time.monotonic() - began:.1f} s", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
