@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
@@ -17,7 +17,13 @@ def _keys() -> MultiFernet:
     return MultiFernet([Fernet(key) for key in settings.TSCM_FIELD_KEYS])
 
 
-class EncryptedTextField(models.TextField):
+if TYPE_CHECKING:
+    TextColumn = models.TextField[str, str]
+else:  # the real class takes no type arguments
+    TextColumn = models.TextField
+
+
+class EncryptedTextField(TextColumn):
     """Text encrypted at rest with the newest of TSCM_FIELD_KEYS; "" is stored as it is.
 
     A wrong key raises DecryptionFailed: the ciphertext never passes for the text.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from celery import current_task
+from celery._state import get_current_task
 
 
 class TaskFormatter(logging.Formatter):
@@ -12,6 +12,7 @@ class TaskFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        task_id = current_task.request.id if current_task else None
+        request = getattr(get_current_task(), "request", None)
+        task_id = request.id if request else None
         record.task = f" [{task_id[:8]}]" if task_id else ""
         return super().format(record)

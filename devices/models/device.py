@@ -24,20 +24,15 @@ class IpType(models.TextChoices):
     DYNAMIC = "dynamic", "dynamic"
 
 
-class DeviceQuerySet(models.QuerySet["Device"]):
-    """Questions asked of devices."""
-
-
-class DeviceManager(models.Manager.from_queryset(DeviceQuerySet)):  # type: ignore[misc]
+class DeviceManager(models.Manager["Device"]):
     """Leaves the secret in the database until it is asked for.
 
     A lost key must not take the device lists and the feeds down with it.
     """
 
-    def get_queryset(self) -> DeviceQuerySet:
+    def get_queryset(self) -> models.QuerySet[Device]:
         """Return all devices, secrets deferred."""
-        queryset: DeviceQuerySet = super().get_queryset().defer("upload_proxy_password")
-        return queryset
+        return super().get_queryset().defer("upload_proxy_password")
 
 
 class Device(models.Model):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import IntegrityError, transaction
 
@@ -159,7 +160,7 @@ def lists_of(device: Device) -> Lists:
         if link.source.kind == "dns":
             found.setdefault(link.role, link.source)
     block, allow = found.get(Role.BLOCK), found.get(Role.ALLOW)
-    asked = (block or allow).settings if block or allow else {}
+    asked: Mapping[str, Any] = next((source.settings for source in (block, allow) if source), {})
     return Lists(
         block_list=str(block.settings["name"]) if block else "",
         allow_list=str(allow.settings["name"]) if allow else "",

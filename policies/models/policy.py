@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Self
 
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
@@ -54,7 +55,7 @@ class Policy(Claimable):
         max_digits=5,
         decimal_places=2,
         default=5,
-        validators=[MinValueValidator(0), MaxValueValidator(100)],
+        validators=[MinValueValidator(Decimal("0.01")), MaxValueValidator(100)],
         help_text="Largest part of the address space the block list may cover, in percent.",
     )
     shrink_limit = models.PositiveSmallIntegerField(
@@ -66,8 +67,8 @@ class Policy(Claimable):
     growth_limit = models.PositiveIntegerField(
         "growth limit, %",
         default=200,
-        validators=[MinValueValidator(1), MaxValueValidator(100_000)],
-        help_text="A list that gains more than this at once waits for a person.",
+        validators=[MinValueValidator(100), MaxValueValidator(100_000)],
+        help_text="Percent of its size that a list may become at once; more waits for a person.",
     )
     keep_documentation = models.BooleanField(
         "let documentation addresses through",
@@ -96,6 +97,11 @@ class Policy(Claimable):
     state_detail = models.TextField(blank=True, default="", editable=False)
     due_at = models.DateTimeField(null=True, db_index=True, editable=False)
     compiled_at = models.DateTimeField(null=True, editable=False)
+    accepts_change = models.BooleanField(
+        default=False,
+        editable=False,
+        help_text="A person lets the next change beyond the shrink and growth limits pass.",
+    )
     inputs_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
     last_number = models.PositiveIntegerField(default=0, editable=False)
     current: models.ForeignKey[Snapshot | None, Snapshot | None] = models.ForeignKey(
@@ -122,8 +128,15 @@ class Policy(Claimable):
                 condition=Q(widest6__gte=3, widest6__lte=128), name="policy_widest6_is_a_length"
             ),
             models.CheckConstraint(
-                condition=Q(max_share__gte=0, max_share__lte=100),
+                condition=Q(max_share__gt=0, max_share__lte=100),
                 name="policy_share_is_a_percentage",
+            ),
+            models.CheckConstraint(
+                condition=Q(shrink_limit__gte=1, shrink_limit__lte=100),
+                name="policy_shrink_limit_is_a_percentage",
+            ),
+            models.CheckConstraint(
+                condition=Q(growth_limit__gte=100), name="policy_growth_limit_is_no_loss"
             ),
         ]
 

@@ -4,6 +4,21 @@ from __future__ import annotations
 
 from policies.services.changes import record_change
 from policies.services.compile import CompileReport, compile_policy_now
+from policies.services.manage import (
+    InUse,
+    Member,
+    Refused,
+    change_policy,
+    change_protected,
+    change_source,
+    create_policy,
+    create_source,
+    delete_policy,
+    delete_source,
+    members_of,
+    protect_network,
+    unprotect_network,
+)
 from policies.services.protected import AddressRefused, make_policies_due, protect
 from policies.services.prune import Pruned, prune
 from policies.services.publish import PublishFailed, publish_snapshot
@@ -15,18 +30,31 @@ __all__ = [
     "AddressRefused",
     "Busy",
     "CompileReport",
+    "InUse",
+    "Member",
     "Pruned",
     "PublishFailed",
     "RefreshReport",
+    "Refused",
     "build_source",
+    "change_policy",
+    "change_protected",
+    "change_source",
     "compile_policy_now",
+    "create_policy",
+    "create_source",
+    "delete_policy",
+    "delete_source",
     "find_or_make_source",
     "make_policies_due",
+    "members_of",
     "protect",
+    "protect_network",
     "prune",
     "publish_snapshot",
     "record_change",
     "refresh_policy",
     "request_refresh",
     "retrieve_source",
+    "unprotect_network",
 ]

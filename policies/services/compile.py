@@ -7,9 +7,8 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from netsets.compile import Compiled, compile_policy
-
 from netsets.cidr import AddressSet
+from netsets.compile import Compiled, compile_policy
 from netsets.guard import Guard, GuardTripped
 from policies.models import Policy, Snapshot, Source
 from policies.services.protected import protected_addresses
@@ -97,7 +96,7 @@ def _compile(policy: Policy, *, owner: str, now: datetime, accept_change: bool) 
             guard=guard_of(policy),
             protected=protected,
             previous=get_set(policy.current.block_digest) if policy.current else None,
-            accept_change=accept_change,
+            accept_change=accept_change or policy.accepts_change,
         )
         snapshot = _publish_if_new(policy, compiled, gathered, owner=owner, now=now)
     except GuardTripped as tripped:
@@ -116,6 +115,9 @@ def _write(policy: Policy, report: CompileReport, *, owner: str, now: datetime) 
         inputs_digest=report.inputs_digest,
         compiled_at=now,
     )
+    if not policy.sources.filter(due_at__lte=now).exists():
+        # What was accepted is the change that all the sources bring together.
+        mine.update(accepts_change=False)
     again = now + timedelta(minutes=1) if report.try_again else None
     mine.filter(due_at=policy.due_at).update(due_at=again)
 

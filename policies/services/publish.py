@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
-from netsets.compile import Compiled
 
 from netsets.cidr import AddressSet, Prefixes
+from netsets.compile import Compiled
 from netsets.diff import diff
 from netsets.render import FORMATS
 from policies.models import ClaimLost, Feed, Policy, Snapshot

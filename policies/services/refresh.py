@@ -25,11 +25,17 @@ class RefreshReport:
     compiled: CompileReport
 
 
-def request_refresh(*, policy: Policy, now: datetime) -> None:
-    """Leave a policy and its sources due; a worker takes them up within seconds."""
+def request_refresh(*, policy: Policy, now: datetime, accept_change: bool = False) -> None:
+    """Leave a policy and its sources due; the next beat sends them to a worker.
+
+    `accept_change` lets one change beyond the shrink and growth limits pass.
+    """
+    due: dict[str, datetime | bool] = {"due_at": now}
+    if accept_change:
+        due["accepts_change"] = True
     with transaction.atomic():
-        Source.objects.filter(policies=policy).update(due_at=now)
-        Policy.objects.filter(pk=policy.pk).update(due_at=now)
+        Source.objects.filter(policies=policy).update(**due)
+        Policy.objects.filter(pk=policy.pk).update(**due)
 
 
 def refresh_policy(

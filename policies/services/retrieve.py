@@ -69,7 +69,8 @@ def retrieve_source(
         source = Source.objects.get(pk=source_id)
         try:
             answer = _ask(source, Deadline.after(seconds))
-            kept = _keep(source, answer.decoded.addresses, accept_change=accept_change)
+            accept = accept_change or source.accepts_change
+            kept = _keep(source, answer.decoded.addresses, accept_change=accept)
         except (SourceError, SourceMisconfigured, DecodeError, OSError) as error:
             ended = now + timedelta(seconds=time.monotonic() - started)
             return _record_failure(source, owner=owner, error=error, now=now, ended=ended)
@@ -118,6 +119,7 @@ def _record_success(
 ) -> Retrieval:
     changed = kept.digest != source.list_digest
     source.state, source.error, source.failures = SourceState.CURRENT, "", 0
+    source.accepts_change = False
     source.server = answer.server
     source.checked_at = source.retrieved_at = now
     source.list_digest, source.list_prefixes = kept.digest, kept.prefixes
@@ -187,7 +189,7 @@ def _write(source: Source, retrieval: Retrieval, *, owner: str, now: datetime) -
         source.save(
             update_fields=[
                 "state", "error", "failures", "server", "checked_at", "retrieved_at", "changed_at",
-                "list_digest", "list_prefixes", "due_at",
+                "list_digest", "list_prefixes", "due_at", "accepts_change",
             ]
         )  # fmt: skip
         retrieval.save()

@@ -1,0 +1,48 @@
+"""What every test gets: a data folder of its own, and moments that do not move."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import settings as hypothesis_settings
+
+# Before Django reads its settings: nothing of a test may touch the checkout's own data folder.
+for _name in [name for name in os.environ if name.startswith("TSCM_")]:
+    del os.environ[_name]
+_DATA = tempfile.TemporaryDirectory(prefix="tscm-tests-")
+os.environ["TSCM_DATA_DIR"] = _DATA.name
+os.environ["TSCM_BROKER_URL"] = (
+    "redis://127.0.0.1:1/0"  # nobody listens: queues are started by tests
+)
+
+hypothesis_settings.register_profile("dev", max_examples=50, deadline=None)
+hypothesis_settings.register_profile(
+    "ci", max_examples=300, deadline=None, derandomize=True, print_blob=True
+)
+hypothesis_settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+
+@pytest.fixture(autouse=True)
+def own_storages(tmp_path: Path, settings: object) -> Iterator[None]:
+    """Give each test empty stores of sets and feeds."""
+    from django.conf import settings as site
+    from django.core.files.storage import storages
+
+    changed = {alias: dict(options) for alias, options in site.STORAGES.items()}
+    for alias in ("sets", "feeds"):
+        changed[alias]["OPTIONS"] = {"location": str(tmp_path / "store" / alias)}
+    changed["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = changed  # type: ignore[attr-defined]
+    yield
+    storages._storages.clear()  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def now() -> datetime:
+    """A moment."""
+    return datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

@@ -1,0 +1,69 @@
+"""Rows for tests, made through the services that people's rows are made through."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from datetime import datetime
+
+from devices.models import Device
+from devices.services import add_device
+from policies.models import Policy, PolicySource, Snapshot, Source
+from policies.services import find_or_make_source, refresh_policy
+from policies.states import Role
+
+_numbers = itertools.count(1)
+
+
+def make_source(*, entries: Sequence[str], now: datetime, name: str = "") -> Source:
+    """Make a fixed list; every one has a name of its own."""
+    number = next(_numbers)
+    return find_or_make_source(
+        kind="memory",
+        settings={"entries": list(entries)},
+        name=name or f"list {number}",
+        now=now,
+    )
+
+
+def make_policy(
+    *,
+    now: datetime,
+    block: Sequence[str] = ("1.2.3.4", "5.6.0.0/16"),
+    allow: Sequence[str] = (),
+    **columns: object,
+) -> Policy:
+    """Make a policy with a block list and, when given, an allow list."""
+    policy = Policy(due_at=now, **{"name": f"policy-{next(_numbers)}", **columns})
+    policy.save()
+    for role, entries in ((Role.BLOCK, block), (Role.ALLOW, allow)):
+        if entries:
+            source = make_source(entries=entries, now=now)
+            PolicySource.objects.create(policy=policy, source=source, role=role)
+    return policy
+
+
+def make_device(*, policy: Policy, now: datetime, **settings: object) -> Device:
+    """Make a Firepower device that follows `policy`."""
+    number = next(_numbers)
+    nickname = str(settings.pop("nickname", f"fmc-{number}"))
+    return add_device(
+        kind="firepower",
+        nickname=nickname,
+        settings={
+            "device_id": f"tdid_{number:08x}",
+            "management_ip": "192.0.2.250",
+            **settings,
+        },
+        policy=policy,
+        actor="test",
+        now=now,
+    )
+
+
+def publish(policy: Policy, *, now: datetime, accept_change: bool = False) -> Snapshot:
+    """Refresh a policy and return its current snapshot."""
+    refresh_policy(policy=policy, clock=lambda: now, accept_change=accept_change)
+    policy.refresh_from_db()
+    assert policy.current is not None, policy.state_detail
+    return policy.current

@@ -1,0 +1,66 @@
+"""What is no longer kept goes; what somebody still serves stays."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timedelta
+
+import pytest
+
+from policies.models import Policy, Source
+from policies.services import prune, refresh_policy
+from policies.store import feed_path, get_set
+from tests.factories import make_policy
+
+pytestmark = pytest.mark.django_db
+
+
+def make_snapshots(count: int, *, now: datetime) -> Policy:
+    policy = make_policy(now=now, block=["5.0.0.1"])
+    for number in range(1, count + 1):
+        source = policy.sources.get()
+        Source.objects.filter(pk=source.pk).update(settings={"entries": [f"5.0.0.{number}"]})
+        refresh_policy(policy=policy, clock=lambda at=number: now + timedelta(hours=at))
+    policy.refresh_from_db()
+    return policy
+
+
+def test_keeps_the_newest_the_current_and_the_held(now: datetime) -> None:
+    policy = make_snapshots(6, now=now)
+    held = policy.snapshots.get(number=1)
+    later = now + timedelta(days=1)
+    pruned = prune(now=later, keep=2, held=[held.pk])
+    assert pruned.snapshots == 3
+    assert sorted(policy.snapshots.values_list("number", flat=True)) == [1, 5, 6]
+
+
+def test_files_of_kept_snapshots_stay_and_the_others_go(now: datetime) -> None:
+    policy = make_snapshots(4, now=now)
+    digests = {row.number: row.feeds.get(list="block").digest for row in policy.snapshots.all()}
+    gone_set = policy.snapshots.get(number=1).block_digest
+    age_all_files(feed_path("x", "").parent.parent)
+    pruned = prune(now=datetime.now(tz=now.tzinfo), keep=2, held=[])
+    assert pruned.feeds == 2 * 3
+    assert not feed_path(digests[1], ".txt").exists()
+    assert feed_path(digests[4], ".txt").exists()
+    assert get_set(policy.snapshots.get(number=4).block_digest)
+    with pytest.raises(FileNotFoundError):
+        get_set(gone_set)
+
+
+def test_young_files_stay_because_a_publish_may_be_under_way(now: datetime) -> None:
+    policy = make_snapshots(3, now=now)
+    policy.snapshots.exclude(number=3).delete()
+    assert prune(now=datetime.now(tz=now.tzinfo), keep=1, held=[]).feeds == 0
+
+
+def test_old_retrievals_go(now: datetime) -> None:
+    policy = make_snapshots(2, now=now)
+    assert prune(now=now + timedelta(days=36), keep=5, held=[]).retrievals == 2
+    assert not policy.sources.get().retrievals.exists()
+
+
+def age_all_files(folder: os.PathLike[str]) -> None:
+    for root, _, names in os.walk(folder):
+        for name in names:
+            os.utime(os.path.join(root, name), (0, 0))  # noqa: PTH118
