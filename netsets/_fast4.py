@@ -32,14 +32,14 @@ class Found4(NamedTuple):
     ends: Index  # the place of each line's newline
 
 
-class _Fields(NamedTuple):
+class _Split(NamedTuple):
     """The stretches of a text between bytes that sort below the digits."""
 
     number: npt.NDArray[np.uint16]  # a decimal of up to three digits, or WRONG
     stop: Array8  # the byte that ends each field
     place: Index  # where that byte is
     last: Index  # for each line, the number of its last field
-    count: Index  # for each line, how many fields it has
+    fields: Index  # for each line, how many fields it has
 
     def ipv4(self, at: Index) -> tuple[Array32, Bools]:
         """Return what four fields from here say, and whether that is an address."""
@@ -53,17 +53,17 @@ class _Fields(NamedTuple):
 
 def read(text: Array8) -> Found4:
     """Read the plain IPv4 lines of a text in which every line ends with a newline."""
-    fields = _split(text)
-    odd = np.ones(fields.last.size, np.bool_)
-    single, hosts = _singles(fields, odd)
-    keys = np.concatenate((single, _pairs(fields, odd)))
-    ends = fields.place[fields.last]
+    split = _split(text)
+    odd = np.ones(split.last.size, np.bool_)
+    single, hosts = _singles(split, odd)
+    keys = np.concatenate((single, _pairs(split, odd)))
+    ends = split.place[split.last]
     odd[1:] &= np.diff(ends) > 1  # an empty line says nothing
     odd[:1] &= ends[:1] > 0
     return Found4(keys, hosts, odd, ends)
 
 
-def _split(text: Array8) -> _Fields:
+def _split(text: Array8) -> _Split:
     digits = text >= ZERO
     place = np.flatnonzero(~digits)
     stop = text[place]
@@ -78,18 +78,18 @@ def _split(text: Array8) -> _Fields:
     if text.max() > NINE:
         number[np.searchsorted(place, np.flatnonzero(text > NINE))] = WRONG
     last = np.flatnonzero(stop == NEWLINE)
-    return _Fields(number, stop, place, last, np.diff(last, prepend=-1))
+    return _Split(number, stop, place, last, np.diff(last, prepend=-1))
 
 
-def _singles(fields: _Fields, odd: Bools) -> tuple[Array64, int]:
+def _singles(split: _Split, odd: Bools) -> tuple[Array64, int]:
     """Return the packed ranges of addresses and prefixes, and how many had host bits set."""
-    line = np.flatnonzero((fields.count == 4) | (fields.count == 5))
-    last = fields.last[line]
-    bare = fields.count[line] == 4
-    address, plain = fields.ipv4(last - fields.count[line] + 1)
-    length = fields.number[last]
+    line = np.flatnonzero((split.fields == 4) | (split.fields == 5))
+    last = split.last[line]
+    bare = split.fields[line] == 4
+    address, plain = split.ipv4(last - split.fields[line] + 1)
+    length = split.number[last]
     length[bare] = 32
-    plain &= (length <= 32) & (bare | (fields.stop[last - 1] == SLASH))
+    plain &= (length <= 32) & (bare | (split.stop[last - 1] == SLASH))
     if not plain.all():
         line, address, length = line[plain], address[plain], length[plain]
     odd[line] = False
@@ -97,11 +97,11 @@ def _singles(fields: _Fields, odd: Bools) -> tuple[Array64, int]:
     return _ranges4.pack(address & ~host, address | host), int(np.count_nonzero(address & host))
 
 
-def _pairs(fields: _Fields, odd: Bools) -> Array64:
+def _pairs(split: _Split, odd: Bools) -> Array64:
     """Return the packed ranges of the lines that give two addresses."""
-    line = np.flatnonzero(fields.count == 8)
-    at = fields.last[line] - 7
-    (first, plain), (last, plain_last) = fields.ipv4(at), fields.ipv4(at + 4)
-    plain &= plain_last & (first <= last) & (fields.stop[at + 3] == DASH)
+    line = np.flatnonzero(split.fields == 8)
+    at = split.last[line] - 7
+    (first, plain), (last, plain_last) = split.ipv4(at), split.ipv4(at + 4)
+    plain &= plain_last & (first <= last) & (split.stop[at + 3] == DASH)
     odd[line[plain]] = False
     return _ranges4.pack(first[plain], last[plain])

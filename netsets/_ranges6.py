@@ -35,9 +35,31 @@ def collapse(ranges: Array64) -> Array64:
     return _uncell(points, _ranges4.collapse(_ranges4.pack(cells[:, 0], cells[:, 1])))
 
 
-def combine(a: Array64, b: Array64, keep: Callable[[Bools, Bools], Bools]) -> Array64:
-    """Return the range array of the numbers for which `keep(in a, in b)` is true."""
-    if not len(a) and not len(b):
+def intersect(a: Array64, b: Array64) -> Array64:
+    """Return the range array of the numbers in both."""
+    return _combine(a[touched(a, b)], b[touched(b, a)], np.logical_and)
+
+
+def without(a: Array64, b: Array64) -> Array64:
+    """Return the range array of the numbers in `a` and not in `b`."""
+    hit = touched(a, b)
+    if not hit.any():
+        return a
+    pieces = _combine(a[hit], b[touched(b, a)], _ranges4.only_in_first)
+    return _ranges4.replace(a, hit, pieces, search(a, pieces[:, :2]) - 1)
+
+
+def touched(a: Array64, b: Array64) -> Bools:
+    """Return for each range of `a` whether it has a number in common with `b`."""
+    if not len(b):
+        return np.zeros(len(a), np.bool_)
+    at = search(b, a[:, 2:])
+    hit: Bools = (at > 0) & ~below(b[at - 1, 2:], a[:, :2])
+    return hit
+
+
+def _combine(a: Array64, b: Array64, keep: Callable[[Bools, Bools], Bools]) -> Array64:
+    if not len(a):
         return empty()
     points, (cells_a, cells_b) = _cells([a, b])
     return _uncell(points, _ranges4.combine(cells_a, cells_b, keep))
@@ -47,7 +69,7 @@ def _cells(arrays: Sequence[Array64]) -> tuple[Array64, list[Array32]]:
     """Return the sorted distinct edges of all arrays, and each array in cell numbers."""
     ranges = np.concatenate(arrays)
     n = len(ranges)
-    stop_hi, stop_lo = add(ranges[:, 2], ranges[:, 3], ZERO, ONE)
+    stop_hi, stop_lo = plus(ranges[:, 2], ranges[:, 3], ZERO, ONE)
     hi = np.concatenate((ranges[:, 0], stop_hi))
     lo = np.concatenate((ranges[:, 1], stop_lo))
     # The edge above the all-ones address wraps to zero; it sorts last all the same.
@@ -67,7 +89,7 @@ def _cells(arrays: Sequence[Array64]) -> tuple[Array64, list[Array32]]:
 def _uncell(points: Array64, cells: Array32) -> Array64:
     first = points[cells[:, 0]]
     stop = points[cells[:, 1].astype(np.intp) + 1]
-    last_hi, last_lo = subtract(stop[:, 0], stop[:, 1], ZERO, ONE)
+    last_hi, last_lo = minus(stop[:, 0], stop[:, 1], ZERO, ONE)
     return np.stack((first[:, 0], first[:, 1], last_hi, last_lo), axis=1)
 
 
@@ -100,14 +122,12 @@ def search(ranges: Array64, numbers: Array64) -> Index:
     """Return for each number how many ranges start at or below it."""
     low = np.zeros(len(numbers), np.intp)
     high = np.full(len(numbers), len(ranges), np.intp)
-    hi, lo = numbers[:, 0], numbers[:, 1]
     for _ in range(len(ranges).bit_length()):
         middle = (low + high) >> 1
-        open_ = low < high
-        probe = ranges[np.minimum(middle, len(ranges) - 1)]
-        below = (probe[:, 0] < hi) | ((probe[:, 0] == hi) & (probe[:, 1] <= lo))
-        low = np.where(open_ & below, middle + 1, low)
-        high = np.where(open_ & ~below, middle, high)
+        more = low < high
+        above = below(numbers, ranges[np.minimum(middle, len(ranges) - 1), :2])
+        low = np.where(more & ~above, middle + 1, low)
+        high = np.where(more & above, middle, high)
     return low
 
 
@@ -116,15 +136,19 @@ def contains(ranges: Array64, numbers: Array64) -> Bools:
     if not len(ranges):
         return np.zeros(len(numbers), np.bool_)
     at = search(ranges, numbers)
-    last = ranges[at - 1, 2:]
-    hi, lo = numbers[:, 0], numbers[:, 1]
-    held: Bools = (at > 0) & ((last[:, 0] > hi) | ((last[:, 0] == hi) & (last[:, 1] >= lo)))
+    held: Bools = (at > 0) & ~below(ranges[at - 1, 2:], numbers)
     return held
+
+
+def below(a: Array64, b: Array64) -> Bools:
+    """Return for each pair of numbers whether the first is the smaller one."""
+    smaller: Bools = (a[:, 0] < b[:, 0]) | ((a[:, 0] == b[:, 0]) & (a[:, 1] < b[:, 1]))
+    return smaller
 
 
 def count(ranges: Array64) -> int:
     """Return how many numbers the ranges hold; may need more than 128 bits."""
-    words = subtract(ranges[:, 2], ranges[:, 3], ranges[:, 0], ranges[:, 1])
+    words = minus(ranges[:, 2], ranges[:, 3], ranges[:, 0], ranges[:, 1])
     total = len(ranges)
     for shift, word in zip((64, 0), words, strict=True):
         # Halves of words, so that a sum over 2**32 ranges cannot overflow.
@@ -133,13 +157,13 @@ def count(ranges: Array64) -> int:
     return total
 
 
-def add(a_hi: Array64, a_lo: Array64, b_hi: Words, b_lo: Words) -> tuple[Array64, Array64]:
+def plus(a_hi: Array64, a_lo: Array64, b_hi: Words, b_lo: Words) -> tuple[Array64, Array64]:
     """Return a + b, modulo 2**128."""
     lo = a_lo + b_lo
     return a_hi + b_hi + (lo < a_lo), lo
 
 
-def subtract(a_hi: Array64, a_lo: Array64, b_hi: Words, b_lo: Words) -> tuple[Array64, Array64]:
+def minus(a_hi: Array64, a_lo: Array64, b_hi: Words, b_lo: Words) -> tuple[Array64, Array64]:
     """Return a - b, modulo 2**128."""
     return a_hi - b_hi - (a_lo < b_lo), a_lo - b_lo
 
@@ -148,7 +172,7 @@ def decompose(ranges: Array64) -> tuple[Array64, Array8]:
     """Return the fewest aligned blocks that make up the ranges: (first, prefix length)."""
     first, last = ranges[:, :2], ranges[:, 2:]
     differ = first ^ last
-    above = add(differ[:, 0], differ[:, 1], ZERO, ONE)
+    above = plus(differ[:, 0], differ[:, 1], ZERO, ONE)
     touched = (differ & np.stack(above, axis=1)) | (first & differ)
     whole = ~touched.any(axis=1)
     lengths = np.uint8(128) - bits(differ)
@@ -161,7 +185,7 @@ def decompose(ranges: Array64) -> tuple[Array64, Array8]:
     stops = np.cumsum(counts)
     blocks = np.repeat(first, counts, axis=0)
     lengths = np.repeat(lengths, counts)
-    top = np.stack(add(middle[:, 0], middle[:, 1], fall[:, 0], fall[:, 1]), axis=1)
+    top = np.stack(plus(middle[:, 0], middle[:, 1], fall[:, 0], fall[:, 1]), axis=1)
     _emit(blocks, lengths, slot=stops[odd] - counts[odd], at=first[odd], sizes=climb, up=True)
     _emit(blocks, lengths, slot=stops[odd] - 1, at=top, sizes=fall, up=False)
     return blocks, lengths
@@ -181,8 +205,8 @@ def _halves(first: Array64, last: Array64) -> tuple[Array64, Array64, Array64]:
     below = mask >> ONE
     below[:, 1] |= mask[:, 0] << np.uint64(63)
     middle = last & ~below
-    climb = np.stack(subtract(middle[:, 0], middle[:, 1], first[:, 0], first[:, 1]), axis=1)
-    fall = add(*subtract(last[:, 0], last[:, 1], middle[:, 0], middle[:, 1]), ZERO, ONE)
+    climb = np.stack(minus(middle[:, 0], middle[:, 1], first[:, 0], first[:, 1]), axis=1)
+    fall = plus(*minus(last[:, 0], last[:, 1], middle[:, 0], middle[:, 1]), ZERO, ONE)
     return middle, climb, np.stack(fall, axis=1)
 
 
@@ -190,13 +214,13 @@ def _emit(
     blocks: Array64, lengths: Array8, *, slot: Index, at: Array64, sizes: Array64, up: bool
 ) -> None:
     """Write one block for each set bit of `sizes`, lowest bit first, walking up or down."""
-    step = add if up else subtract
+    step = plus if up else minus
     while len(sizes):
         low = sizes & (~sizes + ONE)
         low[low[:, 1] != 0, 0] = ZERO
         moved = np.stack(step(at[:, 0], at[:, 1], low[:, 0], low[:, 1]), axis=1)
         blocks[slot] = at if up else moved
-        below = np.stack(subtract(low[:, 0], low[:, 1], ZERO, ONE), axis=1)
+        below = np.stack(minus(low[:, 0], low[:, 1], ZERO, ONE), axis=1)
         lengths[slot] = np.uint8(128) - bits(below)
         sizes = sizes ^ low
         more = sizes.any(axis=1)

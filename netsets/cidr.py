@@ -55,15 +55,12 @@ class AddressSet:
 
     def __sub__(self, other: AddressSet) -> AddressSet:
         """Return the addresses of this set that the other has not."""
-        v4 = _ranges4.combine(self.v4, other.v4, _only_in_first) if len(other.v4) else self.v4
-        v6 = _ranges6.combine(self.v6, other.v6, _only_in_first) if len(other.v6) else self.v6
-        return AddressSet(v4, v6)
+        return AddressSet(_ranges4.without(self.v4, other.v4), _ranges6.without(self.v6, other.v6))
 
     def __and__(self, other: AddressSet) -> AddressSet:
         """Return the addresses in both sets."""
         return AddressSet(
-            _ranges4.combine(self.v4, other.v4, np.logical_and),
-            _ranges6.combine(self.v6, other.v6, np.logical_and),
+            _ranges4.intersect(self.v4, other.v4), _ranges6.intersect(self.v6, other.v6)
         )
 
     def __eq__(self, other: object) -> bool:
@@ -188,8 +185,7 @@ def from_ranges6(first: Array64, last: Array64) -> AddressSet:
 
     Raises ValueError when one is reversed.
     """
-    same = first[:, 0] == last[:, 0]
-    if ((first[:, 0] > last[:, 0]) | (same & (first[:, 1] > last[:, 1]))).any():
+    if _ranges6.below(last, first).any():
         raise ValueError("an IPv6 range ends before it begins: swap its ends")
     ranges = np.concatenate((first, last), axis=1)
     return AddressSet(AddressSet.empty().v4, _ranges6.collapse(ranges))
@@ -226,10 +222,6 @@ def _strict(text: str) -> Entry:
 
 def _words(number: int) -> tuple[int, int]:
     return number >> 64, number & 0xFFFF_FFFF_FFFF_FFFF
-
-
-def _only_in_first(a: Bools, b: Bools) -> Bools:
-    return a & ~b
 
 
 def _check_lengths(length: Lengths, width: int) -> None:
