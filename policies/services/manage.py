@@ -32,6 +32,7 @@ from policies.services.changes import record_change
 from policies.services.compile import guard_of
 from policies.services.protected import AddressRefused, clean_network, make_policies_due
 from policies.services.sources import build_engine, settings_key
+from policies.sources import SOURCES
 from policies.sources.base import SourceMisconfigured
 from policies.states import Role
 
@@ -45,6 +46,7 @@ POLICY_COLUMNS = (
 PROTECTED_COLUMNS = ("network", "reason")
 MAX_MEMBERS = 100
 MAX_SETTINGS_BYTES = 1 << 20
+MAX_RECORDED = 1000
 
 
 class Refused(ValueError):
@@ -84,7 +86,7 @@ def create_source(
     with transaction.atomic():
         _save(source)
         record_change(
-            actor=actor, verb="create", subject=f"source {source.name}", now=now,
+            actor=actor, verb="create", subject=_subject(source), now=now,
             after=_columns(source),
         )  # fmt: skip
     return source
@@ -111,7 +113,7 @@ def change_source(
         _save(source, update_fields=columns)
         Policy.objects.filter(sources=source).update(due_at=now)
         record_change(
-            actor=actor, verb="change", subject=f"source {source.name}", now=now,
+            actor=actor, verb="change", subject=_subject(source), now=now,
             before=before, after=_columns(source),
         )  # fmt: skip
     return source
@@ -127,9 +129,7 @@ def delete_source(*, source: Source, actor: str, now: datetime) -> None:
             )
         before = _columns(source)
         source.delete()
-        record_change(
-            actor=actor, verb="delete", subject=f"source {before['name']}", now=now, before=before
-        )
+        record_change(actor=actor, verb="delete", subject=_subject(source), now=now, before=before)
 
 
 def create_policy(
@@ -149,7 +149,7 @@ def create_policy(
         _save(policy)
         _set_members(policy, members)
         record_change(
-            actor=actor, verb="create", subject=f"policy {policy.name}", now=now,
+            actor=actor, verb="create", subject=_subject(policy), now=now,
             after={**_columns(policy), "sources": _words(members)},
         )  # fmt: skip
     return policy
@@ -186,7 +186,7 @@ def change_policy(
             policy.policy_sources.all().delete()
             _set_members(policy, members)
         record_change(
-            actor=actor, verb="change", subject=f"policy {policy.name}", now=now,
+            actor=actor, verb="change", subject=_subject(policy), now=now,
             before=before, after={**_columns(policy), "sources": _words(members_of(policy))},
         )  # fmt: skip
     return policy
@@ -199,7 +199,7 @@ def delete_policy(*, policy: Policy, actor: str, now: datetime) -> None:
         with transaction.atomic():
             policy.delete()
             record_change(
-                actor=actor, verb="delete", subject=f"policy {before['name']}", now=now,
+                actor=actor, verb="delete", subject=_subject(policy), now=now,
                 before=before,
             )  # fmt: skip
     except ProtectedError as error:
@@ -218,7 +218,7 @@ def protect_network(*, network: str, reason: str, actor: str, now: datetime) -> 
         _save(row)
         make_policies_due(now=now)
         record_change(
-            actor=actor, verb="protect", subject=f"address {row.network}", now=now,
+            actor=actor, verb="protect", subject=_subject(row), now=now,
             after=_columns(row),
         )  # fmt: skip
     return row
@@ -236,7 +236,7 @@ def change_protected(
         _save(row, update_fields=PROTECTED_COLUMNS)
         make_policies_due(now=now)
         record_change(
-            actor=actor, verb="change", subject=f"address {row.network}", now=now,
+            actor=actor, verb="change", subject=_subject(row), now=now,
             before=before, after=_columns(row),
         )  # fmt: skip
     return row
@@ -250,7 +250,7 @@ def unprotect_network(*, row: ProtectedAddress, actor: str, now: datetime) -> No
         row.delete()
         make_policies_due(now=now)
         record_change(
-            actor=actor, verb="unprotect", subject=f"address {before['network']}", now=now,
+            actor=actor, verb="unprotect", subject=_subject(row), now=now,
             before=before,
         )  # fmt: skip
 
@@ -263,6 +263,8 @@ def members_of(policy: Policy) -> list[Member]:
 
 def _prepare_source(source: Source) -> None:
     """Hold the settings to the rules of their kind and make the key; raises Refused."""
+    if source.kind not in SOURCES:
+        raise Refused(f"kind must be one of {', '.join(SOURCES)}", setting="kind")
     try:
         text = json.dumps(source.settings, ensure_ascii=False).encode()
         if len(text) > MAX_SETTINGS_BYTES:
@@ -334,7 +336,18 @@ def _names(row: models.Model) -> Sequence[str]:
 
 
 def _columns(row: models.Model) -> dict[str, object]:
-    return {name: getattr(row, name) for name in _names(row)}
+    """Return a row's columns for the record of changes, long settings cut."""
+    columns = {name: getattr(row, name) for name in _names(row)}
+    if isinstance(row, Source):
+        text = json.dumps(row.settings)
+        cut = f"{text[:MAX_RECORDED]}… ({len(text):,} characters, {row.settings_key[:12]})"
+        columns["settings"] = text if len(text) <= MAX_RECORDED else cut
+    return columns
+
+
+def _subject(row: models.Model) -> str:
+    word = "address" if isinstance(row, ProtectedAddress) else row._meta.model_name  # noqa: SLF001
+    return f"{word} {row.network if isinstance(row, ProtectedAddress) else row}"[:200]
 
 
 def _set(row: models.Model, values: Mapping[str, object]) -> None:
