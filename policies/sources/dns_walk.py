@@ -204,12 +204,7 @@ def _judge(holding: Holding, question: Question, message: bytes, address: Addres
     """Put into `holding` what `message` says about it, or raise the fault that it is."""
     about = f"{address}: {question}"
     header = Header.of(message)
-    if header.rcode not in {dns.rcode.NOERROR, dns.rcode.NXDOMAIN}:
-        word = dns.rcode.to_text(header.rcode)
-        fault, reason = _RCODE_FAULTS.get(header.rcode, (OtherRefusal, f"answered with {word}"))
-        raise fault(f"{about}: {reason}")
-    if header.is_truncated:
-        raise Truncated(f"{about}: the answer is cut (TC) over TCP")
+    _refuse_failure(header, message, about)
     holding.exists |= header.rcode == dns.rcode.NOERROR
     if not header.answers:
         if header.rcode == dns.rcode.NOERROR and not header.speaks_for_name:
@@ -223,6 +218,19 @@ def _judge(holding: Holding, question: Question, message: bytes, address: Addres
         holding.messages[question.rdtype] = message
     elif records.is_alias:
         holding.alias = records.name
+
+
+def _refuse_failure(header: Header, message: bytes, about: str) -> None:
+    """Raise the fault that the header tells, if any."""
+    if header.rcode == dns.rcode.SERVFAIL and header.answers:
+        # BIND answers a circle of aliases with SERVFAIL and the circle: that is the better reason.
+        _read(message, about)
+    if header.rcode not in {dns.rcode.NOERROR, dns.rcode.NXDOMAIN}:
+        word = dns.rcode.to_text(header.rcode)
+        fault, reason = _RCODE_FAULTS.get(header.rcode, (OtherRefusal, f"answered with {word}"))
+        raise fault(f"{about}: {reason}")
+    if header.is_truncated:
+        raise Truncated(f"{about}: the answer is cut (TC) over TCP")
 
 
 def _read(message: bytes, about: str) -> Records:

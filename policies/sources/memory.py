@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from policies.sources.base import Deadline, EmptyList, Retrieved
+from netsets.parse import parse_text
+from policies.sources.base import Deadline, EmptyList, Retrieved, SourceMisconfigured
 from policies.sources.settings import Settings
 
 MAX_ENTRIES = 10_000
@@ -26,7 +27,14 @@ class MemorySource:
         """Build the source; raise `SourceMisconfigured` for a setting that cannot work."""
         read = Settings(settings)
         read.only(["entries"])
-        return cls(read.texts("entries", fewest=0, most=MAX_ENTRIES, longest=_LONGEST_ENTRY))
+        entries = read.texts("entries", fewest=0, most=MAX_ENTRIES, longest=_LONGEST_ENTRY)
+        parsed = parse_text("\n".join(entries).encode())
+        if parsed.rejected or parsed.entries != len(entries):
+            example = f", not {parsed.samples[0]!r}" if parsed.samples else ""
+            raise SourceMisconfigured(
+                f"entries: each must be one address, prefix or range a-b{example}"
+            )
+        return cls(entries)
 
     def retrieve(self, *, known: str | None, deadline: Deadline) -> Retrieved:  # noqa: ARG002
         """Return the entries as text, one a line; raise `EmptyList` where there are none.
