@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings as hypothesis_settings
+from pytest_django import Settings
 
 # Before Django reads its settings: nothing of a test may touch the checkout's own data folder.
 for _name in [name for name in os.environ if name.startswith("TSCM_")]:
@@ -28,7 +29,7 @@ hypothesis_settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 
 @pytest.fixture(autouse=True)
-def own_storages(tmp_path: Path, settings: object) -> Iterator[None]:
+def own_storages(tmp_path: Path, settings: Settings) -> Iterator[None]:
     """Give each test empty stores of sets and feeds."""
     from django.conf import settings as site
     from django.core.files.storage import storages
@@ -37,7 +38,7 @@ def own_storages(tmp_path: Path, settings: object) -> Iterator[None]:
     for alias in ("sets", "feeds"):
         changed[alias]["OPTIONS"] = {"location": str(tmp_path / "store" / alias)}
     changed["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    settings.STORAGES = changed  # type: ignore[attr-defined]
+    settings.STORAGES = changed
     yield
     storages._storages.clear()  # type: ignore[attr-defined]
 

@@ -116,8 +116,7 @@ def assign_policy(*, device: Device, policy: Policy, actor: str, now: datetime) 
         device.policy, device.pinned_snapshot = policy, None
         device.save(update_fields=["policy", "pinned_snapshot"])
         _after_change(device, now=now)
-        _drop_policy(left)
-        pause_policy(left)
+        _leave_policy(left)
         record_change(
             actor=actor, verb="assign", subject=f"device {device.nickname}", now=now,
             before={"policy": left.name}, after={"policy": policy.name},
@@ -132,8 +131,7 @@ def remove_device(*, device: Device, actor: str, now: datetime) -> None:
     with transaction.atomic():
         protect(origin=f"device {nickname}", networks={}, now=now)
         device.delete()
-        _drop_policy(policy)
-        pause_policy(policy)
+        _leave_policy(policy)
         record_change(actor=actor, verb="remove", subject=f"device {nickname}", now=now)
 
 
@@ -238,9 +236,10 @@ def _change_lists(device: Device, values: Mapping[str, object], *, now: datetime
     _set_sources(device.policy, lists, now=now)
 
 
-def _drop_policy(policy: Policy) -> None:
+def _leave_policy(policy: Policy) -> None:
     """Delete a private policy that no device follows any more, and its unused sources."""
     if not policy.is_private or Device.objects.filter(policy=policy).exists():
+        pause_policy(policy)
         return
     sources = list(policy.sources.all())
     policy.delete()

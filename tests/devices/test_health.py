@@ -1,0 +1,78 @@
+"""A device's health is the most serious thing to say about it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from devices.health import HealthState, health_of
+from devices.models import Device
+from devices.services import configure_device
+from policies.models import Policy, Source
+from policies.states import PolicyState, SourceState
+from tests.factories import make_device, make_policy, publish
+
+pytestmark = pytest.mark.django_db
+
+
+def health(device: Device, *, now: datetime) -> HealthState:
+    fresh = Device.objects.select_related("policy__current").get(pk=device.pk)
+    found = health_of(fresh, now=now)
+    assert found.detail
+    assert found.tone
+    return found.state
+
+
+@pytest.fixture
+def device(now: datetime) -> Device:
+    return make_device(policy=make_policy(now=now), now=now)
+
+
+def test_nothing_is_published_at_first(device: Device, now: datetime) -> None:
+    assert health(device, now=now) == HealthState.NOT_PUBLISHED
+
+
+def test_then_it_waits_for_the_first_pull(device: Device, now: datetime) -> None:
+    publish(device.policy, now=now)
+    assert health(device, now=now) == HealthState.NEVER_PULLED
+
+
+def test_protected_while_it_pulls_and_silent_when_it_stops(device: Device, now: datetime) -> None:
+    publish(device.policy, now=now)
+    Device.objects.update(last_pull_at=now, last_pull_number=1)
+    assert health(device, now=now + timedelta(minutes=30)) == HealthState.PROTECTED
+    Source.objects.update(retrieved_at=now + timedelta(hours=3))
+    assert health(device, now=now + timedelta(hours=3)) == HealthState.SILENT
+
+
+def test_old_lists_show(device: Device, now: datetime) -> None:
+    publish(device.policy, now=now)
+    later = now + timedelta(hours=4)
+    Device.objects.update(last_pull_at=later)
+    assert health(device, now=later) == HealthState.STALE
+
+
+def test_a_refused_source_shows_while_its_list_is_still_young(
+    device: Device, now: datetime
+) -> None:
+    publish(device.policy, now=now)
+    Device.objects.update(last_pull_at=now)
+    Source.objects.update(state=SourceState.REFUSED, error="REFUSED by 192.0.2.53")
+    assert health(device, now=now) == HealthState.STALE
+
+
+def test_a_held_policy_outranks_a_silent_firewall(device: Device, now: datetime) -> None:
+    publish(device.policy, now=now)
+    Policy.objects.update(state=PolicyState.HELD, state_detail="the block list would shrink")
+    assert health(device, now=now + timedelta(days=1)) == HealthState.HELD
+
+
+def test_too_large_and_updates_off_have_their_words(device: Device, now: datetime) -> None:
+    publish(device.policy, now=now)
+    configure_device(device=device, changes={"max_policy_size": "1"}, actor="t", now=now)
+    assert health(device, now=now) == HealthState.TOO_LARGE
+    configure_device(
+        device=device, changes={"max_policy_size": "", "policy_updates": "no"}, actor="t", now=now
+    )
+    assert health(device, now=now) == HealthState.UPDATES_OFF

@@ -1,0 +1,99 @@
+"""Every setting is held to its rule, and a refusal names setting, value and what is accepted."""
+
+from __future__ import annotations
+
+import pytest
+
+from devices.kinds import KINDS
+from devices.kinds.base import SettingRefused
+from devices.kinds.rules import nickname
+from devices.models import Device
+from devices.services.manage import LIST_SETTINGS
+
+FIREPOWER = KINDS["firepower"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "given", "stored"),
+    [
+        ("device_id", "tdid_abcd1234", "tdid_abcd1234"),
+        ("management_ip", " 172.16.50.3 ", "172.16.50.3"),
+        ("management_ip", "2001:DB8:0::1", "2001:db8::1"),
+        ("block_list", "basic.threatstop.local.", "basic.threatstop.local"),
+        ("dns_server", "192.0.2.53, ns.example.net", ["192.0.2.53", "ns.example.net"]),
+        ("dns_port", "5353", 5353),
+        ("syslog_sources", "192.0.2.1 192.0.2.2", ["192.0.2.1", "192.0.2.2"]),
+        ("log_size", "100k", 100_000),
+        ("log_size", "2M", 2_000_000),
+        ("policy_updates", "off", False),
+        ("syslog_forward", "192.0.2.9:514/UDP", "192.0.2.9:514/udp"),
+        ("syslog_forward", "[2001:db8::9]:6514/tcp", "[2001:db8::9]:6514/tcp"),
+        ("upload_proxy", "http://proxy.example.net:3128", "http://proxy.example.net:3128"),
+        ("max_policy_size", "", None),
+        ("max_policy_size", "70000", 70_000),
+        ("ip_type", "Dynamic", "dynamic"),
+        ("client_networks", "192.0.2.0/24", ["192.0.2.0/24"]),
+    ],
+)
+def test_a_setting_is_stored_in_its_canonical_form(
+    setting: str, given: str, stored: object
+) -> None:
+    assert FIREPOWER.clean({setting: given}) == {setting: stored}
+
+
+@pytest.mark.parametrize(
+    ("setting", "given"),
+    [
+        ("device_id", "../../etc"),
+        ("device_id", ""),
+        ("management_ip", "300.1.1.1"),
+        ("management_ip", ""),
+        ("block_list", "a b"),
+        ("block_list", "-x.example"),
+        ("dns_server", "ns_of_mine!"),
+        ("dns_port", "0"),
+        ("dns_port", "65536"),
+        ("dns_port", "५३"),
+        ("log_size", "12"),
+        ("log_size", "many"),
+        ("policy_updates", "perhaps"),
+        ("syslog_forward", "192.0.2.9"),
+        ("syslog_forward", "192.0.2.9:514/icmp"),
+        ("upload_proxy", "https://proxy.example.net:3128"),
+        ("upload_proxy", "http://user:secret@proxy.example.net:3128"),
+        ("upload_proxy", "http://proxy.example.net"),
+        ("max_policy_size", "0"),
+        ("max_policy_size", "-1"),
+        ("ip_type", "sometimes"),
+        ("client_networks", "192.0.2.1/24"),
+        ("note", "bell\x07"),
+        ("colour", "red"),
+    ],
+)
+def test_a_refusal_names_the_setting_and_what_is_accepted(setting: str, given: str) -> None:
+    with pytest.raises(SettingRefused, match=setting) as refused:
+        FIREPOWER.clean({setting: given})
+    assert "use " in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "a b", "x" * 65, "é", "a\n"])
+def test_a_name_that_could_leave_its_folder_is_refused(name: str) -> None:
+    if name == "a\n":
+        assert nickname("nickname", name) == "a"
+        return
+    with pytest.raises(SettingRefused):
+        nickname("nickname", name)
+
+
+def test_every_setting_is_a_column_of_the_device_or_a_list_of_its_policy() -> None:
+    columns = {field.name for field in Device._meta.get_fields()}
+    for kind in KINDS.values():
+        assert {setting.name for setting in kind.settings} <= columns | set(LIST_SETTINGS)
+
+
+def test_the_defaults_are_those_documented() -> None:
+    defaults = FIREPOWER.defaults()
+    assert defaults["dns_port"] == 53
+    assert defaults["block_list"] == "basic.threatstop.local"
+    assert (defaults["send_logs"], defaults["policy_updates"]) == (True, True)
+    assert (defaults["log_size"], defaults["ip_type"]) == (100_000, "static")

@@ -1,0 +1,182 @@
+"""Devices are added, configured and removed whole, and what they need comes and goes with them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from devices.kinds.base import SettingRefused
+from devices.models import Device
+from devices.services import (
+    DeviceRefused,
+    add_device,
+    assign_policy,
+    configure_device,
+    lists_of,
+    remove_device,
+    settings_of,
+)
+from policies.models import Change, Policy, ProtectedAddress, Source
+from tests.factories import make_device, make_policy, publish
+
+pytestmark = pytest.mark.django_db
+HOUR = timedelta(hours=1)
+
+
+def add(now: datetime, nickname: str = "fmc", **settings: object) -> Device:
+    given = {"device_id": f"tdid_{nickname}", "management_ip": "192.0.2.10", **settings}
+    return add_device(kind="firepower", nickname=nickname, settings=given, actor="test", now=now)
+
+
+def test_a_device_of_list_names_gets_a_policy_of_its_own_that_is_due(now: datetime) -> None:
+    device = add(now, block_list="b.example", allow_list="a.example", dns_port="5353")
+    assert device.policy.name == "fmc"
+    assert device.policy.due_at == now
+    assert set(Source.objects.due(now=now)) == set(device.policy.sources.all())
+    found = lists_of(device)
+    assert (found.block_list, found.allow_list, found.dns_port) == ("b.example", "a.example", 5353)
+
+
+def test_two_devices_of_the_same_lists_share_their_sources(now: datetime) -> None:
+    first, second = add(now, "one"), add(now, "two")
+    assert first.policy != second.policy
+    assert first.policy.sources.get() == second.policy.sources.get()
+    remove_device(device=first, actor="test", now=now)
+    assert second.policy.sources.count() == 1
+    remove_device(device=second, actor="test", now=now)
+    assert not Source.objects.exists()
+    assert not Policy.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"dns_port": "0"},
+        {"block_list": "x" * 64 + ".example"},
+        {"block_list": ""},
+        {"block_list": "a.example", "allow_list": "a.example"},
+        {"dns_server": "not a server!"},
+    ],
+)
+def test_a_refused_setting_adds_nothing(bad: dict[str, str], now: datetime) -> None:
+    with pytest.raises(SettingRefused):
+        add(now, **bad)
+    assert not Device.objects.exists()
+    assert not Policy.objects.exists()
+    assert not Source.objects.exists()
+
+
+@pytest.mark.parametrize("clash", [{"nickname": "fmc"}, {"device_id": "tdid_fmc"}])
+def test_a_name_or_an_id_is_given_once(clash: dict[str, str], now: datetime) -> None:
+    add(now)
+    with pytest.raises(DeviceRefused, match="exists"):
+        add(now, **{"nickname": "other", "device_id": "tdid_other", **clash})
+    assert Device.objects.count() == 1
+
+
+def test_the_database_refuses_names_that_leave_their_folder(now: datetime) -> None:
+    policy = make_policy(now=now)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Device.objects.create(
+            nickname="../x", kind="firepower", device_id="tdid_1", policy=policy,
+            management_ip="192.0.2.1", created_at=now,
+        )  # fmt: skip
+
+
+def test_the_management_address_is_protected_while_the_device_is_there(now: datetime) -> None:
+    device = add(now)
+    assert ProtectedAddress.objects.get().network == "192.0.2.10"
+    configure_device(device=device, changes={"management_ip": "192.0.2.11"}, actor="test", now=now)
+    assert ProtectedAddress.objects.get().network == "192.0.2.11"
+    remove_device(device=device, actor="test", now=now)
+    assert not ProtectedAddress.objects.exists()
+
+
+def test_a_management_address_is_never_in_any_feed(now: datetime) -> None:
+    policy = make_policy(now=now, block=["5.6.7.0/24"])
+    make_device(policy=make_policy(now=now, block=["9.9.9.9"]), now=now, management_ip="5.6.7.8")
+    snapshot = publish(policy, now=now)
+    assert dict(snapshot.cuts)["protected"] == 1
+
+
+def test_other_list_names_change_the_sources_and_leave_the_policy_due(now: datetime) -> None:
+    device = add(now)
+    Policy.objects.update(due_at=None)
+    configure_device(
+        device=device, changes={"block_list": "other.example"}, actor="test", now=now + HOUR
+    )
+    assert [source.settings["name"] for source in Source.objects.all()] == ["other.example"]
+    assert Policy.objects.get().due_at == now + HOUR
+
+
+def test_the_lists_of_a_shared_policy_are_not_changed_through_a_device(now: datetime) -> None:
+    device = make_device(policy=make_policy(now=now), now=now)
+    with pytest.raises(DeviceRefused, match="follows the policy"):
+        configure_device(device=device, changes={"block_list": "x.example"}, actor="t", now=now)
+
+
+def test_a_setting_that_is_not_named_stays_as_it_is(now: datetime) -> None:
+    device = add(now, upload_proxy_user="u", upload_proxy_password="secret", note="n")
+    configure_device(device=device, changes={"note": "m"}, actor="test", now=now)
+    stored = settings_of(Device.objects.get())
+    assert (stored["upload_proxy_password"], stored["note"]) == ("secret", "m")
+
+
+def test_updates_off_pins_what_is_served_and_stops_the_policy(now: datetime) -> None:
+    policy = make_policy(now=now, block=["5.6.7.0/24"])
+    device = make_device(policy=policy, now=now)
+    first = publish(policy, now=now)
+    configure_device(device=device, changes={"policy_updates": "off"}, actor="t", now=now)
+    policy.refresh_from_db()
+    assert policy.is_paused
+    assert not Source.objects.due(now=now + 2 * HOUR).exists()
+    source = policy.sources.get()
+    Source.objects.filter(pk=source.pk).update(settings={"entries": ["5.6.7.8"]})
+    publish(policy, now=now + HOUR, accept_change=True)
+    assert Device.objects.get().published == first
+    configure_device(device=device, changes={"policy_updates": "on"}, actor="t", now=now)
+    assert Device.objects.get().published != first
+    policy.refresh_from_db()
+    assert not policy.is_paused
+
+
+def test_a_device_that_is_too_small_keeps_the_last_snapshot_that_fits(now: datetime) -> None:
+    policy = make_policy(now=now, block=["5.6.7.8"])
+    small = make_device(policy=policy, now=now, max_policy_size="2")
+    large = make_device(policy=policy, now=now)
+    first = publish(policy, now=now)
+    source = policy.sources.get()
+    Source.objects.filter(pk=source.pk).update(
+        settings={"entries": ["5.6.7.8", "5.6.7.10", "5.6.7.12"]}
+    )
+    second = publish(policy, now=now + HOUR)
+    small, large = (Device.objects.get(pk=device.pk) for device in (small, large))
+    assert (small.published, small.is_too_small) == (first, True)
+    assert (large.published, large.is_too_small) == (second, False)
+
+
+def test_another_policy_is_followed_and_the_private_one_goes(now: datetime) -> None:
+    device = add(now)
+    shared = make_policy(now=now)
+    assign_policy(device=device, policy=shared, actor="test", now=now)
+    assert list(Policy.objects.all()) == [shared]
+    assert not Source.objects.filter(kind="dns").exists()
+
+
+def test_every_change_is_written_down_without_secrets(now: datetime) -> None:
+    device = add(now, upload_proxy_password="hunter2")
+    configure_device(
+        device=device, changes={"note": "x", "upload_proxy_password": "hunter3"},
+        actor="console:alice", now=now + HOUR,
+    )  # fmt: skip
+    change = Change.objects.first()
+    assert change is not None
+    assert (change.actor, change.verb, change.subject) == (
+        "console:alice",
+        "configure",
+        "device fmc",
+    )
+    assert change.detail["note"] == ["", "x"]
+    assert "hunter" not in str(list(Change.objects.values()))
