@@ -14,7 +14,7 @@ from policies.sources.base import (
     SourceRefused,
     SourceUnavailable,
 )
-from policies.sources.dns_errors import DnsFault, EmptyName, not_fetched
+from policies.sources.dns_errors import DnsFault, EmptyName, Unreachable, not_fetched
 from policies.sources.dns_servers import Address, Server, is_dns_name
 from policies.sources.dns_transport import Exchange
 from policies.sources.dns_walk import ENCODINGS, walk
@@ -88,10 +88,14 @@ class DnsListSource:
         raise self._failure(faults) from faults[-1]
 
     def _retrieve_at(self, address: Address, deadline: Deadline) -> Retrieved:
-        with Exchange(address, deadline=deadline, max_bytes=self.max_bytes) as exchange:
-            payload = walk(
-                exchange, name=self.name, encoding=self.encoding, max_names=self.max_names
-            )
+        try:
+            with Exchange(address, deadline=deadline, max_bytes=self.max_bytes) as exchange:
+                payload = walk(
+                    exchange, name=self.name, encoding=self.encoding, max_names=self.max_names
+                )
+        except OSError as error:
+            # What the system refuses us, such as a socket of a family that it does not have.
+            raise Unreachable(f"{address}: {error.strerror}") from error
         return Retrieved(format="dns", payload=payload, server=str(address))
 
     def _failure(self, faults: list[DnsFault]) -> SourceError:

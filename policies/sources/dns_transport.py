@@ -224,10 +224,9 @@ class Exchange:
         self._selector.unregister(connection.sock)
         connection.sock.close()
         self._connections.remove(connection)
-        others = any(other.answered for other in self._connections)
         if connection.most_waiting > 1 and connection.connected:
             self._depth, self._max_connections = 1, MAX_CONNECTIONS
-        elif others and not connection.answered:
+        elif self._connections and not connection.answered:
             self._max_connections = len(self._connections)
         elif connection.buffer or not connection.answered:
             raise self._fault(connection, reason)

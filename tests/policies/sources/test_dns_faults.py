@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import time
 from collections.abc import Callable, Iterable
@@ -9,7 +10,6 @@ from contextlib import suppress
 
 import dns.flags
 import dns.message
-import dns.name
 import pytest
 from dns.rcode import FORMERR, NXDOMAIN, REFUSED, SERVFAIL, Rcode
 from hypothesis import given, settings, strategies as st
@@ -75,7 +75,8 @@ def other_name(wire: bytearray) -> None:
 
 
 def other_type(wire: bytearray) -> None:
-    wire[12 + len(dns.name.from_text(NAME).to_wire()) + 1] ^= 0x40
+    end_of_name = wire.index(0, 12)
+    wire[end_of_name + 2] ^= 0x40
 
 
 def cut_in_two(query: dns.message.Message) -> Iterable[Step]:
@@ -98,7 +99,7 @@ def referral(query: dns.message.Message) -> Iterable[Step]:
     return [message]
 
 
-WIRE_FAULTS: dict[str, tuple[Handler, type[SourceError], type[SourceError], str]] = {
+WIRE_FAULTS: dict[str, tuple[Handler, type[faults.DnsFault], type[SourceError], str]] = {
     "refused": (with_rcode(REFUSED), faults.Refused, SourceRefused, "REFUSED"),
     "servfail": (with_rcode(SERVFAIL), faults.ServerFailed, SourceUnavailable, "SERVFAIL"),
     "nxdomain": (with_rcode(NXDOMAIN), faults.NoSuchName, SourceRefused, "NXDOMAIN"),
@@ -156,6 +157,22 @@ def test_connection_refused_is_an_error_of_its_own() -> None:
     with pytest.raises(faults.Unreachable) as raised:
         retrieve(servers=["127.0.0.1"], port=port)
     assert str(raised.value).startswith(f"{SENTENCE}127.0.0.1#{port}: Connection refused")
+
+
+def test_an_address_the_system_cannot_connect_to_is_an_error_of_its_own() -> None:
+    with pytest.raises(faults.Unreachable, match=r"255\.255\.255\.255#53: "):
+        retrieve(servers=["255.255.255.255"])
+
+
+def test_a_system_without_sockets_left_is_an_error_of_a_source(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def none_left(*arguments: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(socket, "socket", none_left)
+    with pytest.raises(faults.Unreachable, match="Too many open files"):
+        retrieve(servers=["127.0.0.1"])
 
 
 def test_a_server_name_without_an_address_is_an_error_of_its_own(

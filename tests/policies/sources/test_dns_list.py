@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
+from typing import Any
 
 import dns.message
 import pytest
@@ -11,14 +13,14 @@ from netsets.cidr import AddressSet
 from policies.decoders import decode
 from policies.sources.base import EmptyList
 from policies.sources.dns_errors import Looping, PartMissing, Refused, TooLarge
-from tests.fakes.nameserver import CLOSE, Nameserver, Step, reply
+from tests.fakes.nameserver import CLOSE, Nameserver, Pause, Step, reply
 from tests.policies.sources.lists import NAME, Zone, retrieve
 
 BASIC = "A 192.0.2.1"
 ONE, TWO, THREE = "A 192.0.2.11", "A 192.0.2.12", "A 192.0.2.13"
 
 
-def addresses(records: dict[str, list[str]], **settings: object) -> AddressSet:
+def addresses(records: dict[str, list[str]], **settings: Any) -> AddressSet:
     with Nameserver(Zone(records)) as nameserver:
         return decode(retrieve(nameserver, **settings)).addresses
 
@@ -187,6 +189,24 @@ def test_asks_a_server_that_closes_after_each_answer_as_often_as_needed() -> Non
     with Nameserver(lambda query: [*zone(query), CLOSE]) as nameserver:
         assert len(retrieve(nameserver).payload) == 6
         assert nameserver.connections > 6
+
+
+def test_is_content_with_one_connection_where_a_server_takes_no_more() -> None:
+    """This server closes after each answer, and at once while another connection is open."""
+    zone = Zone({f"basic{n or ''}.example": [f"A 192.0.2.{n}"] for n in range(6)})
+    busy = threading.Lock()
+
+    def handler(query: dns.message.Message) -> Iterable[Step]:
+        if busy.acquire(blocking=False):
+            try:
+                yield Pause(0.02)
+                yield from zone(query)
+            finally:
+                busy.release()
+        yield CLOSE
+
+    with Nameserver(handler) as nameserver:
+        assert len(retrieve(nameserver).payload) == 6
 
 
 def test_asks_over_ipv6() -> None:
