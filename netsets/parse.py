@@ -50,7 +50,7 @@ class _Tally:
     ranges: list[Array64] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     host_bits: int = 0
-    odd_left: int = MAX_ODD
+    odd_left: int = field(default_factory=lambda: MAX_ODD)
     rejected: Counter[str] = field(default_factory=Counter)
     samples: list[str] = field(default_factory=list)
 
