@@ -52,7 +52,7 @@ def served_list(size: int) -> Iterator[ServedList]:
     shuffled = np.random.default_rng(1).permutation(addresses)
     labels = [f"basic{number or ''}" for number in range(-(-size // ADDRESSES_A_NAME))]
     with tempfile.TemporaryDirectory(prefix="bench-zones-") as folder:
-        zone = write_zone(Path(folder) / "zone", *_lines(labels, shuffled))
+        zone = write_zone(Path(folder) / "zone", _lines(labels, shuffled))
         try:
             bind = Bind({ORIGIN: zone}, ready_within=READY_WITHIN)
         except BindMissing as error:

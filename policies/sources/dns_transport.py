@@ -247,6 +247,6 @@ class Exchange:
         waiting += [str(question) for question in self._queue]
         received = self._max_bytes - self._bytes_left
         return (
-            f"{self.address}: {waiting[0] if waiting else 'nothing'} and {len(waiting) - 1} more "
-            f"not answered in time, after {received:,} bytes"
+            f"{self.address}: {', '.join(waiting[:3])} not answered in time "
+            f"({len(waiting)} under way, {received:,} bytes came)"
         )

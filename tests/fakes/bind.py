@@ -7,7 +7,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -55,9 +55,11 @@ def named() -> str:
     return path
 
 
-def write_zone(path: Path, *records: str) -> Path:
+def write_zone(path: Path, records: Iterable[str]) -> Path:
     """Write a zone of `records`, lines as in a zone file, under an SOA and NS of our own."""
-    path.write_text(_HEAD + "\n".join(records) + "\n", encoding="ascii")
+    with path.open("w", encoding="ascii") as file:
+        file.write(_HEAD)
+        file.writelines(f"{record}\n" for record in records)
     return path
 
 

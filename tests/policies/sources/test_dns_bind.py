@@ -84,7 +84,7 @@ ENCODING = {"basic": "a", "six": "a", "both": "a", "apl": "apl", "txt": "txt", "
 
 @pytest.fixture(scope="module")
 def bind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bind]:
-    zone = write_zone(tmp_path_factory.mktemp("bind") / "zone", *RECORDS)
+    zone = write_zone(tmp_path_factory.mktemp("bind") / "zone", RECORDS)
     try:
         bind = Bind({ORIGIN: zone})
     except BindMissing as error:
@@ -126,7 +126,7 @@ def test_refuses_what_is_no_whole_list(bind: Bind, name: str, fault: type[Except
 
 
 def test_bind_is_gone_when_its_block_ends(tmp_path: Path) -> None:
-    zone = write_zone(tmp_path / "zone", "basic A 192.0.2.1")
+    zone = write_zone(tmp_path / "zone", ["basic A 192.0.2.1"])
     try:
         bind = Bind({ORIGIN: zone})
     except BindMissing as error:
