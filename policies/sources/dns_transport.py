@@ -116,14 +116,13 @@ class Exchange:
 
     def answer(self) -> tuple[Question, bytes]:
         """Wait for the next answer to any question asked."""
-        while not self._answers:
+        while self._deadline.remaining():
+            if self._answers:
+                return self._answers.popleft()
             self._hand_out()
-            events = self._selector.select(self._deadline.remaining())
-            if not self._deadline.remaining():
-                raise TimedOut(self._late())
-            for key, mask in events:
+            for key, mask in self._selector.select(self._deadline.remaining()):
                 self._serve(key.data, mask)
-        return self._answers.popleft()
+        raise TimedOut(self._late())
 
     def _hand_out(self) -> None:
         """Give queued questions to connections with room, opening more where it pays."""
@@ -213,6 +212,7 @@ class Exchange:
                 f"{self.address}: {question}: the list is over max_bytes ({self._max_bytes:,})"
             )
         connection.answered += 1
+        self._ids.discard(header.id)
         self._answers.append((question, message))
 
     def _lost(self, connection: _Connection, reason: str) -> None:
@@ -247,6 +247,6 @@ class Exchange:
         waiting += [str(question) for question in self._queue]
         received = self._max_bytes - self._bytes_left
         return (
-            f"{self.address}: {', '.join(waiting[:3])} not answered in time "
+            f"{self.address}: {', '.join(waiting[:3]) or 'the rest'} not answered in time "
             f"({len(waiting)} under way, {received:,} bytes came)"
         )
