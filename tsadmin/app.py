@@ -1,0 +1,214 @@
+"""The commands and their flags. Nothing here imports Django: help answers at once."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from devices.kinds import KINDS
+from tsadmin.ask import may_ask
+from tsadmin.errors import Misused
+from tsadmin.flags import hyphen_or_underscore, with_settings
+from tsadmin.group import OneLineErrors
+from tsadmin.site import start
+
+_CONTEXT = {
+    "help_option_names": ["--help", "-h"],
+    "max_content_width": 100,
+    "token_normalize_func": hyphen_or_underscore,
+}
+
+app = typer.Typer(
+    cls=OneLineErrors,
+    add_completion=False,
+    rich_markup_mode=None,  # rich is imported by what prints results, not by help
+    pretty_exceptions_enable=False,
+    context_settings=_CONTEXT,
+)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The device's name.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON; ask nothing.")]
+NoInput = Annotated[bool, typer.Option("--no-input", help="Ask nothing.")]
+Advanced = Annotated[bool, typer.Option("--advanced", help="Ask the advanced settings too.")]
+
+
+def _known_kind(value: str) -> str:
+    if value not in KINDS:
+        raise Misused(f"--type {value} is not known; known is {', '.join(KINDS)}")
+    return value
+
+
+@app.callback(invoke_without_command=True)
+def tsadmin(
+    context: typer.Context,
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Add, watch and remove the firewalls that this appliance serves.
+
+    Answers 0 when done, 1 when refused or failed, 2 when the command line is wrong. Every command
+    takes --json. The manual is docs/tsadmin.md.
+    """
+    if version:
+        show_version()
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command()
+@with_settings(defaults=True)
+def add(
+    nickname: Name,
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--type", metavar="TYPE", callback=_known_kind, help=f"One of: {', '.join(KINDS)}."
+        ),
+    ],
+    *,
+    advanced: Advanced = False,
+    update: Annotated[
+        bool, typer.Option("--update", help="Retrieve its lists right away.")
+    ] = False,
+    no_input: NoInput = False,
+    json: Json = False,
+    **settings: object,
+) -> None:
+    """Add a device.
+
+    On a terminal it asks for what no flag says, ENTER accepts the default. Elsewhere nothing is
+    asked: required settings must come as flags. Flags may be written with hyphens too.
+    """
+    start()
+    from tsadmin.commands import managing
+
+    asking = may_ask(no_input=no_input, as_json=json)
+    manner = managing.Manner(may_ask=asking, advanced=advanced, as_json=json)
+    managing.add_device(kind=kind, nickname=nickname, given=settings, manner=manner, update=update)
+
+
+@app.command()
+@with_settings(defaults=False)
+def configure(
+    nickname: Name,
+    *,
+    advanced: Advanced = False,
+    no_input: NoInput = False,
+    json: Json = False,
+    **settings: object,
+) -> None:
+    """Change settings of a device.
+
+    With flags it changes those settings, and an empty value empties one. Without any, on a
+    terminal, it asks for each with the current value as default.
+    """
+    start()
+    from tsadmin.commands import managing
+
+    asking = may_ask(no_input=no_input, as_json=json)
+    manner = managing.Manner(may_ask=asking, advanced=advanced, as_json=json)
+    managing.configure_device(nickname=nickname, given=settings, manner=manner)
+
+
+@app.command("list")
+def list_devices(*, json: Json = False) -> None:
+    """List the devices, one a row."""
+    start()
+    from django.utils import timezone
+
+    from tsadmin.commands import reading
+
+    reading.list_devices(now=timezone.now(), as_json=json)
+
+
+@app.command()
+def show(nickname: Name, *, json: Json = False) -> None:
+    """Show everything about one device.
+
+    Its settings, policy, state, published snapshot, last pull and feed URLs.
+    """
+    start()
+    from django.utils import timezone
+
+    from tsadmin.commands import reading
+
+    reading.show_device(nickname=nickname, now=timezone.now(), as_json=json)
+
+
+@app.command()
+def update(
+    nickname: Name,
+    *,
+    accept_change: Annotated[
+        bool,
+        typer.Option(
+            "--accept-change", help="Take a change beyond the shrink and growth limits, once."
+        ),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Retrieve a device's lists now, and wait for the end.
+
+    Prints what came from each list, what was rejected, and what changed in the published snapshot.
+    Answers 1 when a list could not be retrieved or the guard holds the change.
+    """
+    start()
+    from tsadmin.commands import updating
+
+    updating.update_device(nickname=nickname, accept_change=accept_change, as_json=json)
+
+
+@app.command()
+def remove(
+    nickname: Name,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: Json = False,
+) -> None:
+    """Remove a device.
+
+    Its feeds end at once, and with them its policy unless another device follows it.
+    """
+    start()
+    from tsadmin.commands import managing
+
+    asking = may_ask(no_input=False, as_json=json)
+    manner = managing.Manner(may_ask=asking, advanced=False, as_json=json)
+    managing.remove_device(nickname=nickname, yes=yes, manner=manner)
+
+
+@app.command("version")
+def show_version(
+    *,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also what the program stands on.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Print the program's version."""
+    start(needs_database=False)
+    from tsadmin.commands import versions
+
+    versions.print_version(everything=everything, as_json=json)
+
+
+@app.command()
+def demo(
+    *,
+    remove_it: Annotated[
+        bool, typer.Option("--remove", help="Remove the sample and all that came with it.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Make a sample device to try the feeds with.
+
+    It blocks documentation addresses, which belong to nobody, and needs no account anywhere.
+    """
+    start()
+    from tsadmin.commands import updating
+
+    if remove_it:
+        updating.remove_sample(as_json=json)
+    else:
+        updating.add_sample(as_json=json)

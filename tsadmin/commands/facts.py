@@ -1,0 +1,141 @@
+"""Everything there is to say about a device, once for the screen and once for programs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings as site
+
+from devices.fields import DecryptionFailed
+from devices.health import Health, health_of
+from devices.hosts import feed_base_url
+from devices.kinds import KINDS
+from devices.kinds.base import Setting
+from devices.models import Device
+from devices.services import feed_urls, settings_of
+from policies.models import Snapshot
+from tsadmin.words import label, shown
+
+_UNREADABLE = "set, and unreadable with the keys at hand"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """A device at one moment."""
+
+    device: Device
+    values: dict[str, object]  # settings by name; a secret is "" or anything else
+    health: Health
+    snapshot: Snapshot | None  # what is served
+    urls: dict[str, str]
+
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """The settings of its kind."""
+        return KINDS[self.device.kind].settings
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Return labels and values for the screen."""
+        device, policy = self.device, self.device.policy
+        own = "" if policy.is_private else " (shared)"
+        return [
+            ("Device name", device.nickname + (" (sample)" if device.is_sample else "")),
+            ("Type", device.kind),
+            *((label(setting), self._shown(setting)) for setting in self.settings),
+            ("Policy", policy.name + own),
+            ("State", f"{self.health.label}. {self.health.detail}"),
+            ("Snapshot", _snapshot_text(self.snapshot)),
+            ("Last pull", _pull_text(device)),
+            ("Block List URL", self.urls["block"]),
+            ("Allow List URL", self.urls["allow"]),
+        ]
+
+    def json(self) -> dict[str, object]:
+        """Return the same for programs; a secret is only whether it is set."""
+        device = self.device
+        return {
+            "name": device.nickname,
+            "type": device.kind,
+            "is_sample": device.is_sample,
+            "settings": {
+                setting.name: bool(self.values[setting.name])
+                if setting.is_secret
+                else self.values[setting.name]
+                for setting in self.settings
+            },
+            "policy": device.policy.name,
+            "policy_state": device.policy.state,
+            "state": self.health.state.value,
+            "state_detail": self.health.detail,
+            "snapshot": snapshot_json(self.snapshot),
+            "last_pull_at": device.last_pull_at,
+            "last_pull_snapshot": device.last_pull_number,
+            "urls": self.urls,
+        }
+
+    def _shown(self, setting: Setting) -> str:
+        value = self.values[setting.name]
+        if value is _UNREADABLE:
+            return _UNREADABLE
+        if setting.name == "dns_server" and not value:
+            return f"{', '.join(site.TSCM_DNS_SERVERS)} (the site's own)"
+        return shown(setting, value)
+
+
+def facts_of(device: Device, *, now: datetime) -> Facts:
+    """Gather the facts; a secret that cannot be read does not hide the rest."""
+    for setting in KINDS[device.kind].settings:
+        if setting.is_secret:
+            try:
+                getattr(device, setting.name)
+            except DecryptionFailed:
+                setattr(device, setting.name, _UNREADABLE)
+    return Facts(
+        device=device,
+        values=settings_of(device),
+        health=health_of(device, now=now),
+        snapshot=device.published,
+        urls=device_urls(device),
+    )
+
+
+def device_urls(device: Device) -> dict[str, str]:
+    """Return the URLs that a firewall fetches."""
+    return feed_urls(device, base=feed_base_url(site.TSCM_FEED_BIND))
+
+
+def snapshot_json(snapshot: Snapshot | None) -> dict[str, object] | None:
+    """Return a snapshot's number and counts, None where nothing is published."""
+    if snapshot is None:
+        return None
+    return {
+        "number": snapshot.number,
+        "published_at": snapshot.created_at,
+        "block_entries": snapshot.block_prefixes,
+        "allow_entries": snapshot.allow_prefixes,
+        "numbers": snapshot.numbers,
+        "cuts": dict(snapshot.cuts),
+    }
+
+
+def counted(number: int, one: str, more: str) -> str:
+    """Return a number with its noun."""
+    return f"{number:,} {one if number == 1 else more}"
+
+
+def _snapshot_text(snapshot: Snapshot | None) -> str:
+    if snapshot is None:
+        return "none"
+    block = counted(snapshot.block_prefixes, "entry", "entries")
+    allow = counted(snapshot.allow_prefixes, "entry", "entries")
+    return (
+        f"{snapshot.number} of {snapshot.created_at:%Y-%m-%d %H:%M} UTC: "
+        f"block {block}, allow {allow}"
+    )
+
+
+def _pull_text(device: Device) -> str:
+    if device.last_pull_at is None:
+        return "never"
+    return f"{device.last_pull_at:%Y-%m-%d %H:%M} UTC, snapshot {device.last_pull_number}"

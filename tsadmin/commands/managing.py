@@ -1,0 +1,181 @@
+"""add, configure, remove: the settings of devices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import timezone
+
+from devices import services
+from devices.kinds import KINDS, rules
+from devices.kinds.base import Kind, Setting, SettingRefused
+from devices.models import Device
+from tsadmin import ask
+from tsadmin.commands.facts import device_urls, facts_of
+from tsadmin.commands.finding import find_device
+from tsadmin.commands.updating import update_device
+from tsadmin.errors import Misused, Refused
+from tsadmin.screen import print_facts, print_hint, print_json, print_line
+from tsadmin.site import actor
+from tsadmin.words import label, shown
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a command speaks."""
+
+    may_ask: bool
+    advanced: bool
+    as_json: bool
+
+
+def add_device(
+    *, kind: str, nickname: str, given: Mapping[str, object], manner: Manner, update: bool
+) -> None:
+    """Add a device from flags and answers, and print its feed URLs."""
+    described = KINDS[kind]
+    name = rules.nickname("device name", nickname)
+    values = {**described.clean(given), **_answers(described, name, given, manner=manner)}
+    _refuse_missing(described, values)
+    device = _add(described, name, values, manner=manner)
+    if not manner.as_json:
+        print_line(f"Added {name}.", tone="success")
+        print_facts(
+            [(f"{role.title()} List URL", url) for role, url in device_urls(device).items()]
+        )
+    if update:
+        update_device(nickname=name, accept_change=False, as_json=manner.as_json)
+    elif manner.as_json:
+        print_json(facts_of(device, now=timezone.now()).json())
+    else:
+        print_hint(
+            f"Its lists are retrieved within a minute while 'make run' is running, then every "
+            f"hour. At once: tsadmin update {name}. How it does: tsadmin show {name}."
+        )
+
+
+def configure_device(*, nickname: str, given: Mapping[str, object], manner: Manner) -> None:
+    """Change settings from flags, or from answers when no flag was given."""
+    device = find_device(nickname)
+    described = KINDS[device.kind]
+    changes = described.clean(given)
+    if not changes and not manner.may_ask:
+        raise Misused(
+            f"nothing to change: name a flag, see 'tsadmin configure --help' ({nickname})"
+        )
+    before = services.settings_of(device)
+    if not changes:
+        print_hint("ENTER keeps the value in brackets; 'none' empties one.")
+        changes = ask.ask_settings(_asked(described, manner=manner), current=before)
+    if changes:
+        device = _configure(device, described, changes, before, manner=manner)
+    after = services.settings_of(device)
+    changed = [setting for setting in described.settings if _differs(setting, before, after)]
+    if manner.as_json:
+        facts = facts_of(device, now=timezone.now())
+        print_json({**facts.json(), "changed": [setting.name for setting in changed]})
+    elif changed:
+        print_facts([(label(one), _change(one, before, after)) for one in changed])
+        print_hint(f"In effect within five minutes. At once: tsadmin update {nickname}.")
+    else:
+        print_line("Nothing changed.")
+
+
+def remove_device(*, nickname: str, yes: bool, manner: Manner) -> None:
+    """Remove a device after a question."""
+    device = find_device(nickname)
+    if not yes:
+        if not manner.may_ask:
+            raise Misused(f"nobody is there to confirm: add --yes to remove {nickname}")
+        if not ask.confirm(f"Remove {nickname}? Its feeds end at once."):
+            raise Refused(f"{nickname} was not removed")
+    _remove(device, now=timezone.now())
+    if manner.as_json:
+        print_json({"removed": nickname})
+    else:
+        print_line(f"Removed {nickname}. Take its feeds out of the firewall too.", tone="success")
+
+
+def _remove(device: Device, *, now: datetime) -> None:
+    if device.is_sample:
+        services.remove_sample(actor=actor(), now=now)
+    else:
+        services.remove_device(device=device, actor=actor(), now=now)
+
+
+def _asked(kind: Kind, *, manner: Manner) -> list[Setting]:
+    return [s for s in kind.settings if manner.advanced or not s.is_advanced]
+
+
+def _answers(
+    kind: Kind, nickname: str, given: Mapping[str, object], *, manner: Manner
+) -> dict[str, object]:
+    """Ask what no flag said; nothing where nobody is there."""
+    if not manner.may_ask:
+        return {}
+    if Device.objects.filter(nickname=nickname).exists():  # before the questions, not after them
+        raise Refused(f"a device named {nickname} exists; choose another name")
+    print_hint(f"Configuring '{kind.label}'. ENTER accepts the default.")
+    return ask.ask_settings(s for s in _asked(kind, manner=manner) if s.name not in given)
+
+
+def _refuse_missing(kind: Kind, values: Mapping[str, object]) -> None:
+    missing = [f"--{s.name}" for s in kind.settings if s.is_required and s.name not in values]
+    if missing:
+        verb = "is" if len(missing) == 1 else "are"
+        raise Misused(f"{' and '.join(missing)} {verb} required (asked for on a terminal only)")
+
+
+def _add(kind: Kind, nickname: str, values: dict[str, object], *, manner: Manner) -> Device:
+    """Add the device; an answer that does not fit the others is asked again."""
+    while True:
+        try:
+            return services.add_device(
+                kind=kind.name,
+                nickname=nickname,
+                settings=values,
+                actor=actor(),
+                now=timezone.now(),
+            )
+        except SettingRefused as error:
+            values |= _asked_again(kind, error, values, manner=manner)
+
+
+def _configure(
+    device: Device,
+    kind: Kind,
+    changes: dict[str, object],
+    before: Mapping[str, object],
+    *,
+    manner: Manner,
+) -> Device:
+    while True:
+        try:
+            return services.configure_device(
+                device=device, changes=changes, actor=actor(), now=timezone.now()
+            )
+        except SettingRefused as error:
+            changes |= _asked_again(kind, error, {**before, **changes}, manner=manner)
+
+
+def _asked_again(
+    kind: Kind, error: SettingRefused, values: Mapping[str, object], *, manner: Manner
+) -> dict[str, object]:
+    """Explain a refusal and ask that setting once more; raises the refusal where nobody is."""
+    setting = next((s for s in kind.settings if s.name == error.setting), None)
+    if setting is None or not manner.may_ask:
+        raise error
+    ask.explain_answer(f"{label(setting)} {values.get(setting.name, '')}: use {error.accepted}")
+    answer = ask.ask_setting(setting, offered="")
+    return {setting.name: setting.clean("") if answer is None else answer}
+
+
+def _differs(setting: Setting, before: Mapping[str, object], after: Mapping[str, object]) -> bool:
+    return (before[setting.name] or "") != (after[setting.name] or "")
+
+
+def _change(setting: Setting, before: Mapping[str, object], after: Mapping[str, object]) -> str:
+    old, new = shown(setting, before[setting.name]), shown(setting, after[setting.name])
+    return "changed" if setting.is_secret and old == new else f"{old} -> {new}"

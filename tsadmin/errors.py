@@ -1,0 +1,101 @@
+"""What a command answers instead of a result.
+
+CommandError        one line on stderr
+├── Refused         exit 1: refused or failed
+└── Misused         exit 2: the command line itself is wrong
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+
+_LONGEST = 2_000
+
+
+class CommandError(Exception):
+    """A command that did not do what was asked, told in one line."""
+
+    exit_code = 1
+
+
+class Refused(CommandError):
+    """It was understood, and refused or failed."""
+
+
+class Misused(CommandError):
+    """It was not understood; the message names the flag."""
+
+    exit_code = 2
+
+
+def one_line(text: str) -> str:
+    """Return `text` on one line, without anything a terminal would obey."""
+    flat = " ".join(text.split())
+    return "".join(map(_visible, flat))[:_LONGEST]
+
+
+def _visible(character: str) -> str:
+    if unicodedata.category(character)[0] != "C":
+        return character
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def explain(error: Exception) -> CommandError | None:
+    """Return the expected error as one to show, None for one that nobody expected."""
+    if isinstance(error, CommandError):
+        return error
+    for kinds, translate in _expected():
+        if isinstance(error, kinds):
+            return translate(error)
+    return None
+
+
+_Translation = tuple[tuple[type[Exception], ...], Callable[[Exception], CommandError]]
+
+
+def _expected() -> tuple[_Translation, ...]:
+    # Only now: by the time one of these was raised, their modules are imported anyway.
+    from django.core.exceptions import ObjectDoesNotExist
+    from django.db import DatabaseError
+
+    from devices.fields import DecryptionFailed
+    from devices.kinds.base import SettingRefused
+    from devices.services import DeviceRefused
+    from policies.models import ClaimLost
+    from policies.services import Busy
+
+    return (
+        ((SettingRefused,), _setting),
+        ((DeviceRefused, DecryptionFailed, Busy), lambda error: Refused(str(error))),
+        ((ClaimLost,), lambda error: Refused(f"{error}; try again in a minute")),
+        ((ObjectDoesNotExist,), lambda error: Refused(f"{error} It was removed meanwhile.")),
+        ((DatabaseError,), _database),
+    )
+
+
+def _setting(error: Exception) -> CommandError:
+    from devices.kinds import KINDS
+    from devices.kinds.base import SettingRefused
+
+    if not isinstance(error, SettingRefused):
+        return Refused(str(error))
+    known = {setting.name: setting for kind in KINDS.values() for setting in kind.settings}
+    setting = known.get(error.setting)
+    if setting is None:
+        return Refused(str(error))
+    if setting.is_secret:  # what was typed is not for the screen
+        return Refused(f"--{setting.name} is not accepted: use {error.accepted}")
+    return Refused(f"--{error}")
+
+
+_NOT_PREPARED = ("no such table", "no such column", "unable to open database", "does not exist")
+
+
+def _database(error: Exception) -> CommandError:
+    text = str(error)
+    if any(sign in text for sign in _NOT_PREPARED):
+        return Refused("the database is not ready: run 'make run' first, which prepares it")
+    if "locked" in text:
+        return Refused("the database is busy; try again in a moment")
+    return Refused(f"the database refused: {text}")
