@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from operator import attrgetter
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
 
 from devices.models import Device, Pull
@@ -31,27 +32,18 @@ class PullRecord:
     is_complete: bool
 
 
+_NAMES = tuple(field.name for field in fields(PullRecord))
+_values = attrgetter(*_NAMES)
+_FIELDS = {"device_pk": "device"}
+
+
 def record_pulls(*, records: Sequence[PullRecord]) -> int:
     """Record pulls in one transaction; return how many. Those of removed devices are dropped."""
     with transaction.atomic():
         wanted = {record.device_pk for record in records}
         there = set(Device.objects.filter(pk__in=wanted).values_list("pk", flat=True))
         known = [record for record in records if record.device_pk in there]
-        Pull.objects.bulk_create(
-            Pull(
-                device_id=record.device_pk,
-                at=record.at,
-                client=record.client,
-                agent=record.agent,
-                file=record.file,
-                method=record.method,
-                status=record.status,
-                snapshot_number=record.snapshot_number,
-                sent=record.sent,
-                is_complete=record.is_complete,
-            )
-            for record in known
-        )
+        _insert(known)
         for pk, last in _last_delivered(known).items():
             later = Q(last_pull_at=None) | Q(last_pull_at__lt=last.at)
             Device.objects.filter(later, pk=pk).update(
@@ -63,6 +55,30 @@ def record_pulls(*, records: Sequence[PullRecord]) -> int:
 def prune_pulls(*, now: datetime) -> int:
     """Delete pulls that are no longer kept; return how many."""
     return Pull.objects.filter(at__lt=now - PULLS_KEPT).delete()[0]
+
+
+def _insert(records: Sequence[PullRecord]) -> None:
+    """Insert the rows, as they are.
+
+    Model instances cost five times as much, taken from the threads that serve the feeds.
+    """
+    meta, quote = Pull._meta, connection.ops.quote_name  # noqa: SLF001  Django's documented door
+    held = {column.name: column for column in meta.concrete_fields}
+    columns = [held[_FIELDS.get(name, name)] for name in _NAMES]
+    table = quote(meta.db_table)
+    listed = ", ".join(quote(str(column.column)) for column in columns)
+    places = ", ".join(["%s"] * len(columns))
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            f"INSERT INTO {table} ({listed}) VALUES ({places})",  # noqa: S608  names of our own
+            [
+                [
+                    column.get_db_prep_save(value, connection)
+                    for column, value in zip(columns, _values(record), strict=True)
+                ]
+                for record in records
+            ],
+        )
 
 
 def _last_delivered(records: Sequence[PullRecord]) -> dict[int, PullRecord]:
