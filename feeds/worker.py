@@ -1,0 +1,74 @@
+"""gunicorn's threaded worker, with an end to every request.
+
+Stock gthread waits for ever: for the rest of a request's head, for a client that reads a byte now
+and then, and on the main thread for a client that does not hang up. A few such clients would hold
+every thread, and the firewalls would get nothing.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+HEAD_SECONDS = 10.0  # to send a request's head
+ANSWER_SECONDS = 900.0  # to take an answer: 14 MB at 128 kbit/s
+# Of a stop, before what still runs is cut off: less than gunicorn's `graceful_timeout`.
+STOP_SECONDS = 0.5
+
+
+class FeedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """Serves each connection in a thread, until its deadline."""
+
+    def init_process(self) -> None:
+        """Start with no connection."""
+        self._deadlines: dict[TConn, float] = {}
+        super().init_process()
+
+    def handle(self, conn: TConn) -> object:
+        """Serve one request of a connection, in a thread."""
+        with self._until_deadline(conn):
+            keep = super().handle(conn)
+        if keep is False:
+            # Here, not on the main thread: the client may take its two seconds to hang up.
+            conn.close(graceful=True)
+        return keep
+
+    def handle_request(self, req: object, conn: TConn) -> bool:
+        """Answer a request whose head is there: from now on the answer's deadline holds."""
+        self._deadlines[conn] = time.monotonic() + ANSWER_SECONDS
+        return bool(super().handle_request(req, conn))
+
+    def handle_exit(self, sig: int, frame: object) -> None:
+        """Stop in order, soon."""
+        stop_at = time.monotonic() + STOP_SECONDS
+        for conn, deadline in list(self._deadlines.items()):
+            self._deadlines[conn] = min(deadline, stop_at)
+        super().handle_exit(sig, frame)
+
+    def murder_pending(self) -> None:
+        """Cut off what is past its deadline; gunicorn calls this about once a second."""
+        super().murder_pending()
+        now = time.monotonic()
+        for conn, deadline in list(self._deadlines.items()):
+            if deadline < now:
+                self._cut(conn)
+
+    @contextmanager
+    def _until_deadline(self, conn: TConn) -> Iterator[None]:
+        self._deadlines[conn] = time.monotonic() + HEAD_SECONDS
+        try:
+            yield
+        finally:
+            self._deadlines.pop(conn, None)
+
+    def _cut(self, conn: TConn) -> None:
+        """Wake the thread that serves a connection: its next read ends, its next write fails."""
+        self.log.warning("cut off %s: it took too long", conn.client[0])
+        try:
+            conn.sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return  # hung up meanwhile
