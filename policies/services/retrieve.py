@@ -24,6 +24,7 @@ from policies.sources.base import (
     SourceRefused,
     SourceUnavailable,
 )
+from policies.sources.dns_errors import not_fetched
 from policies.states import Outcome, SourceState
 from policies.store import get_set, put_set
 
@@ -177,6 +178,8 @@ def _text(source: Source, error: Exception) -> str:
             f"({error.strerror or error}). The last good list stays in force. Make room on the disk "
             f"of the data folder; the next try follows by itself."
         )
+    if isinstance(error, DecodeError) and source.kind == "dns":
+        return f"{not_fetched(str(source.settings['name']))} {error}"
     return str(error)
 
 
