@@ -209,7 +209,7 @@ def from_entries(entries: Iterable[Entry]) -> AddressSet:
 
 def _read_only(array: npt.NDArray[_Scalar]) -> npt.NDArray[_Scalar]:
     view = array.view()
-    view.flags.writeable = False
+    view.setflags(write=False)
     return view
 
 
