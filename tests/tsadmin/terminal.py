@@ -1,0 +1,86 @@
+"""A program at a terminal: what it asks is read, what a person would type is typed."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+SECONDS = 50
+
+
+class Terminal:
+    """One program with a terminal as input, output and controlling terminal."""
+
+    def __init__(self, command: Sequence[str], *, env: Mapping[str, str]) -> None:
+        self._master, slave = pty.openpty()
+        # getpass asks /dev/tty, so the terminal must be the controlling one.
+        self._process = subprocess.Popen(
+            ["setsid", "--ctty", *command],
+            env=dict(env),
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+        )
+        os.close(slave)
+        self.seen = ""
+        self._unread = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait(SECONDS)
+        os.close(self._master)
+
+    def expect(self, text: str) -> None:
+        """Read until `text` appears."""
+        deadline = time.monotonic() + SECONDS
+        while text not in self._unread:
+            assert self._read(deadline), f"{text!r} never came; seen: {self.seen!r}"
+        self._unread = self._unread.partition(text)[2]
+
+    def type(self, text: str) -> None:
+        """Type a line."""
+        self.press(f"{text}\n")
+
+    def press(self, keys: str) -> None:
+        """Type without ENTER."""
+        os.write(self._master, keys.encode())
+
+    def interrupt(self) -> None:
+        """Send what Ctrl-C sends."""
+        self._process.send_signal(signal.SIGINT)
+
+    def finish(self) -> int:
+        """Read to the end and return the exit code."""
+        deadline = time.monotonic() + SECONDS
+        while self._read(deadline):
+            pass
+        return self._process.wait(SECONDS)
+
+    def _read(self, deadline: float) -> bool:
+        """Read some more; False at the end of the output or the deadline."""
+        ready, _, _ = select.select([self._master], [], [], max(0.0, deadline - time.monotonic()))
+        if not ready:
+            return False
+        try:
+            text = os.read(self._master, 4096).decode(errors="replace")
+        except OSError:  # what Linux says when the program has closed the terminal
+            return False
+        self.seen += text
+        self._unread += text
+        return bool(text)
