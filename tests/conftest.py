@@ -34,7 +34,9 @@ def own_storages(tmp_path: Path, settings: Settings) -> Iterator[None]:
     from django.conf import settings as site
     from django.core.files.storage import storages
 
-    changed = {alias: dict(options) for alias, options in site.STORAGES.items()}
+    changed: dict[str, dict[str, object]] = {
+        alias: {**options} for alias, options in site.STORAGES.items()
+    }
     for alias in ("sets", "feeds"):
         changed[alias]["OPTIONS"] = {"location": str(tmp_path / "store" / alias)}
     changed["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}

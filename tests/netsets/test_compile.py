@@ -79,6 +79,14 @@ def test_a_demonstration_may_keep_documentation_addresses_only() -> None:
     assert result.block == AddressSet.of("192.0.2.0/24", "2001:db8::/32")
 
 
+def test_a_bogon_list_may_name_special_purpose_ranges_as_widely_as_it_likes() -> None:
+    compiled = compile_policy(
+        block=[AddressSet.of("224.0.0.0/3", "fc00::/7", "5.6.7.8")],
+        allow=[], guard=Guard(), protected=AddressSet.empty(), previous=None,
+    )  # fmt: skip
+    assert compiled.block == AddressSet.of("5.6.7.8")
+
+
 @pytest.mark.parametrize(
     ("block", "prefix"),
     [

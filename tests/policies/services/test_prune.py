@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -20,7 +21,8 @@ def make_snapshots(count: int, *, now: datetime) -> Policy:
     for number in range(1, count + 1):
         source = policy.sources.get()
         Source.objects.filter(pk=source.pk).update(settings={"entries": [f"5.0.0.{number}"]})
-        refresh_policy(policy=policy, clock=lambda at=number: now + timedelta(hours=at))
+        moment = now + timedelta(hours=number)
+        refresh_policy(policy=policy, clock=partial(datetime.astimezone, moment))
     policy.refresh_from_db()
     return policy
 
