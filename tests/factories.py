@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from devices.models import Device
@@ -61,9 +61,14 @@ def make_device(*, policy: Policy, now: datetime, **settings: object) -> Device:
     )
 
 
+def stopped(moment: datetime) -> Callable[[], datetime]:
+    """Return a clock that always tells `moment`."""
+    return lambda: moment
+
+
 def publish(policy: Policy, *, now: datetime, accept_change: bool = False) -> Snapshot:
     """Refresh a policy and return its current snapshot."""
-    refresh_policy(policy=policy, clock=lambda: now, accept_change=accept_change)
+    refresh_policy(policy=policy, clock=stopped(now), accept_change=accept_change)
     policy.refresh_from_db()
     assert policy.current is not None, policy.state_detail
     return policy.current

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from datetime import datetime, timedelta
-from functools import partial
 
 import pytest
 
 from policies.models import Policy, Source
 from policies.services import prune, refresh_policy
 from policies.store import feed_path, get_set
-from tests.factories import make_policy
+from tests.factories import make_policy, stopped
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +21,7 @@ def make_snapshots(count: int, *, now: datetime) -> Policy:
         source = policy.sources.get()
         Source.objects.filter(pk=source.pk).update(settings={"entries": [f"5.0.0.{number}"]})
         moment = now + timedelta(hours=number)
-        refresh_policy(policy=policy, clock=partial(datetime.astimezone, moment))
+        refresh_policy(policy=policy, clock=stopped(moment))
     policy.refresh_from_db()
     return policy
 
