@@ -66,10 +66,11 @@ def collect_static_files() -> None:
 
 def _static_digest() -> str:
     """A digest of every static file's name, size and age."""
-    from django.conf import settings
     from django.contrib.staticfiles.finders import get_finders
+    from django.contrib.staticfiles.storage import staticfiles_storage
 
-    digest = hashlib.sha256(settings.STORAGES["staticfiles"]["BACKEND"].encode())
+    # The storage too: with another one the same files are kept under other names.
+    digest = hashlib.sha256(staticfiles_storage.__class__.__qualname__.encode())
     for finder in get_finders():
         for name, storage in finder.list([]):
             status = Path(storage.path(name)).stat()

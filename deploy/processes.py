@@ -48,6 +48,8 @@ def broker(environment: Environment) -> tuple[str, ...]:
         "save": "",
         "appendonly": "no",
         "daemonize": "no",
+        # It would write its title over its environment, by which a later start finds leftovers.
+        "set-proc-title": "no",
         "maxmemory": _BROKER_MEMORY,
         "maxmemory-policy": "noeviction",
     }
@@ -62,7 +64,8 @@ def web(environment: Environment) -> tuple[str, ...]:
 
 def feeds(environment: Environment) -> tuple[str, ...]:
     """The feed server."""
-    return _gunicorn("feeds.wsgi:application", bind=str(environment.feed_bind), threads=8)
+    bind = str(environment.feed_bind)
+    return (_program("gunicorn"), "--config", "python:feeds.gunicorn", "--bind", bind)
 
 
 def worker(environment: Environment) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -28,7 +28,7 @@ from tscm_site.env import CHECKOUT, Bind, Environment, EnvironmentRefused, read_
 
 _READY_SECONDS = 90.0
 _STOP_SECONDS = 20.0
-_LEFTOVER_SECONDS = 10.0
+_LEFTOVER_SECONDS = 5.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -265,8 +265,9 @@ def _marked(environment: Environment) -> dict[str, str]:
 
 
 def say(line: str) -> None:
-    """Print one line for the person at the terminal."""
-    print(f"tscm: {line}", flush=True)
+    """Print one line for the person at the terminal, if there still is one."""
+    with suppress(OSError):
+        print(f"tscm: {line}", flush=True)
 
 
 if __name__ == "__main__":

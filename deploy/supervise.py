@@ -89,8 +89,9 @@ def _program_section(process: Process, environment: Environment) -> str:
         "directory": str(CHECKOUT),
         "autostart": "true",
         "autorestart": "true",
-        "startsecs": "1",
-        # Never give up: each attempt waits a second longer than the one before.
+        # One that ends sooner than this was never up, and is tried again after a growing pause.
+        "startsecs": "5",
+        # Never give up: each pause is a second longer than the one before.
         "startretries": "100000",
         # TERM to the main process only: a TERM to its whole group hung Celery's pool.
         "stopsignal": "TERM",

@@ -36,9 +36,8 @@ def checkout(tmp_path: Path) -> Path:
 
 def test_every_variable_is_in_the_example_file_with_its_default() -> None:
     lines = (CHECKOUT / ".env.example").read_text(encoding="utf-8").splitlines()
-    shown = dict(
-        match.groups() for line in lines if (match := re.fullmatch(r"#(TSCM_\w+)=(.*)", line))
-    )
+    found = [re.fullmatch(r"#(TSCM_\w+)=(.*)", line) for line in lines]
+    shown = {match[1]: match[2] for match in found if match}
     files = {f"{name}_FILE": "" for name in SECRETS}
     assert shown == {variable.name: variable.default for variable in VARIABLES} | files
 

@@ -1,0 +1,423 @@
+"""The runner as a person uses it: a process of its own, over a new data folder, on free ports."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import pty
+import re
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from deploy.processes import PROCESSES
+from deploy.supervise import RUN_MARK
+from tscm_site.env import CHECKOUT
+
+RUNNER = (sys.executable, "-m", "deploy.run")
+# `make run` less its set-up, which test_setup.py is about.
+MAKE_RUN = ("make", "--old-file=setup", "run")
+# Generous, because the machine may be busy with the other half of the suite.
+START_SECONDS = 120.0
+STOP_SECONDS = 30.0
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A started runner: its process, its environment and what it has printed."""
+
+    process: subprocess.Popen[bytes]
+    environ: dict[str, str]
+    output: Path
+
+    @property
+    def data(self) -> Path:
+        return Path(self.environ["TSCM_DATA_DIR"])
+
+    def printed(self) -> str:
+        return self.output.read_text(encoding="utf-8", errors="replace")
+
+    def wait_until_it_runs(self) -> None:
+        until(
+            lambda: "Ctrl-C stops it" in self.printed() or self.process.poll() is not None,
+            seconds=START_SECONDS,
+        )
+        assert self.process.poll() is None, self.printed()
+        assert "does not answer" not in self.printed(), self.printed()
+
+    def status(self, variable: str) -> int:
+        """What the server on that address answers for its front page."""
+        host, _, port = self.environ[variable].rpartition(":")
+        connection = http.client.HTTPConnection(host, int(port), timeout=20)
+        try:
+            connection.request("GET", "/")
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
+    def kept(self) -> list[psutil.Process]:
+        return kept_over(self.data)
+
+    def keeper(self) -> psutil.Process:
+        """The supervisord of this run."""
+        [found] = [process for process in self.kept() if "supervisord" in command_line(process)]
+        return found
+
+    def one(self, word: str) -> psutil.Process:
+        """The process that supervisord started whose command line holds `word`."""
+        [found] = self._children(word)
+        return found
+
+    def has_new(self, word: str, before: psutil.Process) -> bool:
+        """True when another process than `before` has taken its place."""
+        return any(process != before for process in self._children(word))
+
+    def _children(self, word: str) -> list[psutil.Process]:
+        return [child for child in self.keeper().children() if word in command_line(child)]
+
+    def ends_with(self, code: int) -> None:
+        """Assert that it ends by itself, soon, and that nothing of it lives on."""
+        assert self.process.wait(timeout=STOP_SECONDS) == code, self.printed()
+        assert self.kept() == []
+
+    def clear_away(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        for left in self.kept():
+            left.kill()
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """The person's end of a terminal in which a program runs."""
+
+    descriptor: int
+
+    def type(self, keys: bytes) -> None:
+        os.write(self.descriptor, keys)
+
+    def read_until(self, words: str | None) -> None:
+        """Read until `words` were printed; until every program there has ended when None."""
+        deadline = time.monotonic() + START_SECONDS
+        seen = b""
+        while words is None or words.encode() not in seen:
+            left = deadline - time.monotonic()
+            assert left > 0, f"{words!r} was not printed: {seen.decode(errors='replace')}"
+            if not select.select([self.descriptor], [], [], left)[0]:
+                continue
+            try:
+                seen += os.read(self.descriptor, 65536)
+            except OSError:  # so Linux says that nobody holds the other end any more
+                assert words is None, seen.decode(errors="replace")
+                return
+
+
+@contextmanager
+def terminal_with(command: tuple[str, ...], environ: dict[str, str]) -> Iterator[Terminal]:
+    """Start a program in a terminal of its own; leaving the block closes the terminal."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        ("setsid", "--ctty", *command),
+        cwd=CHECKOUT,
+        env=environ,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    try:
+        yield Terminal(ours)
+    finally:
+        os.close(ours)
+        try:
+            process.wait(timeout=STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def command_line(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
+def kept_over(data: Path) -> list[psutil.Process]:
+    """Every living process that a run over this data folder started."""
+    return [process for process in psutil.process_iter() if _is_of(process, data)]
+
+
+def _is_of(process: psutil.Process, data: Path) -> bool:
+    try:
+        ended = process.status() == psutil.STATUS_ZOMBIE
+        return not ended and process.environ().get(RUN_MARK) == str(data)
+    except psutil.Error:
+        return False
+
+
+def until(condition: Callable[[], bool], *, seconds: float) -> None:
+    """Return when `condition` holds; fail after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.1)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def new_environ(folder: Path) -> dict[str, str]:
+    """An environment for one appliance: nothing of the tests' own, free ports, one worker."""
+    inherited = {name: text for name, text in os.environ.items() if not name.startswith("TSCM_")}
+    inherited.pop("DJANGO_SETTINGS_MODULE", None)
+    return inherited | {
+        "TSCM_DATA_DIR": str(folder / "data"),
+        "TSCM_CONSOLE_BIND": f"127.0.0.1:{free_port()}",
+        "TSCM_FEED_BIND": f"127.0.0.1:{free_port()}",
+        "TSCM_WORKER_CONCURRENCY": "1",
+    }
+
+
+@contextmanager
+def started(environ: dict[str, str], command: tuple[str, ...] = RUNNER) -> Iterator[Run]:
+    """Start a runner, and leave nothing of it behind whatever the test does."""
+    output = Path(environ["TSCM_DATA_DIR"]).with_name(f"output-{time.monotonic_ns()}")
+    with output.open("wb") as file:
+        process = subprocess.Popen(
+            command,
+            cwd=CHECKOUT,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            process_group=0,
+        )
+    run = Run(process, environ, output)
+    try:
+        yield run
+    finally:
+        run.clear_away()
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder in which everything was prepared once: a start from a copy is quick."""
+    folder = tmp_path_factory.mktemp("prepared")
+    command = (sys.executable, "-m", "deploy.prepare")
+    subprocess.run(command, cwd=CHECKOUT, env=new_environ(folder), check=True, timeout=120)
+    return folder / "data"
+
+
+@pytest.fixture
+def environ(tmp_path: Path, prepared: Path) -> dict[str, str]:
+    shutil.copytree(prepared, tmp_path / "data")
+    return new_environ(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def appliance(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[Run]:
+    """One running appliance for the tests that leave it running."""
+    folder = tmp_path_factory.mktemp("appliance")
+    shutil.copytree(prepared, folder / "data")
+    with started(new_environ(folder)) as run:
+        run.wait_until_it_runs()
+        yield run
+
+
+def test_the_next_start_finds_everything_the_first_one_made(tmp_path: Path) -> None:
+    environ = new_environ(tmp_path)
+    with started(environ) as first:
+        first.wait_until_it_runs()
+        found = re.search(r"^Password: +(\S{16,}) ", first.printed(), re.MULTILINE)
+        assert found is not None
+        first.process.terminate()
+        first.ends_with(0)
+    with started(environ) as second:
+        second.wait_until_it_runs()
+        assert "Password" not in second.printed()
+        assert administrator_has(found[1], environ=environ)
+        second.process.terminate()
+        second.ends_with(0)
+    kept = [path for path in second.data.rglob("*") if path.is_file()]
+    assert [path for path in kept if found[1].encode() in path.read_bytes()] == []
+
+
+def test_every_process_runs_and_logs_and_is_well(appliance: Run) -> None:
+    assert appliance.status("TSCM_CONSOLE_BIND") < 400
+    assert appliance.status("TSCM_FEED_BIND") == 404
+    for process in PROCESSES:
+        assert (appliance.data / "log" / f"{process.name}.log").is_file()
+    for name in ("web", "feeds", "worker", "beat"):
+        until(lambda name=name: is_well(name, appliance.environ), seconds=START_SECONDS)  # type: ignore[misc]
+
+
+def test_everything_kept_is_for_one_user_only(appliance: Run) -> None:
+    kept = [appliance.data, *appliance.data.rglob("*")]
+    # Django opens what it serves to everybody; the folder above shuts it again.
+    private = [path for path in kept if "static" not in path.relative_to(appliance.data).parts]
+    assert [path for path in private if path.stat().st_mode & 0o077] == []
+
+
+def test_nothing_listens_but_the_console_and_the_feed_server(appliance: Run) -> None:
+    listening = {
+        f"{connection.laddr.ip}:{connection.laddr.port}"
+        for process in appliance.kept()
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    environ = appliance.environ
+    assert listening == {environ["TSCM_CONSOLE_BIND"], environ["TSCM_FEED_BIND"]}
+
+
+def test_a_second_start_over_the_same_data_is_refused_in_one_line(appliance: Run) -> None:
+    ports = {"TSCM_CONSOLE_BIND": f"127.0.0.1:{free_port()}"}
+    refused = run_to_its_end(appliance.environ | ports)
+    assert refused.returncode == 1
+    assert refused.stdout.count("\n") == 1
+    assert f"in use by a run with process id {appliance.process.pid}" in refused.stdout
+
+
+def test_a_killed_process_is_started_again(appliance: Run) -> None:
+    for word, name in (("redis-server", "worker"), ("feeds.wsgi", "feeds")):
+        before = appliance.one(word)
+        before.kill()
+        until(lambda word=word, before=before: appliance.has_new(word, before), seconds=60)  # type: ignore[misc]
+        until(lambda name=name: is_well(name, appliance.environ), seconds=60)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("variable", ["TSCM_CONSOLE_BIND", "TSCM_FEED_BIND"])
+def test_a_port_in_use_is_named_in_one_line(environ: dict[str, str], variable: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        bind = f"127.0.0.1:{taken.getsockname()[1]}"
+        refused = run_to_its_end(environ | {variable: bind})
+    assert refused.returncode == 1
+    assert refused.stdout.count("\n") == 1
+    assert f"{variable}={bind}: cannot listen there (Address already in use)" in refused.stdout
+
+
+def test_both_servers_on_one_port_are_refused(environ: dict[str, str]) -> None:
+    refused = run_to_its_end(environ | {"TSCM_FEED_BIND": environ["TSCM_CONSOLE_BIND"]})
+    assert refused.returncode == 1
+    assert "TSCM_FEED_BIND" in refused.stdout
+
+
+def test_a_bad_variable_is_named_in_one_line(environ: dict[str, str]) -> None:
+    refused = run_to_its_end(environ | {"TSCM_WORKER_CONCURRENCY": "many"})
+    assert refused.returncode == 1
+    assert refused.stdout == (
+        "tscm: TSCM_WORKER_CONCURRENCY=many: not accepted. Accepted: a whole number from 1 to 256\n"
+    )
+
+
+def test_a_term_while_it_still_prepares_leaves_nothing(environ: dict[str, str]) -> None:
+    shutil.rmtree(environ["TSCM_DATA_DIR"])
+    with started(environ) as run:
+        until((run.data / "tscm.sqlite3").exists, seconds=START_SECONDS)
+        run.process.terminate()
+        run.ends_with(0)
+
+
+def test_after_a_kill_nothing_lingers_and_the_next_start_works(environ: dict[str, str]) -> None:
+    with started(environ) as first:
+        first.wait_until_it_runs()
+        first.process.kill()
+        first.process.wait()
+        until(lambda: first.kept() == [], seconds=STOP_SECONDS)
+        with started(environ) as second:
+            second.wait_until_it_runs()
+            second.process.terminate()
+            second.ends_with(0)
+
+
+def test_what_a_killed_run_left_hanging_is_ended_by_the_next_start(environ: dict[str, str]) -> None:
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+    mark = {RUN_MARK: environ["TSCM_DATA_DIR"]}
+    # Forked away, so that it has no parent left that could take notice of its end.
+    command = ("setsid", "--fork", sys.executable, "-c", deaf)
+    subprocess.run(command, env=environ | mark, check=True, timeout=20)
+    until(lambda: len(kept_over(Path(environ["TSCM_DATA_DIR"]))) == 1, seconds=20)
+    [hanging] = kept_over(Path(environ["TSCM_DATA_DIR"]))
+    name = hanging.name()
+    with started(environ) as run:
+        run.wait_until_it_runs()
+        said = f"did not stop in order; ended what it had left: {name} {hanging.pid}"
+        assert said in run.printed()
+        assert hanging not in run.kept()
+        run.process.terminate()
+        run.ends_with(0)
+
+
+def test_a_term_to_make_ends_everything(environ: dict[str, str]) -> None:
+    with started(environ, MAKE_RUN) as run:
+        run.wait_until_it_runs()
+        run.process.terminate()
+        run.process.wait(timeout=STOP_SECONDS)
+        assert run.kept() == []
+
+
+def test_ctrl_c_in_a_terminal_ends_everything(environ: dict[str, str]) -> None:
+    with terminal_with(MAKE_RUN, environ) as terminal:
+        terminal.read_until("Ctrl-C stops it")
+        terminal.type(b"\x03")
+        terminal.read_until("stopped; all data is kept")
+        terminal.read_until(None)
+        assert kept_over(Path(environ["TSCM_DATA_DIR"])) == []
+
+
+def test_a_closed_terminal_ends_everything(environ: dict[str, str]) -> None:
+    with terminal_with(MAKE_RUN, environ) as terminal:
+        terminal.read_until("Ctrl-C stops it")
+    until(lambda: kept_over(Path(environ["TSCM_DATA_DIR"])) == [], seconds=STOP_SECONDS)
+
+
+def administrator_has(password: str, *, environ: dict[str, str]) -> bool:
+    """True when the first administrator can log in with `password`."""
+    code = (
+        "import os; from django.contrib.auth import authenticate; "
+        "assert authenticate(username='admin', password=os.environ['GIVEN']).is_superuser"
+    )
+    command = (sys.executable, "manage.py", "shell", "--verbosity", "0", "--command", code)
+    asked = subprocess.run(
+        command, cwd=CHECKOUT, env=environ | {"GIVEN": password}, timeout=60, check=False
+    )
+    return asked.returncode == 0
+
+
+def is_well(name: str, environ: dict[str, str]) -> bool:
+    """True when the health check of compose says so."""
+    command = (sys.executable, "-m", "deploy.health", name)
+    asked = subprocess.run(
+        command, cwd=CHECKOUT, env=environ, timeout=60, check=False, capture_output=True
+    )
+    return asked.returncode == 0
+
+
+def run_to_its_end(environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Start a runner that is to be refused, and return what it printed."""
+    return subprocess.run(
+        RUNNER,
+        cwd=CHECKOUT,
+        env=environ,
+        timeout=60,
+        check=False,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
