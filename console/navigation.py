@@ -1,0 +1,81 @@
+"""The way around the console: what stands in the side bar, for whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    title: str
+    model: str  # "app.model"
+    icon: str
+
+
+_GROUPS: tuple[tuple[str, tuple[_Page, ...]], ...] = (
+    (
+        "Delivery",
+        (
+            _Page("Devices", "devices.device", "router"),
+            _Page("Pulls", "devices.pull", "download"),
+        ),
+    ),
+    (
+        "What is blocked",
+        (
+            _Page("Policies", "policies.policy", "policy"),
+            _Page("Sources", "policies.source", "rss_feed"),
+            _Page("Snapshots", "policies.snapshot", "photo_camera"),
+            _Page("Retrievals", "policies.retrieval", "sync"),
+            _Page("Protected addresses", "policies.protectedaddress", "verified_user"),
+        ),
+    ),
+    (
+        "Administration",
+        (
+            _Page("Changes", "policies.change", "history"),
+            _Page("Users", "auth.user", "person"),
+            _Page("Groups", "auth.group", "group"),
+            _Page("API tokens", "accounts.apitoken", "key"),
+        ),
+    ),
+)
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the side bar: pages the user may see, the start page first."""
+    start = {"title": "Overview", "icon": "shield", "link": reverse("admin:index")}
+    groups: list[dict[str, Any]] = [{"items": [start]}]
+    for title, pages in _GROUPS:
+        items = [item for page in pages if (item := _item(page, request)) is not None]
+        if title == "Administration":
+            items.append({"title": "API", "icon": "api", "link": reverse("api-docs")})
+        groups.append({"title": title, "items": items})
+    return groups
+
+
+def _item(page: _Page, request: HttpRequest) -> dict[str, Any] | None:
+    app, _, model = page.model.partition(".")
+    url = reverse(f"admin:{app}_{model}_changelist")
+    may = any(request.user.has_perm(f"{app}.{verb}_{model}") for verb in ("view", "change"))
+    return {"title": page.title, "icon": page.icon, "link": url} if may else None
+
+
+def favicon(request: HttpRequest) -> str:  # noqa: ARG001
+    """Return the icon in the browser's tab."""
+    return static("console/favicon.svg")
+
+
+def stylesheet(request: HttpRequest) -> str:  # noqa: ARG001
+    """Return the console's own style sheet."""
+    return static("console/console.css")
+
+
+def script(request: HttpRequest) -> str:  # noqa: ARG001
+    """Return the console's own script."""
+    return static("console/console.js")

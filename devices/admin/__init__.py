@@ -1,0 +1,7 @@
+"""The admin pages of devices and what they pulled."""
+
+from __future__ import annotations
+
+from devices.admin import device, pull
+
+__all__ = ["device", "pull"]

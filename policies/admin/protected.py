@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.decorators import display
+
+from policies.admin.writes import ServiceAdmin, ServiceForm
+from policies.models import ProtectedAddress
+from policies.services.manage import (
+    PROTECTED_COLUMNS,
+    Refused,
+    change_protected,
+    protect_network,
+    unprotect_network,
+)
+
+
+class ProtectedForm(ServiceForm):
+    class Meta:
+        model = ProtectedAddress
+        fields = PROTECTED_COLUMNS
+
+    def write(self) -> ProtectedAddress | None:
+        """Protect the address, or change what is protected."""
+        values, actor, now = self.cleaned_data, self.actor, self.now
+        try:
+            if not self.instance.pk:
+                return protect_network(**values, actor=actor, now=now)
+            row = ProtectedAddress.objects.get(pk=self.instance.pk)
+            return change_protected(row=row, changes=values, actor=actor, now=now)
+        except Refused as refused:
+            self.refuse(refused.setting, refused)
+            return None
+
+
+@admin.register(ProtectedAddress)
+class ProtectedAddressAdmin(ServiceAdmin):
+    form = ProtectedForm
+    refusals = (Refused,)
+    list_display = ("network", "reason", "kept_by")
+    search_fields = ("network", "reason", "origin")
+    search_help_text = "Address, reason or device"
+    ordering = ("network", "id")
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": PROTECTED_COLUMNS,
+                "description": "No policy ever blocks these addresses. The appliance's own, its "
+                "gateways, its resolvers and its DNS servers are protected without a row here.",
+            },
+        ),
+    )
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether this may be changed: what a device keeps protected is changed there."""
+        return not (obj and obj.origin) and bool(super().has_change_permission(request, obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether this may be deleted: what a device keeps protected goes with it."""
+        return not (obj and obj.origin) and bool(super().has_delete_permission(request, obj))
+
+    def subject_of(self, row: Any) -> str:
+        """Return how Change rows name an address."""
+        return f"address {row.network}"
+
+    def remove(self, row: ProtectedAddress, *, actor: str, now: datetime) -> None:
+        """Let policies block it again."""
+        unprotect_network(row=row, actor=actor, now=now)
+
+    @display(description="kept by", ordering="origin")
+    def kept_by(self, row: ProtectedAddress) -> str:
+        """Return who says so."""
+        return row.origin or "a person"

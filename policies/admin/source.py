@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+
+from policies.admin.base import Overview, Panel
+from policies.admin.writes import ServiceAdmin, ServiceForm
+from policies.models import Source
+from policies.services.manage import (
+    SOURCE_COLUMNS,
+    Refused,
+    change_source,
+    create_source,
+    delete_source,
+)
+from policies.sources import SOURCES
+from policies.words import NOTHING, ago, count, link, shortened, table, word
+
+RETRIEVALS_SHOWN = 10
+
+
+class SettingsField(forms.JSONField):
+    """JSON on several lines, as a person reads it."""
+
+    def prepare_value(self, value: Any) -> Any:
+        """Return the JSON to be shown; what a person typed stays as typed."""
+        if isinstance(value, str):
+            return value
+        return json.dumps(value if value is not None else {}, indent=2, ensure_ascii=False)
+
+
+class SourceForm(ServiceForm):
+    kind = forms.ChoiceField(
+        choices=[(name, kind.label) for name, kind in SOURCES.items()],
+        widget=UnfoldAdminSelectWidget(),
+    )
+    settings = SettingsField(
+        required=False,
+        widget=UnfoldAdminTextareaWidget({"rows": 8, "spellcheck": "false"}),
+        help_text='JSON. A DNS list: {"name": "basic.threatstop.local", "servers": ["192.0.2.53"], '
+        '"port": 53}, without servers the site\'s own are asked. A fixed list: {"entries": '
+        '["192.0.2.0/24", "198.51.100.7"]}.',
+    )
+
+    class Meta:
+        model = Source
+        fields = SOURCE_COLUMNS
+
+    def write(self) -> Source | None:
+        """Make or change the source."""
+        values = {**self.cleaned_data, "settings": self.cleaned_data["settings"] or {}}
+        try:
+            if self.instance.pk:
+                source = Source.objects.get(pk=self.instance.pk)
+                return change_source(source=source, changes=values, actor=self.actor, now=self.now)
+            named = {key: values.pop(key) for key in ("name", "kind", "settings")}
+            return create_source(**named, options=values, actor=self.actor, now=self.now)
+        except Refused as refused:
+            self.refuse(refused.setting, refused)
+            return None
+
+
+@admin.register(Source)
+class SourceAdmin(ServiceAdmin):
+    form = SourceForm
+    refusals = (Refused,)
+    list_display = ("name", "kind_label", "state_shown", "entries", "age", "next_due", "error_line")
+    list_filter = ("state", "kind", "is_enabled")
+    search_fields = ("name", "error", "server")
+    search_help_text = "Name, error or server"
+    ordering = ("name", "id")
+    fieldsets = (
+        (None, {"fields": ("name", "kind", "settings")}),
+        (
+            "Retrieval",
+            {"fields": ("is_enabled", "refresh_minutes", "may_be_empty", "shrink_limit")},
+        ),
+    )
+
+    def overview(self, row: Source, request: HttpRequest) -> Overview:  # noqa: ARG002
+        """Return the state, the list held, the last retrievals and the policies that take it."""
+        now = timezone.now()
+        held = (
+            f"{row.list_prefixes:,} prefixes, retrieved"
+            if row.list_digest
+            else "No list is held yet; last asked"
+        )
+        facts = [
+            ("List", SafeString(f"{held} {ago(row.retrieved_at or row.checked_at, now=now)}")),
+            ("Last change", ago(row.changed_at, now=now)),
+            ("Answered by", row.server or NOTHING),
+            ("Next retrieval", _next(row, now=now)),
+        ]
+        retrievals = row.retrievals.order_by("-started_at", "-id")[:RETRIEVALS_SHOWN]
+        return Overview(
+            headline=word(row.state_word.tone, row.state_word.label),
+            sentence=row.error,
+            top=(Panel("List", table(("", ""), facts, empty="")),),
+            bottom=(
+                Panel("Policies that take it", _policies(row)),
+                Panel(
+                    "Last retrievals",
+                    table(
+                        ("When", "Outcome", "Entries", "Took", "Error"),
+                        (
+                            (
+                                link(one, f"{one.started_at:%Y-%m-%d %H:%M:%S}"),
+                                word(one.outcome_word.tone, one.outcome_word.label),
+                                count(one.entries),
+                                f"{one.seconds:.1f} s",
+                                shortened(one.error),
+                            )
+                            for one in retrievals
+                        ),
+                        empty="It was not retrieved yet.",
+                    ),
+                ),
+            ),
+        )
+
+    def held_by(self, row: Source) -> Iterable[Model]:
+        """Return the policies that take it."""
+        return row.policies.order_by("name", "id")
+
+    def remove(self, row: Source, *, actor: str, now: datetime) -> None:
+        """Delete a source that no policy takes."""
+        delete_source(source=row, actor=actor, now=now)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Source]:
+        """Return the sources without their settings where they are listed: these may be long."""
+        sources: QuerySet[Source] = super().get_queryset(request)
+        match = request.resolver_match
+        is_list = match is not None and str(match.url_name).endswith("_changelist")
+        return sources.defer("settings") if is_list else sources
+
+    @display(description="kind", ordering="kind")
+    def kind_label(self, source: Source) -> str:
+        """Return the kind as people say it."""
+        return SOURCES[source.kind].label if source.kind in SOURCES else source.kind
+
+    @display(description="state", ordering="state")
+    def state_shown(self, source: Source) -> SafeString:
+        """Return the state as a word."""
+        if not source.is_enabled:
+            return word("neutral", "disabled")
+        return word(source.state_word.tone, source.state_word.label)
+
+    @display(description="prefixes", ordering="list_prefixes")
+    def entries(self, source: Source) -> str:
+        """Return how many prefixes the list holds."""
+        return count(source.list_prefixes if source.list_digest else None)
+
+    @display(description="list retrieved", ordering="retrieved_at")
+    def age(self, source: Source) -> SafeString:
+        """Return how old the list is."""
+        return ago(source.retrieved_at, now=timezone.now())
+
+    @display(description="next", ordering="due_at")
+    def next_due(self, source: Source) -> SafeString:
+        """Return when it is retrieved next."""
+        return _next(source, now=timezone.now())
+
+    @display(description="error")
+    def error_line(self, source: Source) -> str:
+        """Return the beginning of the error."""
+        return shortened(source.error)
+
+
+def _next(source: Source, *, now: datetime) -> SafeString:
+    if not source.is_enabled:
+        return SafeString("never: it is disabled")
+    return ago(source.due_at, now=now) if source.due_at > now else SafeString("due now")
+
+
+def _policies(source: Source) -> SafeString:
+    links = source.policy_sources.select_related("policy").order_by("policy__name", "id")
+    return table(
+        ("Policy", "As", "State"),
+        (
+            (
+                link(one.policy),
+                one.role,
+                word(one.policy.state_word.tone, one.policy.state_word.label),
+            )
+            for one in links
+        ),
+        empty="No policy takes it: it is not retrieved.",
+    )
