@@ -17,6 +17,7 @@ ADMINISTRATOR = "admin"
 
 def main() -> None:
     """Prepare the database and the static files of this data folder."""
+    os.umask(0o077)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tscm_site.settings")
     import django
     from django.core.management import call_command

@@ -265,7 +265,7 @@ def test_every_process_runs_and_logs_and_is_well(appliance: Run) -> None:
     for process in PROCESSES:
         assert (appliance.data / "log" / f"{process.name}.log").is_file()
     for name in ("web", "feeds", "worker", "beat"):
-        until(lambda name=name: is_well(name, appliance.environ), seconds=START_SECONDS)  # type: ignore[misc]
+        wait_until_well(name, appliance.environ)
 
 
 def test_everything_kept_is_for_one_user_only(appliance: Run) -> None:
@@ -295,11 +295,11 @@ def test_a_second_start_over_the_same_data_is_refused_in_one_line(appliance: Run
 
 
 def test_a_killed_process_is_started_again(appliance: Run) -> None:
-    for word, name in (("redis-server", "worker"), ("feeds.wsgi", "feeds")):
+    for word, name in (("redis-server", "worker"), ("python:feeds.gunicorn", "feeds")):
         before = appliance.one(word)
         before.kill()
         until(lambda word=word, before=before: appliance.has_new(word, before), seconds=60)  # type: ignore[misc]
-        until(lambda name=name: is_well(name, appliance.environ), seconds=60)  # type: ignore[misc]
+        wait_until_well(name, appliance.environ)
 
 
 @pytest.mark.parametrize("variable", ["TSCM_CONSOLE_BIND", "TSCM_FEED_BIND"])
@@ -400,13 +400,17 @@ def administrator_has(password: str, *, environ: dict[str, str]) -> bool:
     return asked.returncode == 0
 
 
-def is_well(name: str, environ: dict[str, str]) -> bool:
-    """True when the health check of compose says so."""
+def wait_until_well(name: str, environ: dict[str, str]) -> None:
+    """Return when the health check of compose says that this process is well."""
     command = (sys.executable, "-m", "deploy.health", name)
-    asked = subprocess.run(
-        command, cwd=CHECKOUT, env=environ, timeout=60, check=False, capture_output=True
-    )
-    return asked.returncode == 0
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        asked = subprocess.run(
+            command, cwd=CHECKOUT, env=environ, timeout=60, check=False, capture_output=True
+        )
+        if asked.returncode == 0:
+            return
+        assert time.monotonic() < deadline, asked.stderr.decode()
 
 
 def run_to_its_end(environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
