@@ -14,14 +14,14 @@ from contextlib import contextmanager
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-HEAD_SECONDS = 10.0  # to send a request's head
-ANSWER_SECONDS = 900.0  # to take an answer: 14 MB at 128 kbit/s
-# Of a stop, before what still runs is cut off: less than gunicorn's `graceful_timeout`.
-STOP_SECONDS = 0.5
-
 
 class FeedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """Serves each connection in a thread, until its deadline."""
+
+    head_seconds = 10.0  # to send a request's head
+    answer_seconds = 900.0  # to take an answer: 14 MB at 128 kbit/s
+    # Of a stop, before what still runs is cut off: less than gunicorn's `graceful_timeout`.
+    stop_seconds = 0.5
 
     def init_process(self) -> None:
         """Start with no connection."""
@@ -39,12 +39,12 @@ class FeedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def handle_request(self, req: object, conn: TConn) -> bool:
         """Answer a request whose head is there: from now on the answer's deadline holds."""
-        self._deadlines[conn] = time.monotonic() + ANSWER_SECONDS
+        self._deadlines[conn] = time.monotonic() + self.answer_seconds
         return bool(super().handle_request(req, conn))
 
     def handle_exit(self, sig: int, frame: object) -> None:
         """Stop in order, soon."""
-        stop_at = time.monotonic() + STOP_SECONDS
+        stop_at = time.monotonic() + self.stop_seconds
         for conn, deadline in list(self._deadlines.items()):
             self._deadlines[conn] = min(deadline, stop_at)
         super().handle_exit(sig, frame)
@@ -59,7 +59,7 @@ class FeedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     @contextmanager
     def _until_deadline(self, conn: TConn) -> Iterator[None]:
-        self._deadlines[conn] = time.monotonic() + HEAD_SECONDS
+        self._deadlines[conn] = time.monotonic() + self.head_seconds
         try:
             yield
         finally:
