@@ -40,8 +40,11 @@ class OneLineErrors(TyperGroup):
         except BrokenPipeError:
             _close_stdout()
             sys.exit(1)
-        except (KeyboardInterrupt, EOFError, typer.Abort) as error:
-            sys.exit(_abandon(error, as_json=as_json))
+        except KeyboardInterrupt:
+            sys.exit(INTERRUPTED)
+        except (EOFError, typer.Abort):  # the end of input, as typer passes it on
+            stopped = Refused("stopped at a question; nothing was changed")
+            sys.exit(_show(stopped, as_json=as_json))
         except typer.TyperException as error:
             sys.exit(_show(_misuse(error), as_json=as_json))
         except Exception as error:  # noqa: BLE001  the outermost loop
@@ -60,12 +63,6 @@ def _misuse(error: typer.TyperException) -> CommandError:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "tsadmin"
     return Misused(f"{error.format_message().rstrip('.')}. See '{path} --help'")
-
-
-def _abandon(error: BaseException, *, as_json: bool) -> int:
-    if isinstance(error, EOFError):
-        return _show(Refused("stopped at a question; nothing was changed"), as_json=as_json)
-    return INTERRUPTED
 
 
 def _unexpected(error: Exception) -> CommandError:

@@ -3,9 +3,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -122,11 +123,10 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Appliance:
 
 
 @pytest.fixture
-def appliance(prepared: Appliance) -> Iterator[Appliance]:
-    """The prepared appliance, without any device."""
-    yield prepared
-    for device in prepared.run("list", "--json").json["devices"]:
-        assert prepared.run("remove", device["name"], "--yes").code == 0
+def appliance(prepared: Appliance, tmp_path: Path) -> Appliance:
+    """A copy of the prepared appliance, for one test."""
+    shutil.copytree(prepared.data, tmp_path / "data")
+    return Appliance(tmp_path / "data")
 
 
 def without_escapes(text: str) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import pty
 import select
-import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -61,9 +61,21 @@ class Terminal:
         """Type without ENTER."""
         os.write(self._master, keys.encode())
 
-    def interrupt(self) -> None:
-        """Send what Ctrl-C sends."""
-        self._process.send_signal(signal.SIGINT)
+    def interrupt(self) -> int:
+        """Press Ctrl-C until the program has ended, as a person would; return the exit code.
+
+        One may get lost: Python waits for a key without another look at signals when one comes
+        right between its last look and the wait.
+        """
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline:
+            with suppress(OSError):
+                self.press("\x03")
+            while self._read(time.monotonic() + 1):
+                pass
+            if self._process.poll() is not None:
+                break
+        return self._process.wait(1)
 
     def finish(self) -> int:
         """Read to the end and return the exit code."""

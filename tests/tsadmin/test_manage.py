@@ -215,3 +215,11 @@ def test_the_history_names_the_login_at_the_command_line(
         ("tsadmin:alice", "configure"),
         ("tsadmin:alice", "remove"),
     ]
+
+
+def test_a_device_added_with_updates_off_is_not_promised_any(tsadmin: Tsadmin) -> None:
+    flags = (*REQUIRED, "--policy_updates", "no")
+    answer = tsadmin("add", "tstest", "--type", "firepower", *flags)
+    assert answer.code == 0
+    assert "policy updates are off" in answer.stderr
+    assert "within a minute" not in answer.stderr

@@ -12,6 +12,7 @@ from devices import services
 from devices.kinds import KINDS, rules
 from devices.kinds.base import Kind, Setting, SettingRefused
 from devices.models import Device
+from policies.tasks import nudge
 from tsadmin import ask
 from tsadmin.commands.facts import device_urls, facts_of
 from tsadmin.commands.finding import find_device
@@ -47,13 +48,21 @@ def add_device(
         )
     if update:
         update_device(nickname=name, accept_change=False, as_json=manner.as_json)
-    elif manner.as_json:
+        return
+    nudge()
+    if manner.as_json:
         print_json(facts_of(device, now=timezone.now()).json())
     else:
-        print_hint(
-            f"Its lists are retrieved within a minute while 'make run' is running, then every "
-            f"hour. At once: tsadmin update {name}. How it does: tsadmin show {name}."
-        )
+        print_hint(_what_next(device))
+
+
+def _what_next(device: Device) -> str:
+    if not device.policy_updates:
+        return "Its policy updates are off: nothing is retrieved or published until they are on."
+    return (
+        f"Its lists are retrieved within a minute while 'make run' is running, then every hour. "
+        f"At once: tsadmin update {device}. How it does: tsadmin show {device}."
+    )
 
 
 def configure_device(*, nickname: str, given: Mapping[str, object], manner: Manner) -> None:
@@ -71,6 +80,7 @@ def configure_device(*, nickname: str, given: Mapping[str, object], manner: Mann
         changes = ask.ask_settings(_asked(described, manner=manner), current=before)
     if changes:
         device = _configure(device, described, changes, before, manner=manner)
+        nudge()
     after = services.settings_of(device)
     changed = [setting for setting in described.settings if _differs(setting, before, after)]
     if manner.as_json:

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from tests.tsadmin.conftest import Tsadmin
+from tsadmin.app import app
+from tsadmin.docs import PAGE, with_help
+
+
+def _commands() -> dict[str, TyperCommand]:
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    return {name: one for name, one in group.commands.items() if isinstance(one, TyperCommand)}
+
+
+def _flags() -> Iterator[tuple[str, str]]:
+    for name, command in _commands().items():
+        for parameter in command.params:
+            if parameter.param_type_name == "option":
+                yield from ((name, flag) for flag in parameter.opts)
+
+
+def test_the_help_texts_on_the_page_are_the_current_ones() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert page == with_help(page), "run: python -m tsadmin.docs"
+
+
+@pytest.mark.parametrize("command", sorted(_commands()))
+def test_every_command_has_its_chapter_and_its_help(command: str) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert f"\n## {command}\n" in page
+    assert f"\n<!-- help: {command} -->\n" in page
+    assert _commands()[command].help
+
+
+@pytest.mark.parametrize(("command", "flag"), list(_flags()))
+def test_every_flag_is_documented_with_its_command(command: str, flag: str) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    chapter = page.partition(f"\n## {command}\n")[2].partition("\n## ")[0]
+    assert flag in chapter
+
+
+@pytest.mark.django_db
+def test_every_key_of_every_json_answer_is_documented(tsadmin: Tsadmin) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    listed = tsadmin("demo", "--json").json
+    answers = (
+        listed,
+        listed["sources"][0],
+        listed["snapshot"],
+        tsadmin("list", "--json").json,
+        tsadmin("list", "--json").json["devices"][0],
+        tsadmin("show", "sample-fmc", "--json").json,
+        tsadmin("configure", "sample-fmc", "--note", "x", "--json").json,
+        tsadmin("version", "--json").json,
+        tsadmin("demo", "--remove", "--json").json,
+    )
+    missing = {key for answer in answers for key in answer if f"`{key}`" not in page}
+    assert not missing
