@@ -1,10 +1,17 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 from django.views.generic import RedirectView
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/", include("console.urls")),
     path("admin/", admin.site.urls),
+    path("api/", include("tscm_site.api")),
 ]
+
+handler400 = "tscm_site.errors.bad_request"
+handler403 = "tscm_site.errors.permission_denied"
+handler404 = "tscm_site.errors.page_not_found"
+handler500 = "tscm_site.errors.server_error"

@@ -154,7 +154,8 @@ def settings_of(device: Device) -> dict[str, object]:
 def lists_of(device: Device) -> Lists:
     """Return the DNS lists of the policy a device follows; "" where it has no such list."""
     found: dict[str, Source] = {}
-    for link in device.policy.policy_sources.select_related("source"):
+    # all(), so that a list of devices can prefetch policy__policy_sources__source.
+    for link in device.policy.policy_sources.all():
         if link.source.kind == "dns":
             found.setdefault(link.role, link.source)
     block, allow = found.get(Role.BLOCK), found.get(Role.ALLOW)

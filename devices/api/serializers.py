@@ -1,0 +1,161 @@
+"""How devices and pulls look in the API. Settings are held to the rules of the device's kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from devices.health import Health, HealthState, health_of
+from devices.kinds import KINDS
+from devices.kinds.rules import LOG_SIZE_LEAST, LOG_SIZE_MOST
+from devices.models import Device, Pull
+from devices.services import feed_urls, lists_of
+from policies.api.fields import Address, RowId, RowSerializer, Text, Whole
+from policies.models import Policy
+
+MAX_ITEMS = 64
+MAX_SERVERS = 8
+_COLUMNS = [
+    "device_id", "management_ip", "send_logs", "syslog_sources", "log_size", "policy_updates",
+    "syslog_forward", "upload_proxy", "upload_proxy_user", "max_policy_size", "ip_type",
+    "public_ip", "domain_name", "client_networks", "note",
+]  # fmt: skip
+_LISTS = ["block_list", "allow_list", "dns_server", "dns_port"]
+
+
+class HealthSerializer(serializers.Serializer[Health]):
+    """How the device does: a word, and a sentence that says what to do."""
+
+    state = serializers.ChoiceField(choices=HealthState.choices, read_only=True)
+    label = serializers.CharField(read_only=True)  # type: ignore[assignment]
+    tone = serializers.CharField(read_only=True)
+    detail = serializers.CharField(read_only=True)
+
+
+class FeedUrlsSerializer(serializers.Serializer[Any]):
+    """Where the device fetches its feeds; each has its `.md5` beside it."""
+
+    block = serializers.URLField(read_only=True)
+    allow = serializers.URLField(read_only=True)
+
+
+class PublishedSnapshotSerializer(serializers.Serializer[Any]):
+    """The snapshot the device is served."""
+
+    id = serializers.IntegerField(read_only=True)
+    number = serializers.IntegerField(read_only=True)
+    entries = serializers.IntegerField(read_only=True)
+
+
+class DeviceSettingsSerializer(RowSerializer[Device]):
+    """The settings of a device; what is not sent stays as it is."""
+
+    policy = RowId(
+        queryset=Policy.objects.all(),
+        required=False,
+        help_text="The policy to follow instead of the one now.",
+    )
+    block_list = Text(max_length=255, required=False)
+    allow_list = Text(max_length=255, required=False, allow_blank=True, help_text="Empty for none.")
+    dns_server = serializers.ListField(
+        child=Text(max_length=255),
+        required=False,
+        max_length=MAX_SERVERS,
+        help_text="Empty for the site's own.",
+    )
+    dns_port = Whole(min_value=1, max_value=65535, required=False)
+    syslog_sources = serializers.ListField(child=Address(), required=False, max_length=MAX_ITEMS)
+    client_networks = serializers.ListField(
+        child=Text(max_length=50),
+        required=False,
+        max_length=MAX_ITEMS,
+        help_text="Networks that may fetch the feeds; empty for all.",
+    )
+    upload_proxy_password = Text(
+        max_length=200, required=False, allow_blank=True, trim_whitespace=False, write_only=True
+    )
+
+    class Meta:
+        model = Device
+        fields = ["policy", *_COLUMNS, *_LISTS, "upload_proxy_password"]
+        extra_kwargs = {
+            "log_size": {"min_value": LOG_SIZE_LEAST, "max_value": LOG_SIZE_MOST},
+            "max_policy_size": {"min_value": 1, "max_value": 2_000_000_000},
+            "note": {"max_length": 2000},
+        }
+
+
+class DeviceAddSerializer(DeviceSettingsSerializer):
+    """A device to add. Without `policy` it gets one of its own, made from its list names."""
+
+    kind = serializers.ChoiceField(choices=[(kind.name, kind.label) for kind in KINDS.values()])
+
+    class Meta(DeviceSettingsSerializer.Meta):
+        fields = ["nickname", "kind", *DeviceSettingsSerializer.Meta.fields]
+
+
+class DeviceSerializer(RowSerializer[Device]):
+    """A device: its settings, its health, its feeds and the snapshot it is served.
+
+    The context holds `now` and `feed_base`; rows are annotated with `published_row`.
+    """
+
+    policy_name = serializers.CharField(source="policy.name", read_only=True)
+    block_list = serializers.SerializerMethodField()
+    allow_list = serializers.SerializerMethodField()
+    dns_server = serializers.SerializerMethodField()
+    dns_port = serializers.SerializerMethodField()
+    syslog_sources = serializers.ListField(child=serializers.CharField(), read_only=True)
+    client_networks = serializers.ListField(child=serializers.CharField(), read_only=True)
+    health = serializers.SerializerMethodField()
+    feeds = serializers.SerializerMethodField()
+    snapshot = PublishedSnapshotSerializer(source="published_row", read_only=True, allow_null=True)
+
+    class Meta:
+        model = Device
+        fields = [
+            "id", "nickname", "kind", "policy", "policy_name", "is_sample", "created_at", "health",
+            "feeds", "snapshot", "last_pull_at", "last_pull_number", *_COLUMNS, *_LISTS,
+        ]  # fmt: skip
+        read_only_fields = fields
+
+    def get_block_list(self, device: Device) -> str:
+        """Return the name of the first block list in the DNS, "" where there is none."""
+        return lists_of(device).block_list
+
+    def get_allow_list(self, device: Device) -> str:
+        """Return the name of the first allow list in the DNS, "" where there is none."""
+        return lists_of(device).allow_list
+
+    def get_dns_server(self, device: Device) -> list[str]:
+        """Return the servers of its lists, empty for the site's own."""
+        return list(lists_of(device).dns_server)
+
+    def get_dns_port(self, device: Device) -> int:
+        """Return the port of its lists."""
+        return lists_of(device).dns_port
+
+    @extend_schema_field(HealthSerializer)
+    def get_health(self, device: Device) -> dict[str, Any]:
+        """Return its health now."""
+        return HealthSerializer(health_of(device, now=self.context["now"])).data
+
+    @extend_schema_field(FeedUrlsSerializer)
+    def get_feeds(self, device: Device) -> dict[str, Any]:
+        """Return the URLs of its feeds."""
+        return feed_urls(device, base=self.context["feed_base"])
+
+
+class PullSerializer(RowSerializer[Pull]):
+    """One request for a feed."""
+
+    device_nickname = serializers.CharField(source="device.nickname", read_only=True)
+
+    class Meta:
+        model = Pull
+        fields = [
+            "id", "device", "device_nickname", "at", "client", "agent", "file", "method", "status",
+            "snapshot_number", "sent", "is_complete",
+        ]  # fmt: skip

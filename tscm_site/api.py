@@ -1,0 +1,42 @@
+"""The API's addresses under /api/v1/."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import login_required
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.renderers import JSONRenderer
+from rest_framework.routers import SimpleRouter
+
+from accounts.api import TokenViewSet
+from devices.api.views import DeviceViewSet, PullViewSet
+from policies.api import views as policies
+from tscm_site.errors import api_not_found
+
+router = SimpleRouter()
+router.register("devices", DeviceViewSet)
+router.register("policies", policies.PolicyViewSet)
+router.register("sources", policies.SourceViewSet)
+router.register("snapshots", policies.SnapshotViewSet)
+router.register("retrievals", policies.RetrievalViewSet)
+router.register("pulls", PullViewSet)
+router.register("changes", policies.ChangeViewSet)
+router.register("protected-addresses", policies.ProtectedAddressViewSet)
+router.register("tokens", TokenViewSet)
+
+# Whoever may sign in may read the schema; it tells nothing of the site.
+schema = SpectacularAPIView.as_view(
+    permission_classes=[IsAuthenticated], renderer_classes=[JSONRenderer], api_version="v1"
+)
+page = SpectacularSwaggerSplitView.as_view(
+    url_name="api-schema", authentication_classes=[], permission_classes=[]
+)
+
+urlpatterns = [
+    path("v1/", include(router.urls)),
+    path("v1/schema/", schema, name="api-schema"),
+    path("v1/docs/", login_required(page), name="api-docs"),
+    # Last: also keeps Django from sending a POST without its final slash elsewhere as a GET.
+    re_path("", api_not_found),
+]
