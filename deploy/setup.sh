@@ -56,6 +56,7 @@ look_for_what_tests_need() {
   need redis-server redis-server "tests of the queue"
   need named bind9 "tests of DNS lists against a real server"
   need dig bind9-dnsutils "tests that compare with dig"
+  compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || need postgres postgresql "tests on PostgreSQL"
   need ip iproute2 "kernel tests, in a network namespace"
   need ipset ipset "kernel tests of ipset"
   need iptables iptables "kernel tests of iptables"
@@ -91,16 +92,18 @@ allow_service_starts() {
 }
 
 disable_services() {
-  command -v systemctl >/dev/null || return 0
-  local package unit
+  local package service
   for package in "$@"; do
     case $package in
-      redis-server) unit=redis-server.service ;;
-      bind9) unit=named.service ;;
-      nginx-light) unit=nginx.service ;;
+      redis-server) service=redis-server ;;
+      bind9) service=named ;;
+      nginx-light) service=nginx ;;
       *) continue ;;
     esac
-    systemctl disable --quiet "$unit" || say "could not disable $unit: it starts with the machine"
+    # For machines with systemd and without.
+    { ! command -v systemctl >/dev/null || systemctl disable --quiet "$service.service"; } &&
+      update-rc.d "$service" disable >/dev/null ||
+      say "could not disable the service $service: it starts with the machine"
   done
 }
 

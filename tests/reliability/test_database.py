@@ -1,0 +1,105 @@
+"""Many writers on the stock SQLite, two workers on one policy, and all of it on PostgreSQL."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.appliance import Appliance, appliance
+from tests.fakes.postgres import PostgresMissing, postgres
+
+MAKE = """
+from tests.factories import make_policy
+make_policy(now=timezone.now(), name="edge", block=[f"5.{n}.0.0/16" for n in range(200)])
+"""
+COMPILE = """
+from policies.models import Policy, Source
+from policies.services import compile_policy_now, retrieve_source
+reports = []
+for _ in range(20):
+    reports += [retrieve_source(source_id=Source.objects.get().pk, now=timezone.now()) is not None]
+    compile_policy_now(policy_id=Policy.objects.get().pk, now=timezone.now())
+done = sum(reports)
+"""
+WRITE = """
+from policies.models import Change
+from django.db import transaction
+for number in range(50):
+    with transaction.atomic():
+        before = Change.objects.count()
+        Change.objects.create(at=timezone.now(), actor="test", verb="write", subject=str(before))
+done = 50
+"""
+# One set-up and then a fork for each: ten interpreters that start together would be the test.
+FORK = """
+import json, os, sys, traceback
+children = []
+for _ in range({processes}):
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            names = {{"timezone": timezone}}
+            exec({program!r}, names)
+            os.write(writer, str(names["done"]).encode())
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    os.close(writer)
+    children.append((child, reader))
+counts = []
+for child, reader in children:
+    counts.append(os.read(reader, 20).decode())
+    assert os.waitpid(child, 0)[1] == 0, "a process failed"
+print(json.dumps([int(count) for count in counts]))
+"""
+LOOK = """
+import json
+from policies.models import Change, Policy, Snapshot
+policy = Policy.objects.select_related("current").get()
+print(json.dumps([policy.state, policy.claimed_by, policy.current.number, Snapshot.objects.count(),
+                  Change.objects.count()]))
+"""
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Appliance]:
+    if request.param == "sqlite":
+        with appliance(tmp_path / "data") as made:
+            yield made
+        return
+    with tempfile.TemporaryDirectory(prefix="pg-") as folder:  # a socket's path must be short
+        try:
+            with (
+                postgres(Path(folder)) as url,
+                appliance(tmp_path / "data", TSCM_DATABASE_URL=url) as made,
+            ):
+                yield made
+        except PostgresMissing as missing:
+            pytest.skip(str(missing))
+
+
+def together(site: Appliance, program: str, *, processes: int) -> int:
+    """Run a program in several processes at once; return the sum of what they printed."""
+    counts = site.python(FORK.format(processes=processes, program=program))
+    return sum(counts)
+
+
+@pytest.mark.timeout(180)
+def test_four_workers_on_one_policy_publish_one_snapshot(site: Appliance) -> None:
+    site.python(MAKE)
+    assert together(site, COMPILE, processes=4) >= 20
+    state, claimed_by, current, snapshots, _ = site.python(LOOK)
+    assert (state, claimed_by, current, snapshots) == ("current", "", 1, 1)
+
+
+@pytest.mark.timeout(180)
+def test_ten_writers_that_read_first_lose_no_write(site: Appliance) -> None:
+    site.python(MAKE)
+    site.python(COMPILE)
+    together(site, WRITE, processes=10)
+    assert site.python(LOOK)[-1] == 500
