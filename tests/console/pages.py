@@ -1,0 +1,69 @@
+"""Every page of the console, for the tests that hold for all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.urls import reverse
+
+from devices.models import Device, Pull
+from devices.services import PullRecord, record_pulls
+from policies.models import Change, Policy, ProtectedAddress, Retrieval, Snapshot, Source
+from tests.factories import make_device, make_policy, publish
+
+MODELS = (Device, Pull, Policy, Source, Snapshot, Retrieval, ProtectedAddress, Change)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A small site: one device that pulled once."""
+
+    device: Device
+    policy: Policy
+    snapshot: Snapshot
+
+
+def make_site(*, now: datetime) -> Site:
+    """Make a device with a published policy and a pull."""
+    policy = make_policy(now=now, block=["8.8.4.0/24", "9.9.9.9", "10.0.0.0/8"], allow=["8.8.4.4"])
+    snapshot = publish(policy, now=now)
+    device = make_device(policy=policy, now=now, nickname="fmc-1")
+    record_pulls(records=[pull_of(device, at=now)])
+    device.refresh_from_db()
+    return Site(device, policy, snapshot)
+
+
+def pull_of(device: Device, *, at: datetime) -> PullRecord:
+    return PullRecord(
+        device_pk=device.pk,
+        at=at,
+        client="198.51.100.9",
+        agent="curl/8",
+        file="threatstop-block.txt",
+        method="GET",
+        status=200,
+        snapshot_number=1,
+        sent=1234,
+        is_complete=True,
+    )
+
+
+def address(model: type, page: str, *args: object) -> str:
+    meta = model._meta  # type: ignore[attr-defined]
+    return reverse(f"admin:{meta.app_label}_{meta.model_name}_{page}", args=args)
+
+
+def all_pages(site: Site) -> list[str]:
+    """Return the address of every page that can be looked at."""
+    pages = [reverse("admin:index"), address(Device, "feed", site.device.pk)]
+    for model in MODELS:
+        row = model.objects.order_by("pk").first()
+        assert row is not None, f"no {model.__name__} to show"
+        pages += [address(model, "changelist"), address(model, "change", row.pk)]
+        pages += [address(model, "history", row.pk)]
+    return pages
+
+
+def add_pages() -> list[str]:
+    return [address(model, "add") for model in (Device, Policy, Source, ProtectedAddress)]

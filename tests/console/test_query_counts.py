@@ -1,0 +1,123 @@
+"""How many queries each list takes is written down here, and does not grow with its rows."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from devices.models import Device, Pull
+from policies.models import Change, Policy, PolicySource, Retrieval, Snapshot, Source
+from policies.states import Outcome, PolicyState
+from tests.console.pages import address
+from tests.factories import make_policy, publish
+
+pytestmark = pytest.mark.django_db
+POLICIES, DEVICES, EVENTS = 40, 1_000, 300
+
+# Two of each are the session and the user; dates to browse by take one or two.
+PINNED = {
+    "start": 7,
+    "Device": 6,
+    "Device, by health": 5,
+    "Policy": 4,
+    "Source": 5,
+    "Snapshot": 6,
+    "Retrieval": 7,
+    "Pull": 8,
+    "Change": 7,
+}
+
+
+@pytest.fixture
+def large_site(now: datetime) -> None:
+    """A thousand devices on forty policies, with what happened to them."""
+    first = make_policy(now=now)
+    snapshot = publish(first, now=now)
+    source = first.sources.get()
+    policies = Policy.objects.bulk_create(
+        Policy(name=f"p{n}", state=PolicyState.CURRENT, current=snapshot) for n in range(POLICIES)
+    )
+    PolicySource.objects.bulk_create(PolicySource(policy=one, source=source) for one in policies)
+    Source.objects.bulk_create(
+        Source(name=f"s{n}", kind="memory", settings_key=f"{n}", due_at=now) for n in range(EVENTS)
+    )
+    devices = Device.objects.bulk_create(
+        Device(
+            nickname=f"fmc-{n:04}",
+            kind="firepower",
+            device_id=f"tdid_{n:08}",
+            policy=policies[n % POLICIES],
+            management_ip="192.0.2.10",
+            created_at=now,
+            max_policy_size=(None, 1, 100)[n % 3],
+            last_pull_at=now if n % 2 else None,
+        )
+        for n in range(DEVICES)
+    )
+    _make_events(snapshot, source, devices[0], now=now)
+
+
+def _make_events(snapshot: Snapshot, source: Source, device: Device, *, now: datetime) -> None:
+    moments = [now - timedelta(hours=n) for n in range(EVENTS)]
+    copied = {
+        name: getattr(snapshot, name)
+        for name in (
+            "block_digest", "allow_digest", "block_prefixes", "allow_prefixes", "entries",
+            "empty_list_address", "numbers", "cuts", "sources",
+        )
+    }  # fmt: skip
+    Snapshot.objects.bulk_create(
+        Snapshot(policy=snapshot.policy, number=n + 2, created_at=at, **copied)
+        for n, at in enumerate(moments)
+    )
+    Retrieval.objects.bulk_create(
+        Retrieval(
+            source=source, started_at=at, finished_at=at, outcome=Outcome.REFUSED, error="no",
+            added=0, removed=0,
+        )
+        for at in moments
+    )  # fmt: skip
+    Pull.objects.bulk_create(
+        Pull(
+            device=device, at=at, client="192.0.2.9", file="threatstop-block.txt", method="GET",
+            status=200, sent=1,
+        )
+        for at in moments
+    )  # fmt: skip
+    Change.objects.bulk_create(Change(at=at, actor="x", verb="y", subject="z") for at in moments)
+
+
+def pages() -> dict[str, str]:
+    models = (Device, Policy, Source, Snapshot, Retrieval, Pull, Change)
+    lists = {model.__name__: address(model, "changelist") for model in models}
+    by_health = f"{lists['Device']}?health=never-pulled"
+    return {"start": reverse("admin:index"), **lists, "Device, by health": by_health}
+
+
+def queries_of(client: Client) -> dict[str, int]:
+    counts = {}
+    for name, url in pages().items():
+        client.get(url)
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get(url).status_code == 200, name
+        counts[name] = len(queries)
+    return counts
+
+
+@pytest.mark.usefixtures("large_site")
+def test_lists_take_as_many_queries_as_written_down(alice: Client) -> None:
+    assert queries_of(alice) == PINNED
+
+
+@pytest.mark.usefixtures("large_site")
+def test_who_may_only_look_costs_no_query_more_for_each_row(victor: Client) -> None:
+    looking = queries_of(victor)
+    # Rights of a person are two queries; a superuser has none to look up.
+    assert all(looking[name] <= PINNED[name] + 2 for name in PINNED), looking
+    assert User.objects.count() == 1
