@@ -58,6 +58,6 @@ def _column(name: str) -> object:
 
 def as_text(value: object) -> object:
     """Return a stored value as the form shows it: a list as words with commas between."""
-    if value is None:
-        return ""
-    return ", ".join(str(item) for item in value) if isinstance(value, list) else value
+    if value is None or isinstance(value, bool):
+        return "" if value is None else value
+    return ", ".join(str(item) for item in value) if isinstance(value, list) else str(value)
