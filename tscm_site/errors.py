@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
-from drf_standardized_errors.handler import ExceptionHandler
-from rest_framework.exceptions import ParseError
 
 API = "/api/"
 
@@ -17,16 +14,6 @@ def error_response(*, status: int, code: str, detail: str) -> JsonResponse:
     kind = "server_error" if status >= 500 else "client_error"
     errors = [{"code": code, "detail": detail, "attr": None}]
     return JsonResponse({"type": kind, "errors": errors}, status=status)
-
-
-class ApiExceptionHandler(ExceptionHandler):
-    """Answers for what Django itself finds suspicious as for any unsound request."""
-
-    def convert_known_exceptions(self, exc: Exception) -> Exception:
-        """Return the exception as the framework knows it."""
-        if isinstance(exc, SuspiciousOperation):
-            return ParseError("The request is not sound.")
-        return super().convert_known_exceptions(exc)
 
 
 @csrf_exempt

@@ -190,7 +190,6 @@ REST_FRAMEWORK = {
 }
 
 DRF_STANDARDIZED_ERRORS = {
-    "EXCEPTION_HANDLER_CLASS": "tscm_site.errors.ApiExceptionHandler",
     "ALLOWED_ERROR_STATUS_CODES": [
         "400", "401", "403", "404", "405", "406", "409", "413", "415", "429", "500",
     ],
