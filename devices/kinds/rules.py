@@ -1,4 +1,4 @@
-"""The rules that settings are held to: each takes a name and a text or value, and returns a value."""
+"""The rules that settings are held to: each takes a name and a value, and returns a value."""
 
 from __future__ import annotations
 
@@ -34,9 +34,12 @@ def address(name: str, value: object) -> str:
     if not text:
         return ""
     try:
-        return str(ipaddress.ip_address(text))
+        found = ipaddress.ip_address(text)
     except ValueError as error:
         raise SettingRefused(name, value, "an IPv4 or IPv6 address") from error
+    if "%" in text:
+        raise SettingRefused(name, value, "an IPv4 or IPv6 address without a zone")
+    return str(found)
 
 
 def addresses(name: str, value: object) -> list[str]:
@@ -64,8 +67,8 @@ def dns_name(name: str, value: object) -> str:
 
 
 def servers(name: str, value: object) -> list[str]:
-    """DNS servers, names or addresses, separated by blanks or commas."""
-    return [_host(name, item) for item in _items(value)]
+    """DNS servers, names or addresses, each with a port where it has its own."""
+    return [_server(name, item) for item in _items(value)]
 
 
 def port(name: str, value: object) -> int:
@@ -160,6 +163,16 @@ def _host(name: str, value: str) -> str:
         return str(ipaddress.ip_address(value))
     except ValueError:
         return _matching(DNS_NAME, name, value, "a host name or an address").rstrip(".")
+
+
+def _server(name: str, value: str) -> str:
+    """Return `host`, `host:port` or `[IPv6]:port`."""
+    host, colon, number = value.rpartition(":")
+    if not colon or (":" in host and not host.startswith("[")):  # no port, or a bare IPv6 address
+        return _host(name, value)
+    found = _host(name, host.removeprefix("[").removesuffix("]"))
+    shown = f"[{found}]" if ":" in found else found
+    return f"{shown}:{port(name, number)}"
 
 
 def _items(value: object) -> Iterable[str]:

@@ -27,6 +27,8 @@ def protected_addresses() -> AddressSet:
 
 def clean_network(text: str) -> str:
     """Return an address or network in its canonical form; raises AddressRefused."""
+    if "%" in text:  # ipaddress takes a zone, but no list can hold one
+        raise AddressRefused(f"{text!r}: write the address without its zone")
     try:
         network = ipaddress.ip_network(text.strip())
     except ValueError as error:
