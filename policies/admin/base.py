@@ -58,6 +58,7 @@ class ConsoleAdmin(ModelAdmin):
 
     list_per_page = 50
     show_full_result_count = False
+    has_history = True
     change_form_outer_before_template: Any = "console/overview_top.html"
     change_form_outer_after_template: Any = "console/overview_bottom.html"
 
@@ -73,7 +74,7 @@ class ConsoleAdmin(ModelAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """Show a row, and what there is to say about it."""
-        context = dict(extra_context or {})
+        context = {"show_history": self.has_history, **(extra_context or {})}
         row = self.get_object(request, object_id) if request.method == "GET" else None
         if row is not None and self.has_view_or_change_permission(request, row):
             context["overview"] = self.overview(row, request)
@@ -135,6 +136,7 @@ class ReadOnlyAdmin(ConsoleAdmin):
     """What happened: nobody adds, changes or deletes it here."""
 
     actions = None
+    has_history = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
         """Return False."""

@@ -1,0 +1,104 @@
+"""Take the pictures of the documentation: `python -m pytest tests/browser/take_screenshots.py`.
+
+No test: its name keeps it out of the suite. The pictures are written to docs/screenshots.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page
+
+from devices.models import Device
+from devices.services import PullRecord, record_pulls
+from policies.models import Policy, Snapshot, Source
+from policies.services import refresh_policy
+from policies.services.manage import Member, create_policy, create_source
+from policies.states import Role
+from tests.factories import make_device
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.timeout(300),
+]
+PICTURES = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
+BRANCHES = ("berlin", "lisbon", "oslo")
+
+
+def picture(page: Page, name: str, path: str, *, dark: bool = False) -> None:
+    page.goto(path)
+    page.evaluate(
+        "(theme) => localStorage.setItem('adminTheme', JSON.stringify(theme))",
+        "dark" if dark else "light",
+    )
+    page.reload(wait_until="networkidle")
+    page.screenshot(path=PICTURES / f"{name}.png")
+
+
+def _source(name: str, *entries: str) -> Source:
+    return create_source(
+        name=name,
+        kind="memory",
+        settings={"entries": list(entries)},
+        actor="console:alice",
+        now=timezone.now(),
+    )
+
+
+def furnish() -> None:
+    """Make a site: two policies, one held by its guard, and four firewalls."""
+    networks = [f"93.185.{n}.0/24" for n in range(0, 256, 2)]
+    blocked = [*networks, *(f"93.184.{n}.7" for n in range(250)), "10.1.0.0/16"]
+    edge = _policy(
+        "edge-block", _source("known scanners", *blocked), _source("partners", "93.184.9.0/24")
+    )
+    wide = _policy("wide-block", _source("too much", "93.0.0.0/7"), None)
+    now = timezone.now()
+    for number, name in enumerate(BRANCHES):
+        device = make_device(policy=edge, now=now - timedelta(days=3), nickname=f"fmc-{name}")
+        _pull(device, minutes=(12, 27, 260)[number])
+    make_device(policy=wide, now=now, nickname="fmc-madrid")
+
+
+def _policy(name: str, block: Source, allow: Source | None) -> Policy:
+    members = [Member(block, Role.BLOCK), *([Member(allow, Role.ALLOW)] if allow else [])]
+    policy = create_policy(name=name, members=members, actor="console:alice", now=timezone.now())
+    refresh_policy(policy=policy, clock=timezone.now)
+    return policy
+
+
+def _pull(device: Device, *, minutes: int) -> None:
+    now = timezone.now()
+    records = [
+        PullRecord(
+            device_pk=device.pk,
+            at=now - timedelta(minutes=minutes + 30 * times),
+            client="192.0.2.250",
+            agent="curl/7.88",
+            file=f"threatstop-{role}.txt",
+            method="GET",
+            status=200 if times == 2 else 304,
+            snapshot_number=1,
+            sent=3_911 if times == 2 else 0,
+            is_complete=True,
+        )
+        for times in range(3)
+        for role in Role
+    ]
+    record_pulls(records=records)
+
+
+def test_pictures(console: Page) -> None:
+    picture(console, "start-empty", "/admin/")
+    console.get_by_role("button", name="Make a sample device").click()
+    furnish()
+    device = Device.objects.get(nickname="fmc-berlin")
+    snapshot = Snapshot.objects.get(policy__name="edge-block")
+    picture(console, "start", "/admin/")
+    picture(console, "devices-dark", "/admin/devices/device/", dark=True)
+    picture(console, "device", f"/admin/devices/device/{device.pk}/change/")
+    picture(console, "snapshot-dark", f"/admin/policies/snapshot/{snapshot.pk}/change/", dark=True)
