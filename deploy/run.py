@@ -78,6 +78,7 @@ def _run(environment: Environment) -> int:
     )
     try:
         announce(environment, keeper)
+        warn_without_worker(environment, keeper)
         code = keeper.wait()
     except StopAsked:
         say("stopping")
@@ -213,11 +214,9 @@ def announce(environment: Environment, keeper: subprocess.Popen[bytes]) -> None:
         time.sleep(0.1 if waiting else 0)
     if keeper.poll() is not None:
         return
-    for name, bind in waiting.items():
+    for name in waiting:
         # No reason to stop: a broken console must not take the feeds from the firewalls.
-        log = environment.log_dir / f"{name}.log"
-        say(f"{name} does not answer on {bind}; the last lines of {log}:")
-        print("".join(f"    {line}\n" for line in last_lines(log, count=8)), end="")
+        show_log(name, environment)
     print(
         f"TSCM runs over {environment.data_dir}; Ctrl-C stops it.\n"
         f"  Console  {environment.console_bind.url}\n"
@@ -226,6 +225,35 @@ def announce(environment: Environment, keeper: subprocess.Popen[bytes]) -> None:
         "  Next     .venv/bin/tsadmin demo   makes a sample device, so that there is a feed to see",
         flush=True,
     )
+
+
+def warn_without_worker(environment: Environment, keeper: subprocess.Popen[bytes]) -> None:
+    """Say so when the worker does not answer through the broker: nothing else would show it."""
+    command = [sys.executable, "-m", "deploy.health", "worker"]
+    deadline = time.monotonic() + _READY_SECONDS
+    while keeper.poll() is None:
+        asked = subprocess.run(
+            command,
+            cwd=CHECKOUT,
+            env=_marked(environment),
+            process_group=0,
+            capture_output=True,
+            check=False,
+        )
+        if asked.returncode == 0:
+            return
+        if time.monotonic() > deadline:
+            show_log("worker", environment)
+            return
+        time.sleep(1)
+
+
+def show_log(name: str, environment: Environment) -> None:
+    """Print that a process does not answer, and the end of its log."""
+    log = environment.log_dir / f"{name}.log"
+    say(f"{name} does not answer; the last lines of {log}:")
+    for line in last_lines(log, count=8):
+        say(f"  {line}")
 
 
 def answers(bind: Bind) -> bool:

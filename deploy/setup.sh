@@ -101,9 +101,10 @@ disable_services() {
       *) continue ;;
     esac
     # For machines with systemd and without.
-    { ! command -v systemctl >/dev/null || systemctl disable --quiet "$service.service"; } &&
-      update-rc.d "$service" disable >/dev/null ||
-      say "could not disable the service $service: it starts with the machine"
+    if command -v systemctl >/dev/null; then
+      systemctl disable --quiet "$service.service" || say "$service still starts with the machine"
+    fi
+    update-rc.d "$service" disable >/dev/null || say "$service still starts with the machine"
   done
 }
 
