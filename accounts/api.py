@@ -84,7 +84,8 @@ class TokenViewSet(Reading[ApiToken]):
             refused = {error.setting or NON_FIELD: [str(error)]}
             raise ValidationError(refused, "refused") from error
         shown = {**self.get_serializer(made.token).data, "token": made.text}
-        return Response(shown, status=status.HTTP_201_CREATED)
+        headers = {"Cache-Control": "no-store"}
+        return Response(shown, status=status.HTTP_201_CREATED, headers=headers)
 
     def destroy(self, request: Request, pk: str) -> Response:  # noqa: ARG002
         """Delete a token; the next request with it is refused."""

@@ -84,6 +84,7 @@ class Reading(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[R
     """Lists and shows rows; a parameter that it does not know is refused, not ignored."""
 
     filter_backends = (DjangoFilterBackend, SearchFilter, StrictOrdering)
+    http_method_names = ["get", "head", "post", "patch", "delete"]
     lookup_value_regex = "[0-9]{1,18}"
     filterset_class: type[FilterSet] | None = None
     search_fields: tuple[str, ...] = ()

@@ -21,6 +21,7 @@ URL = "/api/v1/tokens/"
 def test_makes_a_token_that_works_and_shows_it_once(api: APIClient) -> None:
     made = api.post(URL, {"name": "backup", "days": 7})
     assert made.status_code == 201
+    assert made["Cache-Control"] == "no-store"
     text = made.json()["token"]
     assert with_token(text).get(URL).status_code == 200
     assert text not in api.get(URL).content.decode()
