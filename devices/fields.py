@@ -41,7 +41,7 @@ class EncryptedTextField(TextColumn):
         try:
             return _keys().decrypt(value.encode("ascii")).decode()
         except (InvalidToken, UnicodeEncodeError) as error:
-            name = f"{self.model._meta.label}.{self.name}"
+            name = f"{self.model.__name__}.{self.name}"
             raise DecryptionFailed(
                 f"{name} cannot be decrypted with the keys in TSCM_FIELD_KEYS; put the key it was "
                 f"written with back behind the newest one"

@@ -15,7 +15,7 @@ from django.utils.deconstruct import deconstructible
 class DurableFileSystemStorage(FileSystemStorage):
     """Writes aside, fsyncs, renames. A name that exists is the same content and is kept."""
 
-    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:  # noqa: ARG002
         """Return `name` itself: names are digests, so a second writer brings the same bytes."""
         return name
 

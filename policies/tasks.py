@@ -13,7 +13,7 @@ from kombu.exceptions import OperationalError
 from policies import services
 from policies.models import Policy, Source
 
-# A job that waited longer than this is stale: the row is still due, so the next beat sends it again.
+# A job that waited longer than this is stale: its row is still due, and the beat sends it again.
 JOB_EXPIRES = 120.0
 # A person waits for a nudge: one short try on a connection of its own.
 NUDGE_SECONDS = 1.0

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from copy import deepcopy
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings as hypothesis_settings
@@ -34,9 +36,7 @@ def own_storages(tmp_path: Path, settings: Settings) -> Iterator[None]:
     from django.conf import settings as site
     from django.core.files.storage import storages
 
-    changed: dict[str, dict[str, object]] = {
-        alias: {**options} for alias, options in site.STORAGES.items()
-    }
+    changed: dict[str, Any] = deepcopy(site.STORAGES)
     for alias in ("sets", "feeds"):
         changed[alias]["OPTIONS"] = {"location": str(tmp_path / "store" / alias)}
     changed["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}

@@ -10,7 +10,6 @@ from django.utils.html import format_html
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from devices.admin.fields import as_text, field_for
-from devices.fields import DecryptionFailed
 from devices.kinds import KINDS
 from devices.kinds.base import Kind, SettingRefused
 from devices.models import Device
@@ -145,8 +144,6 @@ class DeviceForm(ServiceForm):
             self.refuse(refused.setting, f"Use {refused.accepted}.")
         except DeviceRefused as refused:
             self.refuse(_field_of(str(refused)), refused)
-        except DecryptionFailed as failed:
-            self.refuse("upload_proxy_password", failed)
         return None
 
     def _add(self, settings: dict[str, object]) -> Device:

@@ -31,7 +31,7 @@ class Setting:
 
     def clean(self, value: object) -> object:
         """Return the value as it is stored; raises SettingRefused."""
-        empty = value is None or value == "" or value == []
+        empty = value in (None, "", [])
         if empty and self.is_required:
             raise SettingRefused(self.name, "", "a value; it is required")
         return self.parse(self.name, "" if empty else value)

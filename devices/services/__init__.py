@@ -5,6 +5,7 @@ from __future__ import annotations
 from devices.services.demo import add_sample, remove_sample
 from devices.services.feeds import PublishedDevice, PublishedFeed, feed_urls, published_device
 from devices.services.manage import (
+    UNREADABLE,
     DeviceRefused,
     add_device,
     assign_policy,
@@ -16,6 +17,7 @@ from devices.services.manage import (
 from devices.services.pulls import PullRecord, prune_pulls, record_pulls
 
 __all__ = [
+    "UNREADABLE",
     "DeviceRefused",
     "PublishedDevice",
     "PublishedFeed",

@@ -18,7 +18,7 @@ DEVICE_ID = "tdid_sample00"
 POLICY = "sample"
 # Documentation addresses (RFC 5737, RFC 3849): they belong to nobody.
 BLOCK = ("192.0.2.0/25", "198.51.100.7", "198.51.100.64/26", "203.0.113.0/24", "2001:db8:bad::/48")
-ALLOW = ("203.0.113.80/28", "2001:db8:bad:1::/64")
+ALLOW = ("203.0.113.80/28", "2001:db8:bad:8000::/49")
 
 
 def add_sample(*, actor: str, clock: Callable[[], datetime]) -> tuple[Device, RefreshReport]:
@@ -51,7 +51,7 @@ def _make(*, actor: str, now: datetime) -> Device:
     with transaction.atomic():
         policy = Policy.objects.create(
             name=POLICY,
-            note="Made by the sample. It blocks documentation addresses only, which belong to nobody.",
+            note="Made by the sample: documentation addresses only, which belong to nobody.",
             keep_documentation=True,
             is_sample=True,
             due_at=now,

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from devices.fields import DecryptionFailed
 from devices.kinds import KINDS, rules
 from devices.kinds.base import Kind, SettingRefused
 from devices.models import Device
@@ -20,6 +21,7 @@ from policies.states import Role
 # Settings that are the sources of the device's own policy, not columns of the device.
 LIST_SETTINGS = ("block_list", "allow_list", "dns_server", "dns_port")
 SECRETS = ("upload_proxy_password",)
+UNREADABLE = "set, and unreadable with the keys at hand"
 
 
 class DeviceRefused(ValueError):
@@ -136,9 +138,12 @@ def remove_device(*, device: Device, actor: str, now: datetime) -> None:
 
 
 def settings_of(device: Device) -> dict[str, object]:
-    """Return every setting of a device by name, list names included, secrets as stored."""
+    """Return every setting of a device by name, list names and secrets included.
+
+    A secret whose key is missing is UNREADABLE: it must not stand in the way of the others.
+    """
     shown = {
-        setting.name: getattr(device, setting.name)
+        setting.name: _value(device, setting.name)
         for setting in _kind(device.kind).settings
         if setting.name not in LIST_SETTINGS
     }
@@ -149,6 +154,13 @@ def settings_of(device: Device) -> dict[str, object]:
         "dns_server": list(lists.dns_server),
         "dns_port": lists.dns_port,
     }
+
+
+def _value(device: Device, name: str) -> object:
+    try:
+        return getattr(device, name)
+    except DecryptionFailed:
+        return UNREADABLE
 
 
 def lists_of(device: Device) -> Lists:
@@ -231,8 +243,8 @@ def _change_lists(device: Device, values: Mapping[str, object], *, now: datetime
         return
     if not device.policy.is_private:
         raise DeviceRefused(
-            f"{device.nickname} follows the policy {device.policy.name}, which has its own sources; "
-            f"change them there"
+            f"{device.nickname} follows the policy {device.policy.name}, which has sources of its "
+            f"own; change them there"
         )
     _set_sources(device.policy, lists, now=now)
 

@@ -73,7 +73,7 @@ class Policy(Claimable):
     keep_documentation = models.BooleanField(
         "let documentation addresses through",
         default=False,
-        help_text="For samples and trials: documentation ranges are not taken out of the block list.",
+        help_text="For samples and trials: documentation ranges stay in the block list.",
     )
     empty_list_address = models.GenericIPAddressField(
         default="192.0.2.1",

@@ -58,7 +58,9 @@ class Source(Claimable):
     failures = models.PositiveIntegerField(default=0, editable=False)
     server = models.CharField(max_length=100, blank=True, default="", editable=False)
     accepts_change = models.BooleanField(
-        default=False, editable=False, help_text="A person lets the next loss beyond the limit pass."
+        default=False,
+        editable=False,
+        help_text="A person lets the next loss beyond the limit pass.",
     )
     checked_at = models.DateTimeField(null=True, editable=False)
     retrieved_at = models.DateTimeField(null=True, editable=False)

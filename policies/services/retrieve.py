@@ -82,17 +82,19 @@ def retrieve_source(
 
 
 def _ask(source: Source, deadline: Deadline) -> Answer:
+    """Retrieve and decode; an empty answer is an EmptyList unless the source may be empty."""
+    nothing = Answer(Decoded(AddressSet.empty(), 0), "")
     try:
         retrieved = build_source(source).retrieve(known=None, deadline=deadline)
-        if retrieved is None:  # only an answer to `known`, which nothing was given for
-            raise SourceRefused(f"{source.name} answered 'unchanged' to a first question")
-        answer = Answer(decode(retrieved), retrieved.server)
-        if not answer.decoded.addresses and not source.may_be_empty:
-            raise EmptyList(f"{source.name} holds no entry")
     except EmptyList:
-        if not source.may_be_empty:
-            raise
-        return Answer(Decoded(AddressSet.empty(), 0), "")
+        if source.may_be_empty:
+            return nothing
+        raise
+    if retrieved is None:  # only ever an answer to `known`, which was not given
+        raise SourceRefused(f"{source.name} answered 'unchanged' to a first question")
+    answer = Answer(decode(retrieved), retrieved.server)
+    if not answer.decoded.addresses and not source.may_be_empty:
+        raise EmptyList(f"{source.name} holds no entry")
     return answer
 
 
@@ -175,8 +177,8 @@ def _text(source: Source, error: Exception) -> str:
     if isinstance(error, OSError):
         return (
             f"{source.name} was retrieved but its list could not be stored "
-            f"({error.strerror or error}). The last good list stays in force. Make room on the disk "
-            f"of the data folder; the next try follows by itself."
+            f"({error.strerror or error}). The last good list stays in force. Make room on the "
+            f"disk of the data folder; the next try follows by itself."
         )
     if isinstance(error, DecodeError) and source.kind == "dns":
         return f"{not_fetched(str(source.settings['name']))} {error}"

@@ -11,6 +11,7 @@ from pytest_django import Settings
 
 from devices.fields import DecryptionFailed
 from devices.models import Device
+from devices.services import configure_device
 from tests.factories import make_device, make_policy
 
 pytestmark = pytest.mark.django_db
@@ -34,9 +35,7 @@ def test_the_password_comes_back(now: datetime) -> None:
     assert make(now).upload_proxy_password == "hunter2"
 
 
-def test_an_older_key_still_reads_and_the_newest_writes(
-    now: datetime, settings: Settings
-) -> None:
+def test_an_older_key_still_reads_and_the_newest_writes(now: datetime, settings: Settings) -> None:
     device = make(now)
     newest = Fernet.generate_key().decode()
     settings.TSCM_FIELD_KEYS = (newest, *settings.TSCM_FIELD_KEYS)
@@ -52,5 +51,6 @@ def test_a_lost_key_fails_loudly_but_the_devices_stay_readable(
     device = make(now)
     settings.TSCM_FIELD_KEYS = (Fernet.generate_key().decode(),)
     assert [row.nickname for row in Device.objects.all()] == [device.nickname]
+    configure_device(device=device, changes={"note": "x"}, actor="test", now=now)
     with pytest.raises(DecryptionFailed, match="TSCM_FIELD_KEYS"):
         _ = Device.objects.get(pk=device.pk).upload_proxy_password

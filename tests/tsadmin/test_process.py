@@ -99,9 +99,8 @@ def test_a_failure_nobody_expected_is_one_line_and_its_details_are_kept(
     appliance: Appliance,
 ) -> None:
     assert appliance.run("add", "fmc", "--type", "firepower", *REQUIRED).code == 0
-    _sql(appliance, "UPDATE devices_device SET kind = 'abacus'")
+    _sql(appliance, "UPDATE policies_source SET settings = '{}'")
     answer = appliance.run("show", "fmc")
-    _sql(appliance, "UPDATE devices_device SET kind = 'firepower'")
     log = appliance.data / "log" / "tsadmin.log"
     assert (answer.code, answer.stdout) == (1, "")
     assert answer.error == f"unexpected failure (KeyError); details are in {log}"

@@ -7,17 +7,14 @@ from datetime import datetime
 
 from django.conf import settings as site
 
-from devices.fields import DecryptionFailed
 from devices.health import Health, health_of
 from devices.hosts import feed_base_url
 from devices.kinds import KINDS
 from devices.kinds.base import Setting
 from devices.models import Device
-from devices.services import feed_urls, settings_of
+from devices.services import UNREADABLE, feed_urls, settings_of
 from policies.models import Snapshot
 from tsadmin.words import label, shown
-
-_UNREADABLE = "set, and unreadable with the keys at hand"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +73,8 @@ class Facts:
 
     def _shown(self, setting: Setting) -> str:
         value = self.values[setting.name]
-        if value is _UNREADABLE:
-            return _UNREADABLE
+        if value == UNREADABLE:
+            return UNREADABLE
         if setting.name == "dns_server" and not value:
             return f"{', '.join(site.TSCM_DNS_SERVERS)} (the site's own)"
         return shown(setting, value)
@@ -85,12 +82,6 @@ class Facts:
 
 def facts_of(device: Device, *, now: datetime) -> Facts:
     """Gather the facts; a secret that cannot be read does not hide the rest."""
-    for setting in KINDS[device.kind].settings:
-        if setting.is_secret:
-            try:
-                getattr(device, setting.name)
-            except DecryptionFailed:
-                setattr(device, setting.name, _UNREADABLE)
     return Facts(
         device=device,
         values=settings_of(device),
