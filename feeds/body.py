@@ -6,18 +6,15 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from django.http import FileResponse
-
 
 class Damaged(Exception):
     """A feed's file does not have the length that the database knows."""
 
 
 class SentFile:
-    """An open file that counts what was sent of it, and tells when it is closed.
+    """An open file that counts what was sent of it, and tells when it is closed."""
 
-    Not slotted: Django puts a `close` of its own on the object it hands to the server.
-    """
+    __slots__ = ("_file", "on_close", "sent", "size")
 
     def __init__(self, path: Path, *, size: int) -> None:
         """Open `path`. Raises OSError, and Damaged when it is not `size` bytes long."""
@@ -56,10 +53,3 @@ class SentFile:
         self._file.close()
         if self.on_close is not None:
             self.on_close(self)
-
-
-class FeedResponse(FileResponse):
-    """A file response whose headers are known already: the file is not asked for any."""
-
-    def set_headers(self, filelike: object) -> None:
-        """Leave the headers as they are."""

@@ -105,13 +105,17 @@ def _workers_that_know(server: FeedServer, path: str) -> int:
         assert set(answers) == {b"HTTP/1.1 200 OK"}
         # A connection that is kept alive is open in the worker that answered on it.
         ours = {raw.getsockname()[1] for _, raw in opened}
-        return sum(
-            any(one.raddr[1:] and one.raddr[1] in ours for one in worker.net_connections("tcp"))
-            for worker in psutil.Process(server.process.pid).children()
-        )
+        workers = psutil.Process(server.process.pid).children()
+        return sum(bool(ours & _client_ports(worker)) for worker in workers)
     finally:
         for context, _ in opened:
             context.__exit__(None, None, None)
+
+
+def _client_ports(worker: psutil.Process) -> set[int]:
+    """Return the ports of the clients that are connected to a worker."""
+    open_ones = worker.net_connections("tcp")
+    return {one.raddr[1] for one in open_ones if one.status == psutil.CONN_ESTABLISHED}
 
 
 def _noticed(server: FeedServer) -> bool:
