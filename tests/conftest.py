@@ -1,9 +1,8 @@
-"""What every test gets: a data folder of its own, and moments that do not move."""
+"""What every test gets: stores of its own, and moments that do not move."""
 
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from copy import deepcopy
 from datetime import UTC, datetime
@@ -13,15 +12,6 @@ from typing import Any
 import pytest
 from hypothesis import settings as hypothesis_settings
 from pytest_django import Settings
-
-# Before Django reads its settings: nothing of a test may touch the checkout's own data folder.
-for _name in [name for name in os.environ if name.startswith("TSCM_")]:
-    del os.environ[_name]
-_DATA = tempfile.TemporaryDirectory(prefix="tscm-tests-")
-os.environ["TSCM_DATA_DIR"] = _DATA.name
-os.environ["TSCM_BROKER_URL"] = (
-    "redis://127.0.0.1:1/0"  # nobody listens: queues are started by tests
-)
 
 hypothesis_settings.register_profile("dev", max_examples=50, deadline=None)
 hypothesis_settings.register_profile(

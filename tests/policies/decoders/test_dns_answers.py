@@ -23,7 +23,7 @@ NAME = "basic.example"
 def answer(*records: str, rdtype: str | None = None, name: str = NAME) -> bytes:
     """Return the message that answers for `records`, each written `[name] TYPE data`."""
     kind = rdtype or records[0].split(" ")[0]
-    query = dns.message.make_query(name, kind, use_edns=False)
+    query = dns.message.make_query(name, kind, use_edns=False, id=1)
     return reply(query, *records).to_wire(max_size=65535)
 
 
@@ -57,7 +57,7 @@ addresses6 = st.integers(0, 2**128 - 1)
 def wire(rdtype: RdataType, addresses: list[int], ttl: int = 300) -> bytes:
     """Write an answer by hand, as servers write it."""
     size = 4 if rdtype == RdataType.A else 16
-    query = dns.message.make_query(NAME, rdtype, use_edns=False).to_wire()
+    query = dns.message.make_query(NAME, rdtype, use_edns=False, id=1).to_wire()
     head = query[:2] + struct.pack("!5H", 0x8400, 1, len(addresses), 0, 0) + query[12:]
     record = struct.pack("!HHHIH", 0xC00C, rdtype, 1, ttl, size)
     return head + b"".join(record + address.to_bytes(size, "big") for address in addresses)

@@ -107,11 +107,11 @@ def test_a_full_disk_keeps_the_last_good_list(
 
 def test_settings_that_cannot_work_are_refused_with_their_name(now: datetime) -> None:
     source = make_source(entries=["1.2.3.4"], now=now)
-    source.settings = {"entires": ["1.2.3.4"]}
+    source.settings = {"colour": ["1.2.3.4"]}
     source.save()
     failed = retrieve(source, now=now)
     assert failed.outcome == Outcome.REFUSED
-    assert "entires" in failed.error
+    assert "colour" in failed.error
 
 
 def test_an_unavailable_source_is_tried_again_sooner_and_ever_more_patiently(
