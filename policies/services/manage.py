@@ -102,7 +102,7 @@ def change_source(
     before, key = _columns(source), source.settings_key
     _set(source, changes)
     _prepare_source(source)
-    columns = [*SOURCE_COLUMNS, "settings_key", "due_at"]
+    columns = [*changes, "settings_key", "due_at"]  # others may change the rest meanwhile
     source.due_at = now
     if source.settings_key != key:
         # The list held is another one's: the next is not measured against it.
@@ -181,7 +181,7 @@ def change_policy(
     _check_policy(policy)
     policy.due_at = now
     with transaction.atomic():
-        _save(policy, update_fields=[*POLICY_COLUMNS, "due_at"])
+        _save(policy, update_fields=[*changes, "due_at"])
         if members is not None:
             policy.policy_sources.all().delete()
             _set_members(policy, members)
@@ -233,7 +233,7 @@ def change_protected(
     _set(row, changes)
     _prepare_protected(row)
     with transaction.atomic():
-        _save(row, update_fields=PROTECTED_COLUMNS)
+        _save(row, update_fields=list(changes))
         make_policies_due(now=now)
         record_change(
             actor=actor, verb="change", subject=_subject(row), now=now,
