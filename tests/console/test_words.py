@@ -43,12 +43,21 @@ def test_nothing_typed_becomes_markup(text: str, more: str) -> None:
 
 def tags(markup: str) -> list[str]:
     """Return the elements that a browser would find."""
-    found: list[str] = []
-    parser = HTMLParser()
-    parser.handle_starttag = lambda tag, _: found.append(tag)  # type: ignore[method-assign]
+    parser = Tags()
     parser.feed(markup)
     parser.close()
-    return found
+    return parser.found
+
+
+class Tags(HTMLParser):
+    """Gathers the names of the elements that start."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append(tag)
 
 
 def test_a_script_is_shown_as_text() -> None:

@@ -1,0 +1,1 @@
+"""Tests of docs: what a page shows is what is printed."""
