@@ -49,15 +49,7 @@ def addresses(name: str, value: object) -> list[str]:
 
 def networks(name: str, value: object) -> list[str]:
     """Addresses and networks, separated by blanks or commas."""
-    found = []
-    for item in _items(value):
-        try:
-            found.append(str(ipaddress.ip_network(item)))
-        except ValueError as error:
-            raise SettingRefused(
-                name, item, "networks such as 192.0.2.0/24, no host bits"
-            ) from error
-    return found
+    return [_network(name, item) for item in _items(value)]
 
 
 def dns_name(name: str, value: object) -> str:
@@ -163,6 +155,16 @@ def _host(name: str, value: str) -> str:
         return str(ipaddress.ip_address(value))
     except ValueError:
         return _matching(DNS_NAME, name, value, "a host name or an address").rstrip(".")
+
+
+def _network(name: str, value: str) -> str:
+    accepted = "networks such as 192.0.2.0/24, without host bits or a zone"
+    if "%" in value:
+        raise SettingRefused(name, value, accepted)
+    try:
+        return str(ipaddress.ip_network(value))
+    except ValueError as error:
+        raise SettingRefused(name, value, accepted) from error
 
 
 def _server(name: str, value: str) -> str:

@@ -260,8 +260,9 @@ def _leave_policy(policy: Policy) -> None:
 
 
 def _drop_unused(sources: list[Source]) -> None:
-    unused = Source.objects.filter(pk__in=[source.pk for source in sources], policy_sources=None)
-    unused.delete()
+    """Delete sources that were made for a device and that no policy takes any more."""
+    made = [source.pk for source in sources if source.is_private]
+    Source.objects.filter(pk__in=made, policy_sources=None).delete()
 
 
 def _after_change(device: Device, *, now: datetime) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from functools import cache, partial
 from operator import attrgetter
 
 from django.db import connection, transaction
@@ -65,6 +66,8 @@ def _insert(records: Sequence[PullRecord]) -> None:
     meta, quote = Pull._meta, connection.ops.quote_name  # noqa: SLF001  Django's documented door
     held = {column.name: column for column in meta.concrete_fields}
     columns = [held[_FIELDS.get(name, name)] for name in _NAMES]
+    # Most values of a batch repeat: each is made ready for the database once.
+    prepare = [cache(partial(column.get_db_prep_save, connection=connection)) for column in columns]
     table = quote(meta.db_table)
     listed = ", ".join(quote(str(column.column)) for column in columns)
     places = ", ".join(["%s"] * len(columns))
@@ -73,8 +76,8 @@ def _insert(records: Sequence[PullRecord]) -> None:
             f"INSERT INTO {table} ({listed}) VALUES ({places})",  # noqa: S608  names of our own
             [
                 [
-                    column.get_db_prep_save(value, connection)
-                    for column, value in zip(columns, _values(record), strict=True)
+                    to_column(value)
+                    for to_column, value in zip(prepare, _values(record), strict=True)
                 ]
                 for record in records
             ],

@@ -49,6 +49,11 @@ class Source(Claimable):
     refresh_minutes = models.PositiveIntegerField(default=60, validators=[MinValueValidator(5)])
     is_enabled = models.BooleanField(default=True)
     is_sample = models.BooleanField(default=False, editable=False)
+    is_private = models.BooleanField(
+        default=False,
+        editable=False,
+        help_text="Made for the lists of a device; it goes with the last of them.",
+    )
 
     due_at = models.DateTimeField(db_index=True)
     state = models.CharField(

@@ -40,7 +40,7 @@ def settings_key(*, kind: str, settings: Mapping[str, object]) -> str:
 def find_or_make_source(
     *, kind: str, settings: Mapping[str, object], name: str, now: datetime, is_sample: bool = False
 ) -> Source:
-    """Return the source with these settings, made and due at once where there is none.
+    """Return the source with these settings, made for a device and due where there is none.
 
     Raises SourceMisconfigured. `name` gets a number behind it when another source has it.
     """
@@ -53,6 +53,7 @@ def find_or_make_source(
             "settings": dict(settings),
             "due_at": now,
             "is_sample": is_sample,
+            "is_private": True,
         },
     )
     return source

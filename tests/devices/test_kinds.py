@@ -72,6 +72,7 @@ def test_a_setting_is_stored_in_its_canonical_form(
         ("max_policy_size", "-1"),
         ("ip_type", "sometimes"),
         ("client_networks", "192.0.2.1/24"),
+        ("client_networks", "fe80::1%eth0"),
         ("note", "bell\x07"),
         ("colour", "red"),
     ],

@@ -19,6 +19,7 @@ from devices.services import (
     settings_of,
 )
 from policies.models import Change, Policy, ProtectedAddress, Source
+from policies.services import create_source
 from tests.factories import make_device, make_policy, publish
 
 pytestmark = pytest.mark.django_db
@@ -66,6 +67,15 @@ def test_a_refused_setting_adds_nothing(bad: dict[str, str], now: datetime) -> N
     assert not Device.objects.exists()
     assert not Policy.objects.exists()
     assert not Source.objects.exists()
+
+
+def test_a_source_that_a_person_made_stays_when_the_last_device_goes(now: datetime) -> None:
+    settings = {"name": "b.example", "servers": [], "port": 53}
+    source = create_source(name="ours", kind="dns", settings=settings, actor="test", now=now)
+    device = add(now, block_list="b.example")
+    assert device.policy.sources.get() == source
+    remove_device(device=device, actor="test", now=now)
+    assert list(Source.objects.all()) == [source]
 
 
 @pytest.mark.parametrize("clash", [{"nickname": "fmc"}, {"device_id": "tdid_fmc"}])
