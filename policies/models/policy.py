@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
@@ -13,9 +13,6 @@ from django.db.models import Q
 from policies.models.claim import Claimable, ClaimableQuerySet
 from policies.models.source import Source
 from policies.states import PolicyState, Role
-
-if TYPE_CHECKING:
-    from policies.models.snapshot import Snapshot
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 validate_name = RegexValidator(
@@ -104,7 +101,7 @@ class Policy(Claimable):
     )
     inputs_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
     last_number = models.PositiveIntegerField(default=0, editable=False)
-    current: models.ForeignKey[Snapshot | None, Snapshot | None] = models.ForeignKey(
+    current = models.ForeignKey(
         "policies.Snapshot",
         null=True,
         on_delete=models.SET_NULL,
