@@ -1,7 +1,8 @@
 """A data folder of the tests' own, before Django reads its settings.
 
-A plugin (`-p tests.environment` in pyproject.toml): pytest-django sets Django up before it loads any
-conftest, and by then a test would have read, or made, the secrets of the checkout's own data folder.
+A plugin (`-p tests.environment` in pyproject.toml): pytest-django sets Django up before it loads
+any conftest, and by then a test would have read, or made, the secrets of the checkout's own data
+folder.
 """
 
 from __future__ import annotations
