@@ -22,6 +22,7 @@ PREFIX = "tscm_"
 DEFAULT_DAYS = 90
 MAX_DAYS = 366
 MAX_TOKENS = 50
+LONGEST_NAME = 64
 LONGEST = 200  # bytes of a header that are worth a look
 # A write for each request would cost more than the request.
 USE_IS_NOTED_EVERY = timedelta(minutes=5)
@@ -51,6 +52,8 @@ def create_token(
 
     Raises TokenRefused.
     """
+    if not 1 <= len(name) <= LONGEST_NAME:
+        raise TokenRefused(f"a token's name has 1 to {LONGEST_NAME} characters", setting="name")
     if not 1 <= days <= MAX_DAYS:
         raise TokenRefused(f"a token lives from 1 to {MAX_DAYS} days", setting="days")
     text = PREFIX + secrets.token_urlsafe(32)
@@ -73,7 +76,7 @@ def create_token(
             )  # fmt: skip
     except IntegrityError as error:
         raise TokenRefused(
-            f"you have a token named {name!r}; choose another name", setting="name"
+            f"{user} has a token named {name!r}; choose another name", setting="name"
         ) from error
     return NewToken(token, text)
 

@@ -9,9 +9,10 @@ import typer
 from devices.kinds import KINDS
 from tsadmin.ask import may_ask
 from tsadmin.errors import Misused
-from tsadmin.flags import hyphen_or_underscore, with_settings
+from tsadmin.flags import Json, hyphen_or_underscore, with_settings
 from tsadmin.group import OneLineErrors
 from tsadmin.site import start
+from tsadmin.tokens import tokens
 
 _CONTEXT = {
     "help_option_names": ["--help", "-h"],
@@ -28,7 +29,6 @@ app = typer.Typer(
 )
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The device's name.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON; ask nothing.")]
 NoInput = Annotated[bool, typer.Option("--no-input", help="Ask nothing.")]
 Advanced = Annotated[bool, typer.Option("--advanced", help="Ask the advanced settings too.")]
 
@@ -212,3 +212,6 @@ def demo(
         updating.remove_sample(as_json=json)
     else:
         updating.add_sample(as_json=json)
+
+
+app.add_typer(tokens, name="token")

@@ -13,7 +13,7 @@ from tsadmin.app import app
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "tsadmin.md"
 _WIDTH = 96
-_BLOCK = re.compile(r"(<!-- help: (?P<command>\w+) -->\n).*?(<!-- end of help -->)", re.DOTALL)
+_BLOCK = re.compile(r"(<!-- help: (?P<command>[\w ]+) -->\n).*?(<!-- end of help -->)", re.DOTALL)
 
 
 def main() -> None:
@@ -32,15 +32,21 @@ def with_help(page: str) -> str:
 
 
 def help_texts() -> dict[str, str]:
-    """Return the help of `tsadmin` itself and of each command, by name."""
+    """Return the help of `tsadmin` itself and of each command, by name: "token list"."""
     group = get_command(app)
     if not isinstance(group, TyperGroup):
         raise TypeError("the command line is not a group of commands")
     root = group.make_context("tsadmin", [], resilient_parsing=True, terminal_width=_WIDTH)
     texts = {"tsadmin": _clean(group.get_help(root))}
-    for name, command in group.commands.items():
-        context = command.make_context(name, [], parent=root, resilient_parsing=True)
-        texts[name] = _clean(command.get_help(context))
+    waiting = [("", group, root)]
+    while waiting:
+        before, group, parent = waiting.pop()
+        for name, command in group.commands.items():
+            context = command.make_context(name, [], parent=parent, resilient_parsing=True)
+            if isinstance(command, TyperGroup):
+                waiting.append((f"{before}{name} ", command, context))
+            else:
+                texts[f"{before}{name}"] = _clean(command.get_help(context))
     return texts
 
 

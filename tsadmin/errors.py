@@ -59,6 +59,7 @@ def _expected() -> tuple[_Translation, ...]:
     from django.core.exceptions import ObjectDoesNotExist
     from django.db import DatabaseError
 
+    from accounts.services import TokenRefused
     from devices.fields import DecryptionFailed
     from devices.kinds.base import SettingRefused
     from devices.services import DeviceRefused
@@ -67,7 +68,7 @@ def _expected() -> tuple[_Translation, ...]:
 
     return (
         ((SettingRefused,), _setting),
-        ((DeviceRefused, DecryptionFailed, Busy), lambda error: Refused(str(error))),
+        ((DeviceRefused, TokenRefused, DecryptionFailed, Busy), lambda error: Refused(str(error))),
         ((ClaimLost,), lambda error: Refused(f"{error}; try again in a minute")),
         ((ObjectDoesNotExist,), lambda error: Refused(f"{error} It was removed meanwhile.")),
         ((DatabaseError,), _database),

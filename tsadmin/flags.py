@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from devices.kinds import KINDS
 from devices.kinds.base import Setting
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON; ask nothing.")]
 
 # As documented for the single-device packages of the product.
 _SHORT = {"device_id": "-d", "allow_list": "-a", "block_list": "-b", "max_policy_size": "-m"}

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from django.contrib.auth.models import User
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
@@ -14,7 +15,15 @@ from tsadmin.docs import PAGE, with_help
 def _commands() -> dict[str, TyperCommand]:
     group = get_command(app)
     assert isinstance(group, TyperGroup)
-    return {name: one for name, one in group.commands.items() if isinstance(one, TyperCommand)}
+    return dict(_inside(group))
+
+
+def _inside(group: TyperGroup, before: str = "") -> Iterator[tuple[str, TyperCommand]]:
+    for name, one in group.commands.items():
+        if isinstance(one, TyperGroup):
+            yield from _inside(one, f"{before}{name} ")
+        elif isinstance(one, TyperCommand):
+            yield f"{before}{name}", one
 
 
 def _flags() -> Iterator[tuple[str, str]]:
@@ -48,6 +57,7 @@ def test_every_flag_is_documented_with_its_command(command: str, flag: str) -> N
 def test_every_key_of_every_json_answer_is_documented(tsadmin: Tsadmin) -> None:
     page = PAGE.read_text(encoding="utf-8")
     listed = tsadmin("demo", "--json").json
+    User.objects.create_user("alice")
     answers = (
         listed,
         listed["sources"][0],
@@ -56,6 +66,9 @@ def test_every_key_of_every_json_answer_is_documented(tsadmin: Tsadmin) -> None:
         tsadmin("list", "--json").json["devices"][0],
         tsadmin("show", "sample-fmc", "--json").json,
         tsadmin("configure", "sample-fmc", "--note", "x", "--json").json,
+        tsadmin("token", "create", "backup", "--user", "alice", "--json").json,
+        tsadmin("token", "list", "--json").json,
+        tsadmin("token", "delete", "backup", "--user", "alice", "--json").json,
         tsadmin("version", "--json").json,
         tsadmin("demo", "--remove", "--json").json,
     )
