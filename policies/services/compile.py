@@ -115,7 +115,7 @@ def _write(policy: Policy, report: CompileReport, *, owner: str, now: datetime) 
         inputs_digest=report.inputs_digest,
         compiled_at=now,
     )
-    if not policy.sources.filter(due_at__lte=now).exists():
+    if not policy.sources.filter(is_enabled=True, due_at__lte=now).exists():
         # What was accepted is the change that all the sources bring together.
         mine.update(accepts_change=False)
     again = now + timedelta(minutes=1) if report.try_again else None

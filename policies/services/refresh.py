@@ -26,7 +26,7 @@ class RefreshReport:
 
 
 def request_refresh(*, policy: Policy, now: datetime, accept_change: bool = False) -> None:
-    """Leave a policy and its sources due; the next beat sends them to a worker.
+    """Leave a policy and its enabled sources due; the next beat sends them to a worker.
 
     `accept_change` lets one change beyond the shrink and growth limits pass.
     """
@@ -34,7 +34,8 @@ def request_refresh(*, policy: Policy, now: datetime, accept_change: bool = Fals
     if accept_change:
         due["accepts_change"] = True
     with transaction.atomic():
-        Source.objects.filter(policies=policy).update(**due)
+        # A disabled one is not retrieved: what is accepted would wait until it is turned on again.
+        Source.objects.filter(policies=policy, is_enabled=True).update(**due)
         Policy.objects.filter(pk=policy.pk).update(**due)
 
 

@@ -112,6 +112,20 @@ def test_a_policy_that_grows_beyond_its_limit_waits_until_a_person_accepts(now: 
     assert policy.snapshots.count() == 2
 
 
+def test_a_disabled_source_does_not_keep_the_guard_open(now: datetime) -> None:
+    policy = make_policy(now=now)
+    idle = make_source(entries=["7.7.7.7"], now=now)
+    Source.objects.filter(pk=idle.pk).update(is_enabled=False)
+    policy.policy_sources.create(source=idle, role=Role.BLOCK)
+    request_refresh(policy=policy, now=now + HOUR, accept_change=True)
+    for source in policy.sources.filter(is_enabled=True):
+        retrieve_source(source_id=source.pk, now=now + HOUR)
+    compile_policy_now(policy_id=policy.pk, now=now + HOUR)
+    policy.refresh_from_db()
+    idle.refresh_from_db()
+    assert (policy.accepts_change, idle.accepts_change) == (False, False)
+
+
 def test_a_change_accepted_by_request_passes_once(now: datetime) -> None:
     entries = [f"5.{n}.0.0/16" for n in range(0, 120, 2)]
     policy = make_policy(now=now, block=entries)
