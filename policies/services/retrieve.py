@@ -32,6 +32,10 @@ log = logging.getLogger(__name__)
 
 # Below this many prefixes a list may lose any part of itself: three entries less one is no fault.
 SHRINK_FLOOR = 10
+_WRITTEN = (
+    "state", "error", "failures", "server", "checked_at", "retrieved_at", "changed_at",
+    "list_digest", "list_prefixes",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,17 +190,17 @@ def _text(source: Source, error: Exception) -> str:
 
 
 def _write(source: Source, retrieval: Retrieval, *, owner: str, now: datetime) -> None:
-    """Write both rows, and mark the policies of a changed list as due, in one transaction."""
-    source.due_at = source.next_due(after=now)
+    """Write both rows and leave the policies due, in one transaction.
+
+    What a person asked for meanwhile, and so left due, stays asked for.
+    """
     with transaction.atomic():
-        if not Source.objects.filter(pk=source.pk, claimed_by=owner).exists():
+        mine = Source.objects.filter(pk=source.pk, claimed_by=owner)
+        if mine.update(**{name: getattr(source, name) for name in _WRITTEN}) != 1:
             raise ClaimLost(f"source {source.name} was taken over by another worker")
-        source.save(
-            update_fields=[
-                "state", "error", "failures", "server", "checked_at", "retrieved_at", "changed_at",
-                "list_digest", "list_prefixes", "due_at", "accepts_change",
-            ]
-        )  # fmt: skip
+        mine.filter(due_at=source.due_at).update(
+            due_at=source.next_due(after=now), accepts_change=source.accepts_change
+        )
         retrieval.save()
         # Also after a failure: a policy tells which of its sources is missing.
         Policy.objects.filter(sources=source).update(due_at=now)

@@ -10,7 +10,7 @@ from django.core.files.storage import storages
 
 from netsets.cidr import AddressSet
 from policies.models import Retrieval, Source
-from policies.services import retrieve_source
+from policies.services import request_refresh, retrieve_source
 from policies.states import Outcome, SourceState
 from policies.store import get_set
 from tests.factories import make_policy, make_source
@@ -152,3 +152,23 @@ def test_nothing_is_retrieved_twice_at_once(now: datetime) -> None:
     assert not source.retrievals.exists()
     Source.objects.release(pk=source.pk, owner=owner)
     assert retrieve_source(source_id=source.pk, now=now) is not None
+
+
+def test_what_is_asked_for_during_a_retrieval_stays_asked_for(
+    now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from policies.services import retrieve as module
+
+    policy = make_policy(now=now, block=["1.2.3.4"])
+    source = policy.sources.get()
+    later = now + timedelta(seconds=1)
+
+    def meanwhile(row: Source) -> object:
+        request_refresh(policy=policy, now=later, accept_change=True)
+        return real(row)
+
+    real = module.build_source
+    monkeypatch.setattr(module, "build_source", meanwhile)
+    retrieve(source, now=now)
+    assert (source.due_at, source.accepts_change) == (later, True)
+    assert source.list_prefixes == 1
