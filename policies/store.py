@@ -2,13 +2,15 @@
 
 A set is `<2 digits>/<sha256>` in the storage "sets", read by memory map where the storage has
 paths. A feed is `<sha256>.txt` with `.txt.gz` and `.txt.md5` beside it in the storage "feeds".
-Writing the same content twice writes nothing.
+Writing the same content twice writes nothing, and mends a file that was damaged.
 """
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import mmap
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -67,8 +69,8 @@ def put_feed(body: bytes) -> StoredFeed:
     digest = hashlib.sha256(body).hexdigest()
     # RFC 1321 is what the firewalls ask for; it guards against broken transfers, not attackers.
     md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
-    compressed = igzip.compress(body, compresslevel=1, mtime=0)
     storage = storages["feeds"]
+    compressed = _compressed(storage, f"{digest}.txt.gz", body)
     _put(storage, f"{digest}.txt.md5", f"{md5}\n".encode("ascii"))
     _put(storage, f"{digest}.txt.gz", compressed)
     _put(storage, f"{digest}.txt", body)
@@ -117,7 +119,33 @@ def _set_name(digest: str) -> str:
     return f"{digest[:2]}/{digest}"
 
 
+def _compressed(storage: Storage, name: str, body: bytes) -> bytes:
+    """Return the gzip of a feed: the one at hand, whose length rows tell already, if it is good.
+
+    Another version of the library may make another one of the same body.
+    """
+    held = _read(storage, name)
+    try:
+        if held and gzip.decompress(held) == body:
+            return held
+    except (OSError, EOFError, zlib.error):
+        pass
+    compressed: bytes = igzip.compress(body, compresslevel=1, mtime=0)
+    return compressed
+
+
 def _put(storage: Storage, name: str, content: bytes) -> None:
-    if isinstance(storage, DurableFileSystemStorage) and storage.touch(name):
+    there = isinstance(storage, DurableFileSystemStorage) and storage.touch(name)
+    if there and _read(storage, name) == content:
         return
     storage.save(name, ContentFile(content))
+
+
+def _read(storage: Storage, name: str) -> bytes | None:
+    """Return what a file holds; None where it cannot be read."""
+    try:
+        with storage.open(name) as file:
+            content: bytes = file.read()
+            return content
+    except OSError:
+        return None

@@ -34,8 +34,12 @@ log = logging.getLogger(__name__)
 SHRINK_FLOOR = 10
 _WRITTEN = (
     "state", "error", "failures", "server", "checked_at", "retrieved_at", "changed_at",
-    "list_digest", "list_prefixes",
+    "list_digest", "list_prefixes", "holds_change",
 )  # fmt: skip
+
+
+class ShrankTooFar(SourceRefused):
+    """A list lost more than its limit; a person may let that pass once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +108,11 @@ def _ask(source: Source, deadline: Deadline) -> Answer:
 
 def _keep(source: Source, addresses: AddressSet, *, accept_change: bool) -> Kept:
     """Store the list unless it lost more than the source may lose at once."""
-    held = get_set(source.list_digest) if source.list_digest else AddressSet.empty()
     prefixes = len(addresses.prefixes())
     least = source.list_prefixes * (100 - source.shrink_limit) / 100
     if source.list_prefixes >= SHRINK_FLOOR and prefixes < least and not accept_change:
         lost = 100 - 100 * prefixes / source.list_prefixes
-        raise SourceRefused(
+        raise ShrankTooFar(
             f"{source.name} shrank from {source.list_prefixes} to {prefixes} prefixes "
             f"({lost:.1f} % less; its limit is {source.shrink_limit} %). The last good list stays "
             f"in force. If the change is meant, update once with 'accept change'."
@@ -117,8 +120,19 @@ def _keep(source: Source, addresses: AddressSet, *, accept_change: bool) -> Kept
     digest = put_set(addresses)
     if digest == source.list_digest:
         return Kept(digest, prefixes, 0, 0)
-    difference = diff(held, addresses)
+    difference = diff(_held(source), addresses)
     return Kept(digest, prefixes, difference.added.count, difference.removed.count)
+
+
+def _held(source: Source) -> AddressSet:
+    """Return the list held so far; the empty set where its file is lost, which is only counted."""
+    if not source.list_digest:
+        return AddressSet.empty()
+    try:
+        return get_set(source.list_digest)
+    except (OSError, ValueError) as error:
+        log.warning("the list held of %s cannot be read, all counts as new: %s", source.name, error)
+        return AddressSet.empty()
 
 
 def _record_success(
@@ -126,7 +140,7 @@ def _record_success(
 ) -> Retrieval:
     changed = kept.digest != source.list_digest
     source.state, source.error, source.failures = SourceState.CURRENT, "", 0
-    source.accepts_change = False
+    source.accepts_change = source.holds_change = False
     source.server = answer.server
     source.checked_at = source.retrieved_at = now
     source.list_digest, source.list_prefixes = kept.digest, kept.prefixes
@@ -160,6 +174,7 @@ def _record_failure(
 ) -> Retrieval:
     again = isinstance(error, SourceUnavailable | OSError)
     source.state = SourceState.UNAVAILABLE if again else SourceState.REFUSED
+    source.holds_change = isinstance(error, ShrankTooFar)
     source.error, source.failures, source.checked_at = (
         _text(source, error),
         source.failures + 1,

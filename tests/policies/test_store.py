@@ -60,3 +60,25 @@ def test_a_write_that_fails_half_way_leaves_nothing() -> None:
     with pytest.raises(OSError, match="No space"):
         storage.save("ab/abcd", Torn(b"half and half"))
     assert files_below(Path(storage.path(""))) == []
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".txt.gz", ".txt.md5"])
+@pytest.mark.parametrize("damage", [b"", b"1.2.3.5\n"])
+def test_a_damaged_file_of_a_feed_is_mended_when_it_is_put_again(
+    suffix: str, damage: bytes
+) -> None:
+    first = put_feed(b"1.2.3.4\n")
+    path = feed_path(first.digest, suffix)
+    whole = path.read_bytes()
+    path.write_bytes(damage)
+    assert put_feed(b"1.2.3.4\n") == first
+    assert path.read_bytes() == whole
+
+
+def test_a_good_gzip_of_another_library_is_kept_because_rows_tell_its_length() -> None:
+    first = put_feed(b"1.2.3.4\n" * 99)
+    other = gzip.compress(b"1.2.3.4\n" * 99, compresslevel=9)
+    assert len(other) != first.gzip_size
+    feed_path(first.digest, ".txt.gz").write_bytes(other)
+    assert put_feed(b"1.2.3.4\n" * 99).gzip_size == len(other)
+    assert feed_path(first.digest, ".txt.gz").read_bytes() == other

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.core.files.storage import storages
 
 from netsets.cidr import AddressSet
 from policies.models import Retrieval, Source
-from policies.services import request_refresh, retrieve_source
+from policies.services import build_source, request_refresh, retrieve_source
 from policies.states import Outcome, SourceState
 from policies.store import get_set
 from tests.factories import make_policy, make_source
@@ -157,18 +158,33 @@ def test_nothing_is_retrieved_twice_at_once(now: datetime) -> None:
 def test_what_is_asked_for_during_a_retrieval_stays_asked_for(
     now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from policies.services import retrieve as module
-
     policy = make_policy(now=now, block=["1.2.3.4"])
     source = policy.sources.get()
     later = now + timedelta(seconds=1)
 
     def meanwhile(row: Source) -> object:
         request_refresh(policy=policy, now=later, accept_change=True)
-        return real(row)
+        return build_source(row)
 
-    real = module.build_source
-    monkeypatch.setattr(module, "build_source", meanwhile)
+    monkeypatch.setattr("policies.services.retrieve.build_source", meanwhile)
     retrieve(source, now=now)
     assert (source.due_at, source.accepts_change) == (later, True)
     assert source.list_prefixes == 1
+
+
+@pytest.mark.parametrize("damage", ["lost", "cut off", "scrambled"])
+def test_a_list_that_the_disk_lost_is_made_good_by_the_next_retrieval(
+    now: datetime, damage: str
+) -> None:
+    source = make_source(entries=["1.2.3.4", "5.6.0.0/16"], now=now)
+    retrieve(source, now=now)
+    path = Path(storages["sets"].path(f"{source.list_digest[:2]}/{source.list_digest}"))
+    whole = path.read_bytes()
+    path.unlink()
+    if damage != "lost":
+        path.write_bytes(whole[:-1] if damage == "cut off" else bytes(len(whole)))
+    say(source, "1.2.3.4", "5.6.0.0/16", "5.7.0.0")
+    assert retrieve(source, now=now).outcome == Outcome.CHANGED
+    say(source, "1.2.3.4", "5.6.0.0/16")
+    assert retrieve(source, now=now).outcome == Outcome.CHANGED
+    assert get_set(source.list_digest) == AddressSet.of("1.2.3.4", "5.6.0.0/16")
