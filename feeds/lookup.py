@@ -19,6 +19,7 @@ from django.db import Error as DatabaseFailure
 from django.utils.http import http_date
 
 from devices.services import PublishedDevice, PublishedFeed
+from policies.store import MD5_SIZE
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,6 @@ ASKING_SECONDS = 5.0
 # So long nobody asks a database that has just failed.
 AWAY_SECONDS = 2.0
 CAPACITY = 10_000
-_MD5_SIZE = 33  # 32 digits and a newline
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -191,5 +191,5 @@ def _text_file(feed: PublishedFeed) -> ServedFile:
 
 def _md5_file(feed: PublishedFeed) -> ServedFile:
     modified = http_date(feed.published_at.timestamp())
-    md5 = Variant(feed.digest, ".txt.md5", _MD5_SIZE, f'"{feed.digest}-md5"', modified)
+    md5 = Variant(feed.digest, ".txt.md5", MD5_SIZE, f'"{feed.digest}-md5"', modified)
     return ServedFile(feed.snapshot_number, md5, None)

@@ -24,6 +24,8 @@ from netsets.cidr import AddressSet
 from netsets.codec import decode, encode
 from policies.storage import DurableFileSystemStorage
 
+MD5_SIZE = 33  # 32 digits and a newline
+
 
 @dataclass(frozen=True, slots=True)
 class StoredFeed:
@@ -80,6 +82,16 @@ def put_feed(body: bytes) -> StoredFeed:
 def feed_path(digest: str, suffix: str) -> Path:
     """Return where the file of a feed lies on this machine."""
     return Path(storages["feeds"].path(f"{digest}{suffix}"))
+
+
+def feed_is_whole(digest: str, *, size: int, gzip_size: int) -> bool:
+    """Return whether the files of a feed are there, each with its length."""
+    lengths = {".txt": size, ".txt.gz": gzip_size, ".txt.md5": MD5_SIZE}
+    storage = storages["feeds"]
+    try:
+        return all(storage.size(f"{digest}{end}") == length for end, length in lengths.items())
+    except FileNotFoundError:
+        return False
 
 
 def prune_sets(*, keep: set[str], before: datetime) -> int:

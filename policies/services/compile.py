@@ -14,7 +14,7 @@ from policies.models import Policy, Snapshot, Source
 from policies.services.protected import protected_addresses
 from policies.services.publish import PublishFailed, publish_snapshot
 from policies.states import PolicyState, Role
-from policies.store import get_set, set_digest
+from policies.store import feed_is_whole, get_set, set_digest
 
 log = logging.getLogger(__name__)
 
@@ -87,16 +87,17 @@ def _compile(policy: Policy, *, owner: str, now: datetime, accept_change: bool) 
     protected = protected_addresses()
     inputs = _inputs_digest(policy, gathered, protected)
     state, detail = _good_state(gathered)
-    if inputs == policy.inputs_digest and policy.current is not None:
+    if inputs == policy.inputs_digest and _is_whole(policy.current):
         return CompileReport(policy.name, state, detail, inputs_digest=inputs)
+    accept = accept_change or policy.accepts_change
     try:
         compiled = compile_policy(
             block=[get_set(source.list_digest) for source in gathered.block],
             allow=[get_set(source.list_digest) for source in gathered.allow],
             guard=guard_of(policy),
             protected=protected,
-            previous=get_set(policy.current.block_digest) if policy.current else None,
-            accept_change=accept_change or policy.accepts_change,
+            previous=_previous(policy, accept_change=accept),
+            accept_change=accept,
         )
         snapshot = _publish_if_new(policy, compiled, gathered, owner=owner, now=now)
     except GuardTripped as tripped:
@@ -104,6 +105,33 @@ def _compile(policy: Policy, *, owner: str, now: datetime, accept_change: bool) 
     except (PublishFailed, OSError, ValueError) as error:
         return CompileReport(policy.name, PolicyState.FAILED, str(error))
     return CompileReport(policy.name, state, detail, snapshot, inputs)
+
+
+def _previous(policy: Policy, *, accept_change: bool) -> AddressSet | None:
+    """Return the block list in force; None where there is none, or it is lost and that accepted.
+
+    Raises PublishFailed.
+    """
+    if policy.current is None:
+        return None
+    try:
+        return get_set(policy.current.block_digest)
+    except (OSError, ValueError) as error:
+        if accept_change:
+            return None
+        raise PublishFailed(
+            f"the block list of snapshot {policy.current.number} cannot be read ({error}), so that "
+            f"nothing new can be measured against it. Look at the sources, then update once with "
+            f"'accept change'."
+        ) from error
+
+
+def _is_whole(current: Snapshot | None) -> bool:
+    """Return whether there is a snapshot, and its feeds have the files that are served."""
+    return current is not None and all(
+        feed_is_whole(feed.digest, size=feed.size, gzip_size=feed.gzip_size)
+        for feed in current.feeds.all()
+    )
 
 
 def _write(policy: Policy, report: CompileReport, *, owner: str, now: datetime) -> None:
@@ -174,13 +202,14 @@ def _inputs_digest(policy: Policy, gathered: Gathered, protected: AddressSet) ->
 def _publish_if_new(
     policy: Policy, compiled: Compiled, gathered: Gathered, *, owner: str, now: datetime
 ) -> Snapshot | None:
-    """Publish unless the compiled lists are those of the current snapshot."""
+    """Publish unless the compiled lists are those of the current snapshot, and it is whole."""
     current = policy.current
-    if current is not None and (
+    unchanged = current is not None and (
         current.block_digest == set_digest(compiled.block)
         and current.allow_digest == set_digest(compiled.allow)
         and current.empty_list_address == policy.empty_list_address
-    ):
+    )
+    if unchanged and _is_whole(current):
         return None
     manifest = [
         {"name": source.name, "role": str(role), "digest": source.list_digest}

@@ -80,8 +80,7 @@ def _put_feed(prefixes: Prefixes, *, empty: str) -> StoredFeed:
 
 def _numbers(compiled: Compiled, current: Snapshot | None) -> dict[str, dict[str, int]]:
     """Return the addresses of each list and family, and the difference to the current snapshot."""
-    before = get_set(current.block_digest) if current else AddressSet.empty()
-    difference = diff(before, compiled.block)
+    difference = diff(_listed(current), compiled.block)
     sets = {
         "block": compiled.block,
         "allow": compiled.allow,
@@ -96,6 +95,17 @@ def _numbers(compiled: Compiled, current: Snapshot | None) -> dict[str, dict[str
         }
         for name, found in sets.items()
     }
+
+
+def _listed(current: Snapshot | None) -> AddressSet:
+    """Return the block list of a snapshot; the empty set where its file is lost."""
+    if current is None:
+        return AddressSet.empty()
+    try:
+        return get_set(current.block_digest)
+    except (OSError, ValueError) as error:
+        log.warning("the block list of %s cannot be read, all counts as new: %s", current, error)
+        return AddressSet.empty()
 
 
 def _flip(policy: Policy, snapshot: Snapshot, feeds: dict[Role, StoredFeed], *, owner: str) -> None:

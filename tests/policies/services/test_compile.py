@@ -235,3 +235,27 @@ def test_what_becomes_due_during_a_compile_stays_due(
     compile_policy_now(policy_id=policy.pk, now=now)
     policy.refresh_from_db()
     assert policy.due_at == later
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".txt.gz", ".txt.md5"])
+def test_an_update_brings_back_a_lost_file_of_a_feed(now: datetime, suffix: str) -> None:
+    policy = make_policy(now=now)
+    feed = publish(policy, now=now).feeds.get(list=Role.BLOCK)
+    path = feed_path(feed.digest, suffix)
+    whole = path.read_bytes()
+    path.unlink()
+    assert refresh(policy, now=now + HOUR).state == PolicyState.CURRENT
+    assert path.read_bytes() == whole
+
+
+def test_a_lost_block_list_lets_nothing_pass_until_a_person_accepts(now: datetime) -> None:
+    policy = make_policy(now=now, block=[f"5.0.0.{2 * n}" for n in range(40)])
+    digest = publish(policy, now=now).block_digest
+    say(policy, "7.7.7.7")
+    storages["sets"].delete(f"{digest[:2]}/{digest}")
+    report = refresh(policy, now=now + HOUR)
+    assert (report.state, report.snapshot) == (PolicyState.FAILED, None)
+    assert "accept change" in report.detail
+    accepted = refresh(policy, now=now + 2 * HOUR, accept_change=True)
+    assert accepted.snapshot is not None
+    assert body(accepted.snapshot) == "7.7.7.7\n"
