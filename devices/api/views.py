@@ -14,7 +14,7 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import status
 from rest_framework.decorators import action
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -28,7 +28,7 @@ from policies.api.base import NON_FIELD, Reading, actor_of, refusals
 from policies.api.permissions import MayChange
 from policies.api.serializers import RefreshSerializer
 from policies.models import Snapshot
-from policies.services import request_refresh
+from policies.services import accept_change, request_refresh
 from policies.tasks import nudge
 
 _NO_LIMIT = 2_147_483_647
@@ -126,11 +126,12 @@ class DeviceViewSet(Reading[Device]):
         device = self.get_object()
         wanted = RefreshSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
-        request_refresh(
-            policy=device.policy,
-            accept_change=wanted.validated_data["accept_change"],
-            now=timezone.now(),
-        )
+        if wanted.validated_data["accept_change"]:
+            if not request.user.has_perm("policies.change_policy"):
+                raise PermissionDenied("To accept a change is to change the policy.")
+            accept_change(policy=device.policy, actor=actor_of(request), now=timezone.now())
+        else:
+            request_refresh(policy=device.policy, now=timezone.now())
         nudge()
         return self.shown(device, status=status.HTTP_202_ACCEPTED)
 

@@ -78,11 +78,10 @@ class PolicyViewSet(Reading[Policy]):
         policy = self.get_object()
         wanted = serializers.RefreshSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
-        services.request_refresh(
-            policy=policy,
-            accept_change=wanted.validated_data["accept_change"],
-            now=timezone.now(),
-        )
+        if wanted.validated_data["accept_change"]:
+            services.accept_change(policy=policy, actor=actor_of(request), now=timezone.now())
+        else:
+            services.request_refresh(policy=policy, now=timezone.now())
         nudge()
         return self.shown(policy, status=status.HTTP_202_ACCEPTED)
 

@@ -99,6 +99,11 @@ class Policy(Claimable):
         editable=False,
         help_text="A person lets the next change beyond the shrink and growth limits pass.",
     )
+    holds_change = models.BooleanField(
+        default=False,
+        editable=False,
+        help_text="Held by a shrink or growth limit; a person may let the change pass.",
+    )
     inputs_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
     last_number = models.PositiveIntegerField(default=0, editable=False)
     current = models.ForeignKey(
@@ -144,6 +149,13 @@ class Policy(Claimable):
     def state_word(self) -> PolicyState:
         """The state, with its label and tone."""
         return PolicyState(self.state)
+
+    @property
+    def awaits_acceptance(self) -> bool:
+        """Whether it, or a source it takes, holds back a change that a person may let pass."""
+        return self.holds_change or any(
+            source.holds_change and source.is_enabled for source in self.sources.all()
+        )
 
 
 class PolicySource(models.Model):

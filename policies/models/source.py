@@ -67,6 +67,11 @@ class Source(Claimable):
         editable=False,
         help_text="A person lets the next loss beyond the limit pass.",
     )
+    holds_change = models.BooleanField(
+        default=False,
+        editable=False,
+        help_text="The last answer lost more than the limit; a person may let it pass.",
+    )
     checked_at = models.DateTimeField(null=True, editable=False)
     retrieved_at = models.DateTimeField(null=True, editable=False)
     changed_at = models.DateTimeField(null=True, editable=False)

@@ -22,7 +22,13 @@ from policies.services.manage import (
 from policies.services.protected import AddressRefused, make_policies_due, protect
 from policies.services.prune import Pruned, prune
 from policies.services.publish import PublishFailed, publish_snapshot
-from policies.services.refresh import Busy, RefreshReport, refresh_policy, request_refresh
+from policies.services.refresh import (
+    Busy,
+    RefreshReport,
+    accept_change,
+    refresh_policy,
+    request_refresh,
+)
 from policies.services.retrieve import retrieve_source
 from policies.services.sources import build_source, find_or_make_source
 
@@ -36,6 +42,7 @@ __all__ = [
     "PublishFailed",
     "RefreshReport",
     "Refused",
+    "accept_change",
     "build_source",
     "change_policy",
     "change_protected",

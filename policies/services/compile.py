@@ -51,6 +51,7 @@ class CompileReport:
     state: PolicyState
     detail: str = ""
     snapshot: Snapshot | None = None
+    holds_change: bool = False  # a person may let pass what the guard held
     inputs_digest: str = ""  # of what was compiled; empty where that has to be tried again
 
     @property
@@ -101,10 +102,11 @@ def _compile(policy: Policy, *, owner: str, now: datetime, accept_change: bool) 
         )
         snapshot = _publish_if_new(policy, compiled, gathered, owner=owner, now=now)
     except GuardTripped as tripped:
-        return CompileReport(policy.name, PolicyState.HELD, str(tripped))
+        is_change = tripped.is_change
+        return CompileReport(policy.name, PolicyState.HELD, str(tripped), holds_change=is_change)
     except (PublishFailed, OSError, ValueError) as error:
         return CompileReport(policy.name, PolicyState.FAILED, str(error))
-    return CompileReport(policy.name, state, detail, snapshot, inputs)
+    return CompileReport(policy.name, state, detail, snapshot, inputs_digest=inputs)
 
 
 def _previous(policy: Policy, *, accept_change: bool) -> AddressSet | None:
@@ -140,6 +142,7 @@ def _write(policy: Policy, report: CompileReport, *, owner: str, now: datetime) 
     mine.update(
         state=report.state,
         state_detail=report.detail,
+        holds_change=report.holds_change,
         inputs_digest=report.inputs_digest,
         compiled_at=now,
     )

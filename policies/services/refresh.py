@@ -9,6 +9,7 @@ from datetime import datetime
 from django.db import transaction
 
 from policies.models import Policy, Retrieval, Source
+from policies.services.changes import record_change
 from policies.services.compile import CompileReport, compile_policy_now
 from policies.services.retrieve import retrieve_source
 
@@ -37,6 +38,13 @@ def request_refresh(*, policy: Policy, now: datetime, accept_change: bool = Fals
         # A disabled one is not retrieved: what is accepted would wait until it is turned on again.
         Source.objects.filter(policies=policy, is_enabled=True).update(**due)
         Policy.objects.filter(pk=policy.pk).update(**due)
+
+
+def accept_change(*, policy: Policy, actor: str, now: datetime) -> None:
+    """Let one change of a policy beyond the shrink and growth limits pass, and leave it due."""
+    with transaction.atomic():
+        request_refresh(policy=policy, now=now, accept_change=True)
+        record_change(actor=actor, verb="accept", subject=f"policy {policy.name}", now=now)
 
 
 def refresh_policy(

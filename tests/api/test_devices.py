@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
@@ -144,7 +144,21 @@ def test_leaves_the_policy_due_when_asked_for_an_update_though_the_broker_is_awa
     assert policy.due_at is not None
     assert policy.due_at >= before
     assert policy.accepts_change
+    change = Change.objects.get(verb="accept")
+    assert (change.actor, change.subject) == ("api:alice", f"policy {policy.name}")
     assert not Source.objects.filter(due_at__lt=before).exists()
+
+
+def test_accepts_a_change_only_for_who_may_change_policies(
+    api: APIClient, alice: User, now: datetime
+) -> None:
+    device = make_device(policy=make_policy(now=now), now=now)
+    alice.user_permissions.remove(Permission.objects.get(codename="change_policy"))
+    url = f"{URL}{device.pk}/update/"
+    assert api.post(url, {"accept_change": True}).status_code == 403
+    assert api.post(url, {"accept_change": False}).status_code == 202
+    assert not Policy.objects.filter(accepts_change=True).exists()
+    assert not Change.objects.filter(verb="accept").exists()
 
 
 def test_shows_the_snapshot_that_is_served(api: APIClient, now: datetime) -> None:

@@ -108,6 +108,17 @@ def test_a_policy_that_is_followed_cannot_be_deleted(api: APIClient, now: dateti
     assert api.delete(f"{POLICIES}{policy.pk}/").status_code == 204
 
 
+@pytest.mark.parametrize("accepts", [True, False])
+def test_an_accepted_change_is_written_down(api: APIClient, now: datetime, accepts: bool) -> None:
+    policy = make_policy(now=now)
+    answer = api.post(f"{POLICIES}{policy.pk}/update/", {"accept_change": accepts})
+    assert answer.status_code == 202
+    policy.refresh_from_db()
+    assert policy.accepts_change is accepts
+    found = list(Change.objects.filter(verb="accept").values_list("actor", "subject"))
+    assert found == ([("api:alice", f"policy {policy.name}")] if accepts else [])
+
+
 def test_changes_a_policy_and_leaves_it_due(api: APIClient, now: datetime) -> None:
     policy = make_policy(now=now)
     Policy.objects.update(due_at=None)

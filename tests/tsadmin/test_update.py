@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from devices.models import Device
-from policies.models import Policy, Snapshot, Source
+from policies.models import Change, Policy, Snapshot, Source
 from tests.factories import make_device, make_policy, publish
 from tests.fakes.nameserver import Nameserver
 from tests.policies.sources.lists import Zone
@@ -139,6 +139,9 @@ def test_a_list_that_shrinks_too_far_waits_until_the_change_is_accepted(
     accepted = tsadmin("update", device, "--accept-change")
     assert accepted.code == 0, accepted.stderr
     assert "Snapshot 2: block 1 entry" in accepted.stdout
+    assert Change.objects.get(verb="accept").subject == f"policy {device}"
+    assert not Policy.objects.filter(accepts_change=True).exists()
+    assert not Source.objects.filter(accepts_change=True).exists()
 
 
 def test_a_policy_its_guard_holds_is_a_failure_with_the_reason(

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from devices import services
 from devices.models import Device
+from policies import services as policy_services
 from policies.models import Retrieval, Snapshot
 from policies.services import Busy, RefreshReport, refresh_policy
 from policies.states import FAILED_OUTCOMES, PolicyState
@@ -34,6 +35,8 @@ def update_device(*, nickname: str, accept_change: bool, as_json: bool) -> None:
             f"policy updates of {nickname} are off. Turn them on first: "
             f"tsadmin configure {nickname} --policy_updates yes"
         )
+    if accept_change:
+        policy_services.accept_change(policy=device.policy, actor=actor(), now=timezone.now())
     with progress(quiet=as_json) as on_progress:
         report = wait_while_busy(
             lambda: refresh_policy(
