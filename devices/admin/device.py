@@ -108,15 +108,13 @@ class DeviceAdmin(UpdatingAdmin):
         now = timezone.now()
         health = health_of(row, now=now)
         show = Button("Show feed", reverse("admin:devices_device_feed", args=[row.pk]), "list_alt")
-        update = Button("Update now", self.update_url(row), "refresh", is_post=True)
-        may_write = self.has_change_permission(request, row)
         headline = word(health.tone, health.label)
         if row.is_sample:
             headline = format_html("{} {}", headline, word("info", "sample"))
         return Overview(
             headline=headline,
             sentence=health.detail,
-            buttons=(update, show) if may_write else (show,),
+            buttons=(*self.update_buttons(row, request), show),
             top=(Panel("Feed URLs", _urls(row)), Panel("Published", self._published(row, now=now))),
             bottom=(Panel("Recent pulls", _pulls(row, now=now)),),
         )

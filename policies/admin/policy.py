@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelect2MultipleWidget, UnfoldAdminTextareaWidget
 
-from policies.admin.base import Button, Overview, Panel
+from policies.admin.base import Overview, Panel
 from policies.admin.writes import ServiceForm, UpdatingAdmin
 from policies.models import Policy, PolicySource, Snapshot, Source
 from policies.services.manage import (
@@ -148,15 +148,10 @@ class PolicyAdmin(UpdatingAdmin):
 
     def overview(self, row: Policy, request: HttpRequest) -> Overview:
         """Return the state, the current snapshot, the sources and who follows it."""
-        buttons = (
-            (Button("Update now", self.update_url(row), "refresh", is_post=True),)
-            if self.has_change_permission(request, row)
-            else ()
-        )
         return Overview(
             headline=word(*_state(row)),
             sentence=row.state_detail,
-            buttons=buttons,
+            buttons=self.update_buttons(row, request),
             top=(Panel("Published", _published(row.current)),),
             bottom=(
                 Panel("State of its sources", _sources(row)),

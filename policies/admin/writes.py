@@ -20,9 +20,9 @@ from django.http import (
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
-from policies.admin.base import ConsoleAdmin, actor_of
+from policies.admin.base import Button, ConsoleAdmin, actor_of
 from policies.models import Policy
-from policies.services import request_refresh
+from policies.services import accept_change, request_refresh
 from policies.tasks import nudge
 from policies.words import link
 
@@ -128,23 +128,41 @@ class ServiceAdmin(ConsoleAdmin):
 
 
 class UpdatingAdmin(ServiceAdmin):
-    """Pages with an "update now": a POST that leaves a policy due and sends workers to it."""
+    """Pages with an "update now": a POST that leaves a policy due and sends workers to it.
 
-    actions = ("update_now",)
+    Where a policy holds back a change, there is an "accept change once" beside it.
+    """
+
+    actions = ("update_now", "accept_once")
 
     def policy_of(self, row: Any) -> Policy:
         """Return the policy that "update now" means."""
         raise NotImplementedError
 
-    def update_url(self, row: models.Model) -> str:
-        """Return where "update now" is posted to."""
-        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_update", args=[row.pk])
+    def has_accept_permission(self, request: HttpRequest) -> bool:
+        """Tell who may let a change pass: who may change policies, on whichever page."""
+        return request.user.has_perm("policies.change_policy")
+
+    def update_buttons(self, row: Any, request: HttpRequest) -> list[Button]:
+        """Return what the person may do with the policy from the row's page."""
+        buttons = []
+        if self.has_change_permission(request, row):
+            buttons.append(Button("Update now", self._url("update", row), "refresh", is_post=True))
+        if self.has_accept_permission(request) and self.policy_of(row).awaits_acceptance:
+            accept = Button("Accept change once", self._url("accept", row), "check", is_post=True)
+            buttons.append(accept)
+        return buttons
 
     def get_urls(self) -> list[URLPattern]:
-        """Return the pages and "update now"."""
-        name = f"{self.opts.app_label}_{self.opts.model_name}_update"
-        view = self.admin_site.admin_view(self.update_view)
-        return [path("<int:pk>/update/", view, name=name), *super().get_urls()]
+        """Return the pages, "update now" and "accept change once"."""
+        name = f"{self.opts.app_label}_{self.opts.model_name}"
+        update = self.admin_site.admin_view(self.update_view)
+        accept = self.admin_site.admin_view(self.accept_view)
+        return [
+            path("<int:pk>/update/", update, name=f"{name}_update"),
+            path("<int:pk>/accept/", accept, name=f"{name}_accept"),
+            *super().get_urls(),
+        ]
 
     def update_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Leave the policy due, and go back to the row's page."""
@@ -153,27 +171,69 @@ class UpdatingAdmin(ServiceAdmin):
         row = self.get_object(request, str(pk))
         if not self.has_change_permission(request, row):
             raise PermissionDenied
-        if row is None:
-            raise Http404(f"There is no {self.opts.verbose_name} {pk}.")
-        self._request(request, [self.policy_of(row)])
+        self._request(request, [self.policy_of(self._there(row, pk))])
+        return HttpResponseRedirect(self.page_of(pk))
+
+    def accept_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Let one change of the policy pass, and go back to the row's page."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        row = self.get_object(request, str(pk))
+        may_look = self.has_view_or_change_permission(request, row)
+        if not may_look or not self.has_accept_permission(request):
+            raise PermissionDenied
+        self._accept(request, [self.policy_of(self._there(row, pk))])
         return HttpResponseRedirect(self.page_of(pk))
 
     def update_now(self, request: HttpRequest, queryset: Any) -> None:
         """Leave the policies of the chosen rows due."""
-        self._request(request, list({p.pk: p for p in map(self.policy_of, queryset)}.values()))
+        self._request(request, self._policies_of(queryset))
 
     update_now.short_description = "Update now"  # type: ignore[attr-defined]
     update_now.allowed_permissions = ("change",)  # type: ignore[attr-defined]
+
+    def accept_once(self, request: HttpRequest, queryset: Any) -> None:
+        """Let one change of each policy of the chosen rows pass, where one is held back."""
+        self._accept(request, self._policies_of(queryset))
+
+    accept_once.short_description = "Accept change once"  # type: ignore[attr-defined]
+    accept_once.allowed_permissions = ("accept",)  # type: ignore[attr-defined]
+
+    def _url(self, what: str, row: models.Model) -> str:
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{what}", args=[row.pk])
+
+    def _there(self, row: Any, pk: int) -> Any:
+        if row is None:
+            raise Http404(f"There is no {self.opts.verbose_name} {pk}.")
+        return row
+
+    def _policies_of(self, rows: Iterable[Any]) -> list[Policy]:
+        return list({policy.pk: policy for policy in map(self.policy_of, rows)}.values())
+
+    def _accept(self, request: HttpRequest, policies: list[Policy]) -> None:
+        for policy in policies:
+            if not policy.awaits_acceptance:
+                messages.warning(
+                    request,
+                    f"{policy}: nothing to accept, no shrink or growth limit holds anything back.",
+                )
+            elif policy.is_paused:
+                messages.warning(request, _paused(policy))
+            else:
+                accept_change(policy=policy, actor=actor_of(request), now=timezone.now())
+                messages.success(
+                    request,
+                    f"{policy}: accepted. A worker retrieves its lists within seconds and lets one "
+                    f"change beyond the shrink and growth limits pass; the limits on width and "
+                    f"share stay. Reload this page to see it.",
+                )
+        nudge()
 
     def _request(self, request: HttpRequest, policies: list[Policy]) -> None:
         for policy in policies:
             request_refresh(policy=policy, now=timezone.now())
             if policy.is_paused:
-                messages.warning(
-                    request,
-                    f"{policy}: nothing is retrieved, because policy updates are off on every "
-                    f"device that follows it. Turn them on first.",
-                )
+                messages.warning(request, _paused(policy))
             else:
                 messages.success(
                     request,
@@ -181,3 +241,10 @@ class UpdatingAdmin(ServiceAdmin):
                     f"publishes a new snapshot if they changed; reload this page to see it.",
                 )
         nudge()
+
+
+def _paused(policy: Policy) -> str:
+    return (
+        f"{policy}: nothing is retrieved, because policy updates are off on every device that "
+        f"follows it. Turn them on first."
+    )
