@@ -113,11 +113,20 @@ def prune_feeds(*, keep: set[str], before: datetime) -> int:
 
 
 def _prune(storage: Storage, names: Iterable[str], before: datetime) -> int:
-    # A publish under way has written files that no row names yet; they are young.
-    stale = [name for name in names if storage.get_modified_time(name) < before]
-    for name in stale:
-        storage.delete(name)
-    return len(stale)
+    """Delete the files that are older than `before`; return how many.
+
+    A publish under way has written, or marked as wanted, files that no row names yet: they are
+    young. So each age is asked at the last moment, and a file of a writer may be gone by then.
+    """
+    deleted = 0
+    for name in names:
+        try:
+            if storage.get_modified_time(name) < before:
+                storage.delete(name)
+                deleted += 1
+        except FileNotFoundError:
+            continue
+    return deleted
 
 
 def _listed(storage: Storage, folder: str) -> tuple[list[str], list[str]]:

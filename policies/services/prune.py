@@ -29,16 +29,17 @@ def prune(*, now: datetime, keep: int, held: Iterable[int]) -> Pruned:
     `held` are the ids of snapshots that devices still serve. Files that no row names are deleted
     once they are an hour old.
     """
+    # First what there is, then what of it is kept: what is published meanwhile is in neither.
+    there = list(Snapshot.objects.values_list("pk", flat=True))
     kept = set(held) | set(Policy.objects.exclude(current=None).values_list("current", flat=True))
     for policy in Policy.objects.all():
         newest = policy.snapshots.order_by("-number").values_list("pk", flat=True)[:keep]
         kept.update(newest)
-    stale = Snapshot.objects.exclude(pk__in=kept)
-    snapshots = stale.count()
-    stale.delete()
+    stale = [pk for pk in there if pk not in kept]
+    Snapshot.objects.filter(pk__in=stale).delete()
     retrievals, _ = Retrieval.objects.filter(started_at__lt=now - RETRIEVALS_KEPT).delete()
     return Pruned(
-        snapshots,
+        len(stale),
         retrievals,
         sets=prune_sets(keep=_named_sets(), before=now - YOUNG),
         feeds=prune_feeds(

@@ -6,6 +6,7 @@ import os
 from datetime import datetime, timedelta
 
 import pytest
+from django.core.files.storage import storages
 
 from policies.models import Policy, Source
 from policies.services import prune, refresh_policy
@@ -52,6 +53,36 @@ def test_files_of_kept_snapshots_stay_and_the_others_go(now: datetime) -> None:
 def test_young_files_stay_because_a_publish_may_be_under_way(now: datetime) -> None:
     policy = make_snapshots(3, now=now)
     policy.snapshots.exclude(number=3).delete()
+    assert prune(now=datetime.now(tz=now.tzinfo), keep=1, held=[]).feeds == 0
+
+
+def test_a_snapshot_published_during_a_prune_stays(
+    now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = make_snapshots(3, now=now)
+    real = Policy.objects.all
+
+    def meanwhile() -> object:
+        found = list(real())
+        monkeypatch.undo()
+        Source.objects.update(settings={"entries": ["6.6.6.6"]})
+        refresh_policy(policy=policy, clock=stopped(now + timedelta(days=1)))
+        return found
+
+    held = policy.snapshots.get(number=1).pk
+    monkeypatch.setattr(Policy.objects, "all", meanwhile)
+    prune(now=now + timedelta(days=1), keep=1, held=[held])
+    policy.refresh_from_db()
+    assert policy.current is not None
+    assert policy.current.number == 4
+
+
+def test_a_file_that_a_writer_took_away_does_not_stop_a_prune(
+    now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_snapshots(1, now=now)
+    storage = storages["feeds"]
+    monkeypatch.setattr(storage, "listdir", lambda _: ([], ["gone.txt.0123.part"]))
     assert prune(now=datetime.now(tz=now.tzinfo), keep=1, held=[]).feeds == 0
 
 
