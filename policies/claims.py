@@ -7,7 +7,6 @@ host; elsewhere it is free when it ends.
 
 from __future__ import annotations
 
-import os
 import secrets
 import socket
 
@@ -29,8 +28,6 @@ def is_gone(owner: str) -> bool:
         return False
     pid, _, rest = rest.partition("|")
     started = rest.partition("|")[0]
-    if int(pid) == os.getpid():
-        return False
     try:
         # A pid is used again: only the same pid with the same start is the same process.
         process = psutil.Process(int(pid))

@@ -149,6 +149,8 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_TIME_LIMIT = 600
 CELERY_TASK_SOFT_TIME_LIMIT = 540
+# Longer than any job: else a slow one would be taken over again and again, and never end.
+TSCM_CLAIM_SECONDS = CELERY_TASK_TIME_LIMIT + 60.0
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_CONCURRENCY = ENVIRONMENT.worker_concurrency
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 1_500_000  # KiB: arrays of large lists are given back

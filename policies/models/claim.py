@@ -20,16 +20,20 @@ class ClaimLost(Exception):
 class ClaimableQuerySet(models.QuerySet[Row]):
     """Claims by conditional UPDATE; the count of changed rows is the answer."""
 
-    def unclaimed(self, *, now: datetime) -> Self:
-        """Return the rows nobody holds a running claim on."""
-        return self.filter(Q(claimed_until=None) | Q(claimed_until__lt=now))
+    def unclaimed(self, *, now: datetime, lease: timedelta) -> Self:
+        """Return the rows nobody holds a running claim on.
+
+        One that ends later than any can was made before the clock was set back.
+        """
+        ended = Q(claimed_until__lt=now) | Q(claimed_until__gt=now + 2 * lease)
+        return self.filter(Q(claimed_until=None) | ended)
 
     def claim(self, *, pk: int, now: datetime, lease: timedelta) -> str | None:
         """Claim row `pk` until `now + lease`; return the owner, None when someone else holds it."""
         owner = new_owner()
         taken = {"claimed_by": owner, "claimed_until": now + lease}
         row = self.filter(pk=pk)
-        if row.unclaimed(now=now).update(**taken) == 1:
+        if row.unclaimed(now=now, lease=lease).update(**taken) == 1:
             return owner
         holder = row.values_list("claimed_by", flat=True).first()
         if holder and is_gone(holder) and row.filter(claimed_by=holder).update(**taken) == 1:

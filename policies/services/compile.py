@@ -7,6 +7,8 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
+
 from netsets.cidr import AddressSet
 from netsets.compile import Compiled, compile_policy
 from netsets.guard import Guard, GuardTripped
@@ -17,8 +19,6 @@ from policies.states import PolicyState, Role
 from policies.store import feed_is_whole, get_set, set_digest
 
 log = logging.getLogger(__name__)
-
-LEASE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,8 @@ def compile_policy_now(
     A tripped guard, a missing list or a full disk keeps the snapshot in force and says why on the
     policy. `accept_change` lets one change beyond the shrink and growth limits pass.
     """
-    owner = Policy.objects.claim(pk=policy_id, now=now, lease=LEASE)
+    lease = timedelta(seconds=settings.TSCM_CLAIM_SECONDS)
+    owner = Policy.objects.claim(pk=policy_id, now=now, lease=lease)
     if owner is None:
         return None
     try:

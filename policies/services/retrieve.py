@@ -69,7 +69,7 @@ def retrieve_source(
     force. `accept_change` takes a list that shrank beyond its limit.
     """
     seconds = settings.TSCM_RETRIEVE_SECONDS
-    lease = timedelta(seconds=seconds + 60)
+    lease = timedelta(seconds=settings.TSCM_CLAIM_SECONDS)
     owner = Source.objects.claim(pk=source_id, now=now, lease=lease)
     if owner is None:
         return None

@@ -197,7 +197,7 @@ def test_two_workers_on_one_policy_publish_once(now: datetime) -> None:
     policy = make_policy(now=now)
     refresh(policy, now=now)
     say(policy, "7.7.7.7")
-    held = Policy.objects.claim(pk=policy.pk, now=now, lease=HOUR)
+    held = Policy.objects.claim(pk=policy.pk, now=now, lease=timedelta(minutes=5))
     assert held
     assert compile_policy_now(policy_id=policy.pk, now=now) is None
 
