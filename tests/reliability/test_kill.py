@@ -24,7 +24,6 @@ def test_200_kills_leave_the_old_or_the_new_snapshot_and_the_next_tick_finishes(
         )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     figures = json.loads(done.stdout.splitlines()[-1])
-    assert figures["rounds"] == 200
+    assert figures["killed"] == 200
     # Else the kills came too early or too late to mean anything.
-    assert figures["killed"] >= 100, figures
     assert 0 < figures["kept_old"] < 200, figures
