@@ -19,6 +19,7 @@ from devices.services import (
     assign_policy,
     configure_device,
     lists_of,
+    own_lists,
 )
 from devices.services.manage import LIST_SETTINGS, SECRETS
 from policies.admin.writes import ServiceForm
@@ -109,14 +110,15 @@ class DeviceForm(ServiceForm):
                 self.initial[name] = as_text(getattr(device, name))
         self.initial.update(nickname=device.nickname, kind=device.kind, policy=device.policy_id)
         self.fields["nickname"].disabled = self.fields["kind"].disabled = True
-        policy = self.fields["policy"]
-        policy.required, policy.empty_label = True, None  # type: ignore[attr-defined]
-        if not device.policy.is_private:
-            for name in LIST_SETTINGS:
-                self.fields[name].disabled = True
-                self.fields[name].help_text = format_html(
-                    "The policy {} has its own sources; change them there.", device.policy
-                )
+        if device.policy.is_private:
+            policy = self.fields["policy"]
+            policy.required, policy.empty_label = True, None  # type: ignore[attr-defined]
+            return
+        for name in LIST_SETTINGS:
+            self.fields[name].help_text = format_html(
+                'The policy {} has its own sources; change them there, or choose "its own" above.',
+                device.policy,
+            )
 
     def clean(self) -> dict[str, Any]:
         """Hold what was typed to the rules of the kind."""
@@ -159,10 +161,15 @@ class DeviceForm(ServiceForm):
     def _change(self, changes: dict[str, object]) -> Device:
         device = Device.objects.select_related("policy").get(pk=self.instance.pk)
         policy = self.cleaned_data["policy"]
+        if policy is None:
+            lists = {name: self.cleaned_data[name] for name in LIST_SETTINGS}
+            settings = {**changes, **lists}
+            return own_lists(device=device, settings=settings, actor=self.actor, now=self.now)
         if policy != device.policy:
+            if device.policy.is_private:
+                # The list names were those of its own policy, which goes.
+                changes = {key: one for key, one in changes.items() if key not in LIST_SETTINGS}
             device = assign_policy(device=device, policy=policy, actor=self.actor, now=self.now)
-            # The list names were those of the policy it followed until now.
-            changes = {key: one for key, one in changes.items() if key not in LIST_SETTINGS}
         if changes:
             device = configure_device(
                 device=device, changes=changes, actor=self.actor, now=self.now

@@ -55,7 +55,8 @@ class DeviceSettingsSerializer(RowSerializer[Device]):
     policy = RowId(
         queryset=Policy.objects.all(),
         required=False,
-        help_text="The policy to follow instead of the one now.",
+        allow_null=True,
+        help_text="The policy to follow; null for one of its own, made from the list names.",
     )
     block_list = Text(max_length=255, required=False)
     allow_list = Text(max_length=255, required=False, allow_blank=True, help_text="Empty for none.")

@@ -94,17 +94,22 @@ class DeviceViewSet(Reading[Device]):
         return self.shown(device, status=status.HTTP_201_CREATED)
 
     def partial_update(self, request: Request, pk: str) -> Response:  # noqa: ARG002
-        """Change what is sent; another `policy` is followed from now on."""
+        """Change what is sent; another `policy` is followed from now on.
+
+        With `policy` null and a `block_list`, the device gets a policy of its own.
+        """
         device = self.get_object()
         sent = self._sent(
             serializers.DeviceSettingsSerializer(device, data=request.data, partial=True)
         )
-        policy, actor, now = sent.pop("policy", None), actor_of(request), timezone.now()
+        policy, actor, now = sent.pop("policy", device.policy), actor_of(request), timezone.now()
         with device_refusals(), transaction.atomic():
-            if policy is not None:
+            if policy is None:
+                services.own_lists(device=device, settings=sent, actor=actor, now=now)
+            else:
                 services.assign_policy(device=device, policy=policy, actor=actor, now=now)
-            if sent:
-                services.configure_device(device=device, changes=sent, actor=actor, now=now)
+                if sent:
+                    services.configure_device(device=device, changes=sent, actor=actor, now=now)
         nudge()
         return self.shown(device)
 

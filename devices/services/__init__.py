@@ -11,6 +11,7 @@ from devices.services.manage import (
     assign_policy,
     configure_device,
     lists_of,
+    own_lists,
     remove_device,
     settings_of,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "configure_device",
     "feed_urls",
     "lists_of",
+    "own_lists",
     "prune_pulls",
     "published_device",
     "record_pulls",

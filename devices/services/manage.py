@@ -67,8 +67,9 @@ def add_device(
                 nickname=name, kind=kind, policy=followed, created_at=now, **_stored(columns)
             )
             _after_change(device, now=now)
+            told = values if policy is None else {**columns, "policy": policy.name}
             record_change(
-                actor=actor, verb="add", subject=f"device {name}", now=now, after=_masked(values)
+                actor=actor, verb="add", subject=f"device {name}", now=now, after=_masked(told)
             )
             request_refresh(policy=followed, now=now)
     except IntegrityError as error:  # somebody else took the name meanwhile
@@ -111,19 +112,37 @@ def configure_device(
 
 def assign_policy(*, device: Device, policy: Policy, actor: str, now: datetime) -> Device:
     """Make a device follow another policy; its own private one is removed."""
-    left = device.policy
-    if left == policy:
-        return device
+    if device.policy != policy:
+        with transaction.atomic():
+            _follow(device, policy, lists={}, actor=actor, now=now)
+    return device
+
+
+def own_lists(
+    *, device: Device, settings: Mapping[str, object], actor: str, now: datetime
+) -> Device:
+    """Let a device follow a policy of its own again, made from list names.
+
+    `settings` name the block list; the other lists get their defaults where they are not named,
+    and what is no list is changed as well. A device that has its own policy is configured. Raises
+    SettingRefused and DeviceRefused; then nothing was changed.
+    """
+    if device.policy.is_private and device.policy.name == device.nickname:
+        if not settings:
+            return device
+        return configure_device(device=device, changes=settings, actor=actor, now=now)
+    described = _kind(device.kind)
+    given = described.clean(settings)
+    if not given.get("block_list"):
+        raise SettingRefused("block_list", "", "the name of a list")
+    values = {**described.defaults(), **given}
+    others = {key: value for key, value in settings.items() if key not in LIST_SETTINGS}
     with transaction.atomic():
-        device.policy, device.pinned_snapshot = policy, None
-        device.save(update_fields=["policy", "pinned_snapshot"])
-        _after_change(device, now=now)
-        _leave_policy(left)
-        record_change(
-            actor=actor, verb="assign", subject=f"device {device.nickname}", now=now,
-            before={"policy": left.name}, after={"policy": policy.name},
-        )  # fmt: skip
-        request_refresh(policy=policy, now=now)
+        if others:
+            configure_device(device=device, changes=others, actor=actor, now=now)
+        own = _private_policy(device.nickname, _lists(values), now=now)
+        chosen = {name: values[name] for name in LIST_SETTINGS}
+        _follow(device, own, lists=chosen, actor=actor, now=now)
     return device
 
 
@@ -210,9 +229,26 @@ def _lists(values: Mapping[str, object]) -> Lists:
     )
 
 
+def _follow(
+    device: Device, policy: Policy, *, lists: Mapping[str, object], actor: str, now: datetime
+) -> None:
+    left = device.policy
+    device.policy, device.pinned_snapshot = policy, None
+    device.save(update_fields=["policy", "pinned_snapshot"])
+    _after_change(device, now=now)
+    _leave_policy(left)
+    record_change(
+        actor=actor, verb="assign", subject=f"device {device.nickname}", now=now,
+        before={"policy": left.name}, after={"policy": policy.name, **lists},
+    )  # fmt: skip
+    request_refresh(policy=policy, now=now)
+
+
 def _private_policy(nickname: str, lists: Lists, *, now: datetime) -> Policy:
     if Policy.objects.filter(name=nickname).exists():
-        raise DeviceRefused(f"a policy named {nickname} exists; choose another device name")
+        raise DeviceRefused(
+            f"a policy named {nickname} exists; choose another device name, or rename that policy"
+        )
     policy = Policy.objects.create(name=nickname, is_private=True, due_at=now)
     _set_sources(policy, lists, now=now)
     return policy
@@ -244,7 +280,7 @@ def _change_lists(device: Device, values: Mapping[str, object], *, now: datetime
     if not device.policy.is_private:
         raise DeviceRefused(
             f"{device.nickname} follows the policy {device.policy.name}, which has sources of its "
-            f"own; change them there"
+            f"own; change them there, or give the device a policy of its own"
         )
     _set_sources(device.policy, lists, now=now)
 

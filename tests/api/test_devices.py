@@ -119,6 +119,23 @@ def test_follows_another_policy(api: APIClient, now: datetime) -> None:
     assert not Policy.objects.filter(is_private=True).exists()
 
 
+def test_goes_back_to_a_policy_of_its_own(api: APIClient, now: datetime) -> None:
+    shared = make_policy(now=now)
+    pk = api.post(URL, {**NEW, "policy": shared.pk}).json()["id"]
+    refused = api.patch(f"{URL}{pk}/", {"policy": None, "note": "moved"})
+    assert (refused.status_code, error_of(refused)["attr"]) == (400, "block_list")
+    assert Device.objects.get().note == ""
+    answer = api.patch(
+        f"{URL}{pk}/", {"policy": None, "block_list": "own.example.net", "note": "moved"}
+    )
+    shown = answer.json()
+    assert answer.status_code == 200, shown
+    assert (shown["block_list"], shown["policy_name"]) == ("own.example.net", "fmc-9")
+    assert shown["note"] == "moved"
+    again = api.patch(f"{URL}{pk}/", {"policy": None})
+    assert (again.status_code, again.json()["policy"]) == (200, shown["policy"])
+
+
 def test_takes_a_change_whole_or_not_at_all(api: APIClient, now: datetime) -> None:
     shown = api.post(URL, NEW).json()
     policy = make_policy(now=now)

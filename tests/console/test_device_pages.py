@@ -133,6 +133,27 @@ def test_another_policy_is_assigned(alice: Client, now: datetime) -> None:
     assert not Policy.objects.filter(pk=private.pk).exists()
 
 
+def test_a_device_of_a_shared_policy_goes_back_to_lists_of_its_own(
+    alice: Client, now: datetime
+) -> None:
+    shared = make_policy(now=now)
+    device = make_device(policy=shared, now=now)
+    refused = change(alice, device, policy="")
+    assert "the name of a list" in errors(refused)["block_list"][0]
+    refused = change(alice, device, block_list="own.example.net")
+    assert "follows the policy" in errors(refused)["policy"][0]
+    other = str(make_policy(now=now).pk)
+    refused = change(alice, device, policy=other, block_list="own.example.net")
+    assert "follows the policy" in errors(refused)["policy"][0]
+    assert Device.objects.get().policy == shared
+    done = change(alice, device, policy="", block_list="own.example.net", note="moved")
+    assert done.status_code == 302
+    stored = Device.objects.get()
+    assert (stored.policy.name, stored.policy.is_private) == (device.nickname, True)
+    assert stored.policy.sources.get().settings["name"] == "own.example.net"
+    assert stored.note == "moved"
+
+
 def test_own_list_names_can_be_changed(alice: Client) -> None:
     add(alice)
     device = Device.objects.get()

@@ -15,6 +15,7 @@ from devices.services import (
     assign_policy,
     configure_device,
     lists_of,
+    own_lists,
     remove_device,
     settings_of,
 )
@@ -173,6 +174,85 @@ def test_another_policy_is_followed_and_the_private_one_goes(now: datetime) -> N
     assign_policy(device=device, policy=shared, actor="test", now=now)
     assert list(Policy.objects.all()) == [shared]
     assert not Source.objects.filter(kind="dns").exists()
+
+
+def test_a_device_of_a_shared_policy_gets_lists_of_its_own_again(now: datetime) -> None:
+    shared = make_policy(now=now)
+    device = make_device(policy=shared, now=now, nickname="fmc")
+    later = now + HOUR
+    own_lists(
+        device=device,
+        settings={"block_list": "b.example", "dns_port": "5353", "note": "moved"},
+        actor="test",
+        now=later,
+    )
+    device = Device.objects.get()
+    found = lists_of(device)
+    assert (found.block_list, found.allow_list, found.dns_port) == ("b.example", "", 5353)
+    assert (device.policy.name, device.policy.is_private, device.note) == ("fmc", True, "moved")
+    assert device.policy.due_at == later
+    assert Policy.objects.filter(pk=shared.pk).exists()
+    change = Change.objects.get(verb="assign")
+    assert change.detail["policy"] == [shared.name, "fmc"]
+    assert change.detail["block_list"] == [None, "b.example"]
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ({}, SettingRefused),
+        ({"block_list": ""}, SettingRefused),
+        ({"allow_list": "a.example"}, SettingRefused),
+        ({"block_list": "a.example", "allow_list": "a.example", "note": "x"}, SettingRefused),
+        ({"block_list": "a.example", "management_ip": "nowhere"}, SettingRefused),
+        ({"block_list": "a.example", "device_id": "tdid_taken"}, DeviceRefused),
+    ],
+)
+def test_lists_that_cannot_be_leave_the_device_where_it_was(
+    given: dict[str, object], error: type[Exception], now: datetime
+) -> None:
+    shared = make_policy(now=now)
+    device = make_device(policy=shared, now=now)
+    make_device(policy=shared, now=now, device_id="tdid_taken")
+    with pytest.raises(error):
+        own_lists(device=device, settings=given, actor="test", now=now)
+    stored = Device.objects.get(pk=device.pk)
+    assert (stored.policy, device.policy, stored.note) == (shared, shared, "")
+    assert list(Policy.objects.all()) == [shared]
+
+
+def test_the_name_of_the_policy_of_its_own_must_be_free(now: datetime) -> None:
+    shared = make_policy(now=now, name="fmc")
+    device = make_device(policy=shared, now=now, nickname="fmc")
+    with pytest.raises(DeviceRefused, match="rename that policy"):
+        own_lists(device=device, settings={"block_list": "b.example"}, actor="test", now=now)
+    assert Device.objects.get().policy == shared
+
+
+def test_a_device_with_lists_of_its_own_keeps_its_policy(now: datetime) -> None:
+    device = add(now, block_list="b.example", allow_list="a.example")
+    before = device.policy
+    own_lists(device=device, settings={"block_list": "c.example"}, actor="test", now=now)
+    own_lists(device=device, settings={}, actor="test", now=now)
+    found = lists_of(Device.objects.get())
+    assert (found.block_list, found.allow_list) == ("c.example", "a.example")
+    assert list(Policy.objects.all()) == [before]
+
+
+def test_lists_of_its_own_are_not_those_of_another_device_it_follows(now: datetime) -> None:
+    first, second = add(now, "one", block_list="b.example"), add(now, "two")
+    assign_policy(device=second, policy=first.policy, actor="test", now=now)
+    own_lists(device=second, settings={"block_list": "c.example"}, actor="test", now=now)
+    first, second = Device.objects.order_by("nickname")
+    assert (lists_of(first).block_list, lists_of(second).block_list) == ("b.example", "c.example")
+
+
+def test_what_is_written_down_of_a_new_device_names_the_policy_it_follows(now: datetime) -> None:
+    shared = make_policy(now=now)
+    make_device(policy=shared, now=now)
+    detail = Change.objects.get(verb="add").detail
+    assert detail["policy"] == [None, shared.name]
+    assert "block_list" not in detail
 
 
 def test_every_change_is_written_down_without_secrets(now: datetime) -> None:
