@@ -142,6 +142,7 @@ if DEBUG:
 
 # The queue is a nudge: the rows say what is due, so losing the broker loses nothing.
 CELERY_BROKER_URL = ENVIRONMENT.broker_url
+CELERY_BEAT_SCHEDULER = "tscm_site.beat:SteadyScheduler"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]

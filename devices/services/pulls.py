@@ -47,6 +47,8 @@ def record_pulls(*, records: Sequence[PullRecord]) -> int:
         _insert(known)
         for pk, last in _last_delivered(known).items():
             later = Q(last_pull_at=None) | Q(last_pull_at__lt=last.at)
+            # From before the clock was set back: a silent firewall would never be noticed.
+            later |= Q(last_pull_at__gt=last.at + timedelta(hours=1))
             Device.objects.filter(later, pk=pk).update(
                 last_pull_at=last.at, last_pull_number=last.snapshot_number
             )

@@ -12,14 +12,23 @@ from django.db.models import Q
 from policies.models.claim import Claimable, ClaimableQuerySet
 from policies.states import Outcome, SourceState
 
+LONGEST_REFRESH = timedelta(days=7)
+# Between two machines that keep time.
+CLOCKS_DIFFER = timedelta(minutes=5)
+
 
 class SourceQuerySet(ClaimableQuerySet["Source"]):
     """Questions asked of sources."""
 
     def due(self, *, now: datetime) -> Self:
-        """Return the sources to retrieve now: due, enabled, and asked for by a running policy."""
+        """Return the sources to retrieve now: due, enabled, and asked for by a running policy.
+
+        What was checked in the future, or is due later than any source can be, is from before the
+        clock was set back.
+        """
+        set_back = Q(checked_at__gt=now + CLOCKS_DIFFER) | Q(due_at__gt=now + LONGEST_REFRESH)
         return (
-            self.filter(is_enabled=True, due_at__lte=now, policies__is_paused=False)
+            self.filter(Q(due_at__lte=now) | set_back, is_enabled=True, policies__is_paused=False)
             .distinct()
             .order_by("due_at", "id")
         )

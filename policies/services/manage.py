@@ -21,13 +21,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
 from django.db.models import ProtectedError
 
 from policies.models import Policy, PolicySource, ProtectedAddress, Source
+from policies.models.source import LONGEST_REFRESH
 from policies.services.changes import record_change
 from policies.services.compile import guard_of
 from policies.services.protected import AddressRefused, clean_network, make_policies_due
@@ -280,6 +281,8 @@ def _prepare_source(source: Source) -> None:
         raise Refused(f"source {twin.name} has these settings; use that one", setting="settings")
     source.settings_key = key
     _check(source, SOURCE_COLUMNS)
+    if source.refresh_minutes > (most := LONGEST_REFRESH // timedelta(minutes=1)):
+        raise Refused(f"refresh_minutes may be up to {most:,}", setting="refresh_minutes")
 
 
 def _check_policy(policy: Policy) -> None:

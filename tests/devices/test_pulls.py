@@ -55,3 +55,11 @@ def test_pulls_of_a_removed_device_do_not_spoil_the_others(record: PullRecord) -
 def test_old_pulls_go(record: PullRecord) -> None:
     record_pulls(records=[record])
     assert prune_pulls(now=record.at + timedelta(days=36)) == 1
+
+
+def test_a_pull_of_a_clock_that_was_set_back_does_not_hide_that_a_firewall_stopped(
+    record: PullRecord,
+) -> None:
+    record_pulls(records=[replace(record, at=record.at + timedelta(days=900)), record])
+    record_pulls(records=[replace(record, at=record.at + timedelta(seconds=9))])
+    assert Device.objects.get().last_pull_at == record.at + timedelta(seconds=9)
