@@ -30,6 +30,10 @@ app = typer.Typer(
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The device's name.")]
 NoInput = Annotated[bool, typer.Option("--no-input", help="Ask nothing.")]
+Policy = Annotated[
+    str | None,
+    typer.Option("--policy", metavar="POLICY", help="Shared policy to follow; none for its own."),
+]
 Advanced = Annotated[bool, typer.Option("--advanced", help="Ask the advanced settings too.")]
 
 
@@ -71,6 +75,7 @@ def add(
     update: Annotated[
         bool, typer.Option("--update", help="Retrieve its lists right away.")
     ] = False,
+    policy: Policy = None,
     no_input: NoInput = False,
     json: Json = False,
     **settings: object,
@@ -85,7 +90,9 @@ def add(
 
     asking = may_ask(no_input=no_input, as_json=json)
     manner = managing.Manner(may_ask=asking, advanced=advanced, as_json=json)
-    managing.add_device(kind=kind, nickname=nickname, given=settings, manner=manner, update=update)
+    managing.add_device(
+        kind=kind, nickname=nickname, given=settings, policy=policy, manner=manner, update=update
+    )
 
 
 @app.command()
@@ -94,6 +101,7 @@ def configure(
     nickname: Name,
     *,
     advanced: Advanced = False,
+    policy: Policy = None,
     no_input: NoInput = False,
     json: Json = False,
     **settings: object,
@@ -108,7 +116,7 @@ def configure(
 
     asking = may_ask(no_input=no_input, as_json=json)
     manner = managing.Manner(may_ask=asking, advanced=advanced, as_json=json)
-    managing.configure_device(nickname=nickname, given=settings, manner=manner)
+    managing.configure_device(nickname=nickname, given=settings, policy=policy, manner=manner)
 
 
 @app.command("list")

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import transaction
 from django.utils import timezone
 
 from devices import services
 from devices.kinds import KINDS, rules
 from devices.kinds.base import Kind, Setting, SettingRefused
 from devices.models import Device
+from policies.models import Policy
 from policies.tasks import nudge
 from tsadmin import ask
+from tsadmin.commands import following
 from tsadmin.commands.facts import device_urls, facts_of
 from tsadmin.commands.finding import find_device
 from tsadmin.commands.updating import update_device
@@ -33,14 +36,26 @@ class Manner:
 
 
 def add_device(
-    *, kind: str, nickname: str, given: Mapping[str, object], manner: Manner, update: bool
+    *,
+    kind: str,
+    nickname: str,
+    given: Mapping[str, object],
+    policy: str | None,
+    manner: Manner,
+    update: bool,
 ) -> None:
     """Add a device from flags and answers, and print its feed URLs."""
     described = KINDS[kind]
     name = rules.nickname("device name", nickname)
-    values = {**described.clean(given), **_answers(described, name, given, manner=manner)}
+    wanted = following.wanted_policy(policy, given=given)
+    shared = wanted.policy if wanted else None
+    asked = _asked(described, manner=manner)
+    if shared:
+        asked = following.without_lists(asked)
+    answers = _answers(described, name, (s for s in asked if s.name not in given), manner=manner)
+    values = {**described.clean(given), **answers}
     _refuse_missing(described, values)
-    device = _add(described, name, values, manner=manner)
+    device = _add(described, name, values, policy=shared, manner=manner)
     if not manner.as_json:
         print_line(f"Added {name}.", tone="success")
         print_facts(
@@ -65,30 +80,56 @@ def _what_next(device: Device) -> str:
     )
 
 
-def configure_device(*, nickname: str, given: Mapping[str, object], manner: Manner) -> None:
+def configure_device(
+    *, nickname: str, given: Mapping[str, object], policy: str | None, manner: Manner
+) -> None:
     """Change settings from flags, or from answers when no flag was given."""
     device = find_device(nickname)
     described = KINDS[device.kind]
     changes = described.clean(given)
-    if not changes and not manner.may_ask:
-        raise Misused(
-            f"nothing to change: name a flag, see 'tsadmin configure --help' ({nickname})"
-        )
-    before = services.settings_of(device)
-    if not changes:
-        print_hint("ENTER keeps the value in brackets; 'none' empties one.")
-        changes = ask.ask_settings(_asked(described, manner=manner), current=before)
-    if changes:
-        device = _configure(device, described, changes, before, manner=manner)
+    wanted = following.wanted_policy(policy, given=given)
+    before, followed = services.settings_of(device), device.policy.name
+    if wanted is None:
+        following.refuse_lists(device, changes)
+        changes = changes or _new_answers(device, before, manner=manner)
+    elif wanted.policy is None and not following.has_own_lists(device):
+        changes = following.own_lists(described, changes, may_ask=manner.may_ask)
+    if changes or wanted:
+        device = _configure(nickname, changes, before, wanted=wanted, manner=manner)
         nudge()
-    after = services.settings_of(device)
+    _print_changes(device, before, followed=followed, manner=manner)
+
+
+def _new_answers(
+    device: Device, before: Mapping[str, object], *, manner: Manner
+) -> dict[str, object]:
+    """Ask for each setting; raises Misused where nobody is there."""
+    if not manner.may_ask:
+        raise Misused(
+            f"nothing to change: name a flag, see 'tsadmin configure --help' ({device.nickname})"
+        )
+    print_hint("ENTER keeps the value in brackets; 'none' empties one.")
+    asked = _asked(KINDS[device.kind], manner=manner)
+    if not following.has_own_lists(device):
+        print_hint(f"Its lists are those of the policy {device.policy.name}.")
+        asked = following.without_lists(asked)
+    return ask.ask_settings(asked, current=before)
+
+
+def _print_changes(
+    device: Device, before: Mapping[str, object], *, followed: str, manner: Manner
+) -> None:
+    after, described = services.settings_of(device), KINDS[device.kind]
     changed = [setting for setting in described.settings if _differs(setting, before, after)]
+    names = [setting.name for setting in changed]
+    lines = [(label(one), _change(one, before, after)) for one in changed]
+    if device.policy.name != followed:
+        names, lines = ["policy", *names], [("Policy", f"{followed} -> {device.policy}"), *lines]
     if manner.as_json:
-        facts = facts_of(device, now=timezone.now())
-        print_json({**facts.json(), "changed": [setting.name for setting in changed]})
-    elif changed:
-        print_facts([(label(one), _change(one, before, after)) for one in changed])
-        print_hint(f"In effect within five minutes. At once: tsadmin update {nickname}.")
+        print_json({**facts_of(device, now=timezone.now()).json(), "changed": names})
+    elif lines:
+        print_facts(lines)
+        print_hint(f"In effect within five minutes. At once: tsadmin update {device}.")
     else:
         print_line("Nothing changed.")
 
@@ -120,7 +161,7 @@ def _asked(kind: Kind, *, manner: Manner) -> list[Setting]:
 
 
 def _answers(
-    kind: Kind, nickname: str, given: Mapping[str, object], *, manner: Manner
+    kind: Kind, nickname: str, asked: Iterable[Setting], *, manner: Manner
 ) -> dict[str, object]:
     """Ask what no flag said; nothing where nobody is there."""
     if not manner.may_ask:
@@ -128,7 +169,7 @@ def _answers(
     if Device.objects.filter(nickname=nickname).exists():  # before the questions, not after them
         raise Refused(f"a device named {nickname} exists; choose another name")
     print_hint(f"Configuring '{kind.label}'. ENTER accepts the default.")
-    return ask.ask_settings(s for s in _asked(kind, manner=manner) if s.name not in given)
+    return ask.ask_settings(asked)
 
 
 def _refuse_missing(kind: Kind, values: Mapping[str, object]) -> None:
@@ -138,7 +179,14 @@ def _refuse_missing(kind: Kind, values: Mapping[str, object]) -> None:
         raise Misused(f"{' and '.join(missing)} {verb} required (asked for on a terminal only)")
 
 
-def _add(kind: Kind, nickname: str, values: dict[str, object], *, manner: Manner) -> Device:
+def _add(
+    kind: Kind,
+    nickname: str,
+    values: dict[str, object],
+    *,
+    policy: Policy | None,
+    manner: Manner,
+) -> Device:
     """Add the device; an answer that does not fit the others is asked again."""
     while True:
         try:
@@ -146,6 +194,7 @@ def _add(kind: Kind, nickname: str, values: dict[str, object], *, manner: Manner
                 kind=kind.name,
                 nickname=nickname,
                 settings=values,
+                policy=policy,
                 actor=actor(),
                 now=timezone.now(),
             )
@@ -154,20 +203,35 @@ def _add(kind: Kind, nickname: str, values: dict[str, object], *, manner: Manner
 
 
 def _configure(
-    device: Device,
-    kind: Kind,
+    nickname: str,
     changes: dict[str, object],
     before: Mapping[str, object],
     *,
+    wanted: following.Wanted | None,
     manner: Manner,
 ) -> Device:
     while True:
+        device = find_device(nickname)  # anew: a refused change may have touched the one before
         try:
-            return services.configure_device(
-                device=device, changes=changes, actor=actor(), now=timezone.now()
-            )
+            return _change_device(device, changes, wanted=wanted)
         except SettingRefused as error:
+            kind = KINDS[device.kind]
             changes |= _asked_again(kind, error, {**before, **changes}, manner=manner)
+
+
+def _change_device(
+    device: Device, changes: Mapping[str, object], *, wanted: following.Wanted | None
+) -> Device:
+    """Change the settings and the policy, both or neither."""
+    now = timezone.now()
+    if wanted and wanted.policy is None:
+        return services.own_lists(device=device, settings=changes, actor=actor(), now=now)
+    with transaction.atomic():
+        if changes:
+            services.configure_device(device=device, changes=changes, actor=actor(), now=now)
+        if wanted and wanted.policy:
+            services.assign_policy(device=device, policy=wanted.policy, actor=actor(), now=now)
+    return device
 
 
 def _asked_again(
