@@ -27,6 +27,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
 from django.db.models import ProtectedError
 
+from netsets.special import DOCUMENTATION
 from policies.models import Policy, PolicySource, ProtectedAddress, Source
 from policies.models.source import LONGEST_REFRESH
 from policies.services.changes import record_change
@@ -287,6 +288,12 @@ def _prepare_source(source: Source) -> None:
 
 def _check_policy(policy: Policy) -> None:
     _check(policy, POLICY_COLUMNS)
+    # It is blocked where a list is empty, past every cut and guard: it has to be nobody's.
+    if policy.empty_list_address not in DOCUMENTATION or "%" in policy.empty_list_address:
+        raise Refused(
+            f"{policy.empty_list_address} is no documentation address; use one such as 192.0.2.1",
+            setting="empty_list_address",
+        )
     try:
         guard_of(policy)
     except ValueError as error:
