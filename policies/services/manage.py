@@ -289,7 +289,7 @@ def _prepare_source(source: Source) -> None:
 def _check_policy(policy: Policy) -> None:
     _check(policy, POLICY_COLUMNS)
     # It is blocked where a list is empty, past every cut and guard: it has to be nobody's.
-    if policy.empty_list_address not in DOCUMENTATION or "%" in policy.empty_list_address:
+    if policy.empty_list_address not in DOCUMENTATION:
         raise Refused(
             f"{policy.empty_list_address} is no documentation address; use one such as 192.0.2.1",
             setting="empty_list_address",
