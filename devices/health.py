@@ -87,8 +87,14 @@ def _policy_trouble(device: Device) -> Health | None:
             f"{device.max_policy_size:,}. The last one that fits stays published. Choose a smaller "
             f"policy, or raise the maximum policy size.",
         )
-    if current is None and device.policy_updates:
-        return Health(HealthState.NOT_PUBLISHED, _why_nothing(device))
+    if device.policy_updates:
+        return None if current else Health(HealthState.NOT_PUBLISHED, _why_nothing(device))
+    if device.pinned_snapshot_id is None:
+        return Health(
+            HealthState.NOT_PUBLISHED,
+            "Policy updates are off, and nothing was published before: there are no feeds. Turn "
+            "policy updates on.",
+        )
     return None
 
 
@@ -116,6 +122,9 @@ def _calm(device: Device, *, now: datetime) -> Health:
         return Health(
             HealthState.UPDATES_OFF, "The last snapshot stays published until they are on."
         )
+    if device.policy.state == PolicyState.WAITING:
+        reason = device.policy.state_detail
+        return Health(HealthState.STALE, f"The last snapshot stays published: {reason}.")
     for source in device.policy.sources.all():
         if source.retrieved_at and now - source.retrieved_at > STALE_AFTER:
             detail = f"{source.name} was last retrieved {source.retrieved_at:%Y-%m-%d %H:%M} UTC. "

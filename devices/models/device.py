@@ -114,8 +114,11 @@ class Device(models.Model):
         Derived, never stored: there is nothing that could go stale when the policy's current
         snapshot flips.
         """
-        if not self.policy_updates:
-            return self.pinned_snapshot
+        return self.newest_fitting if self.policy_updates else self.pinned_snapshot
+
+    @property
+    def newest_fitting(self) -> Snapshot | None:
+        """The policy's newest snapshot that the device can hold; None where there is none."""
         fitting = Snapshot.objects.filter(policy=self.policy_id)
         if self.max_policy_size is not None:
             fitting = fitting.filter(entries__lte=self.max_policy_size)

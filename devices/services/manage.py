@@ -13,7 +13,7 @@ from devices.fields import DecryptionFailed
 from devices.kinds import KINDS, rules
 from devices.kinds.base import Kind, SettingRefused
 from devices.models import Device
-from policies.models import Policy, PolicySource, Source
+from policies.models import Policy, PolicySource, Snapshot, Source
 from policies.services import find_or_make_source, protect, record_change, request_refresh
 from policies.sources.base import SourceMisconfigured
 from policies.states import Role
@@ -93,12 +93,11 @@ def configure_device(
         if lists:
             _change_lists(device, {**before, **lists}, now=now)
         columns = _stored({k: v for k, v in values.items() if k not in LIST_SETTINGS})
-        if columns.get("policy_updates") is False and device.policy_updates:
-            columns["pinned_snapshot"] = device.published
-        elif columns.get("policy_updates") is True:
-            columns["pinned_snapshot"] = None
+        turned = columns.get("policy_updates", device.policy_updates) != device.policy_updates
         for column, value in columns.items():
             setattr(device, column, value)
+        if turned:
+            columns["pinned_snapshot"] = _pin(device)
         if columns:
             device.save(update_fields=list(columns))
         _after_change(device, now=now)
@@ -111,7 +110,10 @@ def configure_device(
 
 
 def assign_policy(*, device: Device, policy: Policy, actor: str, now: datetime) -> Device:
-    """Make a device follow another policy; its own private one is removed."""
+    """Make a device follow another policy; its own private one is removed.
+
+    While updates are off it is served what the new policy has published by now.
+    """
     if device.policy != policy:
         with transaction.atomic():
             _follow(device, policy, lists={}, actor=actor, now=now)
@@ -233,7 +235,8 @@ def _follow(
     device: Device, policy: Policy, *, lists: Mapping[str, object], actor: str, now: datetime
 ) -> None:
     left = device.policy
-    device.policy, device.pinned_snapshot = policy, None
+    device.policy = policy
+    _pin(device)
     device.save(update_fields=["policy", "pinned_snapshot"])
     _after_change(device, now=now)
     _leave_policy(left)
@@ -299,6 +302,12 @@ def _drop_unused(sources: list[Source]) -> None:
     """Delete sources that were made for a device and that no policy takes any more."""
     made = [source.pk for source in sources if source.is_private]
     Source.objects.filter(pk__in=made, policy_sources=None).delete()
+
+
+def _pin(device: Device) -> Snapshot | None:
+    """Keep what the device is to be served while updates are off; return it, None while on."""
+    device.pinned_snapshot = None if device.policy_updates else device.newest_fitting
+    return device.pinned_snapshot
 
 
 def _after_change(device: Device, *, now: datetime) -> None:

@@ -108,7 +108,7 @@ def test_changes_what_is_sent_and_nothing_else(api: APIClient) -> None:
     assert answer.status_code == 200
     assert (shown["allow_list"], shown["policy_updates"]) == ("allow.example.net", False)
     assert shown["block_list"] == NEW["block_list"]
-    assert shown["health"]["state"] == "updates-off"
+    assert shown["health"]["state"] == "not-published"
 
 
 def test_follows_another_policy(api: APIClient, now: datetime) -> None:

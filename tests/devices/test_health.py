@@ -10,8 +10,9 @@ from devices.health import HealthState, health_of
 from devices.models import Device
 from devices.services import configure_device
 from policies.models import Policy, Source
+from policies.services import compile_policy_now
 from policies.states import PolicyState, SourceState
-from tests.factories import make_device, make_policy, publish
+from tests.factories import make_device, make_policy, make_source, publish
 
 pytestmark = pytest.mark.django_db
 
@@ -76,3 +77,20 @@ def test_too_large_and_updates_off_have_their_words(device: Device, now: datetim
         device=device, changes={"max_policy_size": "", "policy_updates": "no"}, actor="t", now=now
     )
     assert health(device, now=now) == HealthState.UPDATES_OFF
+
+
+def test_a_device_that_never_had_a_feed_is_not_called_served_while_updates_are_off(
+    device: Device, now: datetime
+) -> None:
+    configure_device(device=device, changes={"policy_updates": "no"}, actor="test", now=now)
+    assert device.published is None
+    assert health(device, now=now) == HealthState.NOT_PUBLISHED
+
+
+def test_a_policy_that_waits_for_a_new_list_shows(device: Device, now: datetime) -> None:
+    publish(device.policy, now=now)
+    Device.objects.update(last_pull_at=now, last_pull_number=1)
+    idle = make_source(entries=["1.2.3.0/24"], now=now)
+    device.policy.policy_sources.create(source=idle, role="allow")
+    compile_policy_now(policy_id=device.policy_id, now=now)
+    assert health(device, now=now) == HealthState.STALE

@@ -270,3 +270,16 @@ def test_every_change_is_written_down_without_secrets(now: datetime) -> None:
     )
     assert change.detail["note"] == ["", "x"]
     assert "hunter" not in str(list(Change.objects.values()))
+
+
+def test_another_policy_is_served_at_once_and_then_stands_while_updates_are_off(
+    now: datetime,
+) -> None:
+    device = make_device(policy=make_policy(now=now), now=now)
+    publish(device.policy, now=now)
+    configure_device(device=device, changes={"policy_updates": "no"}, actor="test", now=now)
+    other = make_policy(now=now)
+    snapshot = publish(other, now=now)
+    assign_policy(device=device, policy=other, actor="test", now=now)
+    device.refresh_from_db()
+    assert device.published == snapshot
