@@ -63,3 +63,16 @@ def test_a_pull_of_a_clock_that_was_set_back_does_not_hide_that_a_firewall_stopp
     record_pulls(records=[replace(record, at=record.at + timedelta(days=900)), record])
     record_pulls(records=[replace(record, at=record.at + timedelta(seconds=9))])
     assert Device.objects.get().last_pull_at == record.at + timedelta(seconds=9)
+
+
+def test_a_client_that_asks_without_end_fills_no_disk(
+    record: PullRecord, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("devices.services.pulls.PULLS_MOST", 3)
+    quiet = make_device(policy=make_policy(now=now), now=now)
+    record_pulls(records=[replace(record, device_pk=quiet.pk)])
+    record_pulls(records=[replace(record, sent=number) for number in range(5)])
+    assert prune_pulls(now=now) == 2
+    kept = Pull.objects.exclude(device=quiet).order_by("pk").values_list("sent", flat=True)
+    assert list(kept) == [2, 3, 4]
+    assert quiet.pulls.count() == 1
