@@ -86,7 +86,11 @@ def _compile(policy: Policy, *, owner: str, now: datetime, accept_change: bool) 
     gathered = gather(policy)
     if gathered.reason_to_wait:
         return CompileReport(policy.name, PolicyState.WAITING, gathered.reason_to_wait)
-    protected = protected_addresses()
+    try:
+        protected = protected_addresses()
+    except (OSError, ValueError) as error:
+        detail = f"what must never be blocked cannot be told: {error}"
+        return CompileReport(policy.name, PolicyState.FAILED, detail)
     inputs = _inputs_digest(policy, gathered, protected)
     state, detail = _good_state(gathered)
     if inputs == policy.inputs_digest and _is_whole(policy.current):

@@ -259,3 +259,14 @@ def test_a_lost_block_list_lets_nothing_pass_until_a_person_accepts(now: datetim
     accepted = refresh(policy, now=now + 2 * HOUR, accept_change=True)
     assert accepted.snapshot is not None
     assert body(accepted.snapshot) == "7.7.7.7\n"
+
+
+def test_a_protected_address_that_cannot_be_read_is_said_and_publishes_nothing(
+    now: datetime,
+) -> None:
+    policy = make_policy(now=now)
+    ProtectedAddress.objects.create(network="fe80::1%eth0", reason="written past the services")
+    report = refresh(policy, now=now)
+    assert (report.state, report.snapshot) == (PolicyState.FAILED, None)
+    assert "fe80::1%eth0" in report.detail
+    assert policy.due_at == now + timedelta(minutes=1)
