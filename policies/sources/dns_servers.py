@@ -102,7 +102,9 @@ def _resolve(host: str, deadline: Deadline) -> list[str]:
         except (OSError, UnicodeError) as error:
             reason.append(str(error))
         else:
-            found.extend(dict.fromkeys(str(answer[4][0]) for answer in answers))
+            hosts = dict.fromkeys(str(answer[4][0]) for answer in answers)
+            # An address with a zone means nothing elsewhere, and no set of addresses can hold it.
+            found.extend(host for host in hosts if _is_address(host))
 
     # getaddrinfo knows no time-out: it runs in a thread that is left behind at the deadline,
     # and ends by itself when the system's resolver gives up.

@@ -186,6 +186,13 @@ def test_a_server_name_without_an_address_is_an_error_of_its_own(
         retrieve(servers=["dns.example.com"])
 
 
+def test_an_address_with_a_zone_is_no_address_of_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("fe80::1%eth0", 0, 0, 2))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_arguments, **_options: [found])
+    with pytest.raises(faults.ServerUnknown, match=r"dns\.example\.com: no address found"):
+        retrieve(servers=["dns.example.com"])
+
+
 def test_a_silent_server_is_given_up_at_the_deadline() -> None:
     with Nameserver(lambda query: [Pause(30)]) as nameserver:
         started = time.monotonic()
