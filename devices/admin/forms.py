@@ -149,6 +149,9 @@ class DeviceForm(ServiceForm):
         return None
 
     def _add(self, settings: dict[str, object]) -> Device:
+        if self.cleaned_data["policy"] is not None:
+            # The page asks for both and says which one counts.
+            settings = {key: one for key, one in settings.items() if key not in LIST_SETTINGS}
         return add_device(
             kind=self.cleaned_data["kind"],
             nickname=self.cleaned_data["nickname"],

@@ -59,6 +59,9 @@ def add_device(
         if setting.is_required and setting.name not in values:
             raise SettingRefused(setting.name, "", "a value; it is required")
     _refuse_taken(name, str(values["device_id"]))
+    if policy is not None:
+        _refuse_foreign(policy, nickname=name)
+        _refuse_lists(policy, settings)
     columns = {key: value for key, value in values.items() if key not in LIST_SETTINGS}
     try:
         with transaction.atomic():
@@ -112,9 +115,11 @@ def configure_device(
 def assign_policy(*, device: Device, policy: Policy, actor: str, now: datetime) -> Device:
     """Make a device follow another policy; its own private one is removed.
 
-    While updates are off it is served what the new policy has published by now.
+    While updates are off it is served what the new policy has published by now. Raises
+    DeviceRefused for a policy that is another device's own.
     """
     if device.policy != policy:
+        _refuse_foreign(policy, nickname=device.nickname)
         with transaction.atomic():
             _follow(device, policy, lists={}, actor=actor, now=now)
     return device
@@ -219,6 +224,24 @@ def _refuse_taken(nickname: str, device_id: str) -> None:
         raise DeviceRefused(f"a device named {nickname} exists; choose another name")
     if Device.objects.filter(device_id=device_id).exists():
         raise DeviceRefused(f"a device with ID {device_id} exists; each needs its own")
+
+
+def _refuse_foreign(policy: Policy, *, nickname: str) -> None:
+    """Refuse another device's own policy: who configures that device would change this one too."""
+    if policy.is_private and policy.name != nickname:
+        raise DeviceRefused(
+            f"policy {policy.name} is made from the lists of the device {policy.name}; make a "
+            f"policy of its sources to share them"
+        )
+
+
+def _refuse_lists(policy: Policy, settings: Mapping[str, object]) -> None:
+    named = [name for name in LIST_SETTINGS if settings.get(name)]
+    if named:
+        raise DeviceRefused(
+            f"{named[0]} and a policy to follow exclude each other: {policy.name} has sources of "
+            f"its own"
+        )
 
 
 def _lists(values: Mapping[str, object]) -> Lists:

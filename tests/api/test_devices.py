@@ -121,7 +121,11 @@ def test_follows_another_policy(api: APIClient, now: datetime) -> None:
 
 def test_goes_back_to_a_policy_of_its_own(api: APIClient, now: datetime) -> None:
     shared = make_policy(now=now)
-    pk = api.post(URL, {**NEW, "policy": shared.pk}).json()["id"]
+    refused = api.post(URL, {**NEW, "policy": shared.pk})
+    assert refused.status_code == 400
+    assert "exclude each other" in refused.json()["errors"][0]["detail"]
+    follower = {name: NEW[name] for name in NEW if name not in {"block_list", "dns_server"}}
+    pk = api.post(URL, {**follower, "policy": shared.pk}).json()["id"]
     refused = api.patch(f"{URL}{pk}/", {"policy": None, "note": "moved"})
     assert (refused.status_code, error_of(refused)["attr"]) == (400, "block_list")
     assert Device.objects.get().note == ""

@@ -239,20 +239,26 @@ def test_a_device_with_lists_of_its_own_keeps_its_policy(now: datetime) -> None:
     assert list(Policy.objects.all()) == [before]
 
 
-def test_lists_of_its_own_are_not_those_of_another_device_it_follows(now: datetime) -> None:
-    first, second = add(now, "one", block_list="b.example"), add(now, "two")
-    assign_policy(device=second, policy=first.policy, actor="test", now=now)
-    own_lists(device=second, settings={"block_list": "c.example"}, actor="test", now=now)
-    first, second = Device.objects.order_by("nickname")
-    assert (lists_of(first).block_list, lists_of(second).block_list) == ("b.example", "c.example")
-
-
 def test_what_is_written_down_of_a_new_device_names_the_policy_it_follows(now: datetime) -> None:
     shared = make_policy(now=now)
     make_device(policy=shared, now=now)
     detail = Change.objects.get(verb="add").detail
     assert detail["policy"] == [None, shared.name]
     assert "block_list" not in detail
+
+
+def test_a_device_does_not_follow_the_own_policy_of_another(now: datetime) -> None:
+    first, second = add(now, "one"), add(now, "two", block_list="b.example")
+    with pytest.raises(DeviceRefused, match="lists of the device one"):
+        assign_policy(device=second, policy=first.policy, actor="test", now=now)
+    assert Device.objects.get(pk=second.pk).policy.name == "two"
+
+
+def test_lists_beside_a_policy_to_follow_are_refused_not_forgotten(now: datetime) -> None:
+    policy = make_policy(now=now)
+    with pytest.raises(DeviceRefused, match="exclude each other"):
+        make_device(policy=policy, now=now, block_list="b.example")
+    assert not Device.objects.exists()
 
 
 def test_every_change_is_written_down_without_secrets(now: datetime) -> None:
