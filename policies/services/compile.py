@@ -21,6 +21,10 @@ from policies.store import feed_is_whole, get_set, set_digest
 log = logging.getLogger(__name__)
 
 
+class InForceLost(PublishFailed):
+    """The list in force cannot be read; a person has to accept whatever comes after it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gathered:
     """The sources of a policy whose lists are held, and the names of those that have none yet."""
@@ -110,14 +114,15 @@ def _compile(policy: Policy, *, owner: str, now: datetime, accept_change: bool) 
         is_change = tripped.is_change
         return CompileReport(policy.name, PolicyState.HELD, str(tripped), holds_change=is_change)
     except (PublishFailed, OSError, ValueError) as error:
-        return CompileReport(policy.name, PolicyState.FAILED, str(error))
+        is_lost = isinstance(error, InForceLost)
+        return CompileReport(policy.name, PolicyState.FAILED, str(error), holds_change=is_lost)
     return CompileReport(policy.name, state, detail, snapshot, inputs_digest=inputs)
 
 
 def _previous(policy: Policy, *, accept_change: bool) -> AddressSet | None:
     """Return the block list in force; None where there is none, or it is lost and that accepted.
 
-    Raises PublishFailed.
+    Raises InForceLost.
     """
     if policy.current is None:
         return None
@@ -126,7 +131,7 @@ def _previous(policy: Policy, *, accept_change: bool) -> AddressSet | None:
     except (OSError, ValueError) as error:
         if accept_change:
             return None
-        raise PublishFailed(
+        raise InForceLost(
             f"the block list of snapshot {policy.current.number} cannot be read ({error}), so that "
             f"nothing new can be measured against it. Look at the sources, then update once with "
             f"'accept change'."

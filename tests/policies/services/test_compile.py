@@ -256,6 +256,7 @@ def test_a_lost_block_list_lets_nothing_pass_until_a_person_accepts(now: datetim
     report = refresh(policy, now=now + HOUR)
     assert (report.state, report.snapshot) == (PolicyState.FAILED, None)
     assert "accept change" in report.detail
+    assert policy.awaits_acceptance
     accepted = refresh(policy, now=now + 2 * HOUR, accept_change=True)
     assert accepted.snapshot is not None
     assert body(accepted.snapshot) == "7.7.7.7\n"
