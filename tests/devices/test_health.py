@@ -94,3 +94,14 @@ def test_a_policy_that_waits_for_a_new_list_shows(device: Device, now: datetime)
     device.policy.policy_sources.create(source=idle, role="allow")
     compile_policy_now(policy_id=device.policy_id, now=now)
     assert health(device, now=now) == HealthState.STALE
+
+
+@pytest.mark.parametrize("change", [{"is_enabled": False}, {"refresh_minutes": 24 * 60}])
+def test_a_list_that_nobody_wants_sooner_is_not_old(
+    device: Device, now: datetime, change: dict[str, object]
+) -> None:
+    publish(device.policy, now=now)
+    later = now + timedelta(hours=4)
+    Device.objects.update(last_pull_at=later, last_pull_number=1)
+    Source.objects.update(**change)
+    assert health(device, now=later) == HealthState.PROTECTED
