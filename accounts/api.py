@@ -70,13 +70,15 @@ class TokenViewSet(Reading[ApiToken]):
     def create(self, request: Request) -> Response:
         """Make a token. Its text is in this answer and nowhere else, ever."""
         sent: dict[str, Any] = self.checked().validated_data
-        user = request.user
+        user, used = request.user, request.auth
         assert isinstance(user, User)  # noqa: S101  IsAuthenticated saw to it
         try:
             made = services.create_token(
                 user=user,
                 name=sent["name"],
                 days=sent["days"],
+                # A token that was stolen must not outlive itself through those it makes.
+                no_later_than=used.expires_at if isinstance(used, ApiToken) else None,
                 actor=actor_of(request),
                 now=timezone.now(),  # noqa: TID251  an edge
             )

@@ -46,16 +46,23 @@ class NewToken:
 
 
 def create_token(
-    *, user: User, name: str, days: int = DEFAULT_DAYS, actor: str, now: datetime
+    *,
+    user: User,
+    name: str,
+    days: int = DEFAULT_DAYS,
+    no_later_than: datetime | None = None,
+    actor: str,
+    now: datetime,
 ) -> NewToken:
-    """Make a token that is good for `days`; the user's expired ones are deleted.
+    """Make a token that is good for `days`, at most until `no_later_than`.
 
-    Raises TokenRefused.
+    The user's expired ones are deleted. Raises TokenRefused.
     """
     if not 1 <= len(name) <= LONGEST_NAME:
         raise TokenRefused(f"a token's name has 1 to {LONGEST_NAME} characters", setting="name")
     if not 1 <= days <= MAX_DAYS:
         raise TokenRefused(f"a token lives from 1 to {MAX_DAYS} days", setting="days")
+    ends = now + timedelta(days=days)
     text = PREFIX + secrets.token_urlsafe(32)
     try:
         with transaction.atomic():
@@ -68,7 +75,7 @@ def create_token(
                 name=name,
                 digest=_digest(text.encode()),
                 created_at=now,
-                expires_at=now + timedelta(days=days),
+                expires_at=min(ends, no_later_than or ends),
             )
             record_change(
                 actor=actor, verb="create", subject=f"token {name}", now=now,

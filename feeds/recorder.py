@@ -78,8 +78,18 @@ class Recorder:
 
     def _run(self) -> None:
         while not self._stopping.wait(self._every):
+            self._empty_safely()
+        self._empty_safely()
+
+    def _empty_safely(self) -> None:
+        """Empty the queue; whatever breaks must not end the thread, or nothing more is recorded."""
+        try:
             self._empty()
-        self._empty()
+        except Exception:
+            log.exception("%d pulls could not be recorded and are dropped", len(self._batch))
+            self._dropped += len(self._batch)
+            self._reported = self._dropped
+            self._batch = []
 
     def _empty(self) -> None:
         """Write batch after batch until nothing waits or one is not taken."""

@@ -27,6 +27,7 @@ _NOT_REACHABLE = AddressSet.of(
     "172.16.0.0/12",  # private use, RFC 1918
     "192.0.0.0/24",  # protocol assignments, RFC 6890
     "192.168.0.0/16",  # private use, RFC 1918
+    "192.88.99.2/32",  # 6a44 relay anycast, RFC 6751
     "198.18.0.0/15",  # benchmarking, RFC 2544
     "224.0.0.0/4",  # multicast, RFC 5771
     "240.0.0.0/4",  # reserved, RFC 1112; holds the limited broadcast of RFC 919

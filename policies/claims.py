@@ -7,18 +7,16 @@ host; elsewhere it is free when it ends.
 
 from __future__ import annotations
 
+import os
 import secrets
 import socket
-
-import psutil
+from pathlib import Path
 
 
 def new_owner() -> str:
     """Return a name for one claim of this process: host, pid, start of the process, a token."""
-    process = psutil.Process()
-    return (
-        f"{socket.gethostname()}|{process.pid}|{process.create_time():.2f}|{secrets.token_hex(4)}"
-    )
+    pid = os.getpid()
+    return f"{socket.gethostname()}|{pid}|{_start(pid)}|{secrets.token_hex(4)}"
 
 
 def is_gone(owner: str) -> bool:
@@ -27,10 +25,20 @@ def is_gone(owner: str) -> bool:
     if host != socket.gethostname():
         return False
     pid, _, rest = rest.partition("|")
-    started = rest.partition("|")[0]
+    # A pid is used again: only the same pid with the same start is the same process.
+    return _start(int(pid)) != rest.partition("|")[0]
+
+
+def _start(pid: int) -> str:
+    """Return when a process started, in ticks since this boot; "" where none with this pid runs.
+
+    Not as a time of day: that one moves when the clock is set, and a living owner would look dead.
+    proc(5) has the fields: the state is the third, the start the 22nd.
+    """
     try:
-        # A pid is used again: only the same pid with the same start is the same process.
-        process = psutil.Process(int(pid))
-        return f"{process.create_time():.2f}" != started or process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    fields = stat.rpartition(")")[2].split()
+    return "" if fields[0] in {"Z", "X"} else f"{fields[19]}@{boot[:8]}"

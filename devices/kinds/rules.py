@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from devices.kinds.base import SettingRefused
 
@@ -16,6 +16,7 @@ _SIZE = re.compile(r"([0-9]{1,9})\s*([kKmM]?)[bB]?")
 _PROXY = re.compile(r"http://(?P<host>[^\s/@:]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})/?")
 _YES, _NO = frozenset({"y", "yes", "on", "true", "1"}), frozenset({"n", "no", "off", "false", "0"})
 LOG_SIZE_LEAST, LOG_SIZE_MOST = 1_000, 1_000_000_000
+MOST_ITEMS = 64
 
 
 def nickname(name: str, value: object) -> str:
@@ -44,12 +45,12 @@ def address(name: str, value: object) -> str:
 
 def addresses(name: str, value: object) -> list[str]:
     """Addresses, separated by blanks or commas."""
-    return [address(name, item) for item in _items(value)]
+    return [address(name, item) for item in _items(name, value)]
 
 
 def networks(name: str, value: object) -> list[str]:
     """Addresses and networks, separated by blanks or commas."""
-    return [_network(name, item) for item in _items(value)]
+    return [_network(name, item) for item in _items(name, value)]
 
 
 def dns_name(name: str, value: object) -> str:
@@ -60,7 +61,7 @@ def dns_name(name: str, value: object) -> str:
 
 def servers(name: str, value: object) -> list[str]:
     """DNS servers, names or addresses, each with a port where it has its own."""
-    return [_server(name, item) for item in _items(value)]
+    return [_server(name, item) for item in _items(name, value)]
 
 
 def port(name: str, value: object) -> int:
@@ -177,10 +178,15 @@ def _server(name: str, value: str) -> str:
     return f"{shown}:{port(name, number)}"
 
 
-def _items(value: object) -> Iterable[str]:
+def _items(name: str, value: object) -> Sequence[str]:
+    """Return the items of a list or a text; each pull walks some of them, so they are few."""
     if isinstance(value, list | tuple):
-        return [str(item).strip() for item in value]
-    return str(value).replace(",", " ").split()
+        found = [str(item).strip() for item in value]
+    else:
+        found = str(value).replace(",", " ").split()
+    if len(found) > MOST_ITEMS:
+        raise SettingRefused(name, f"{len(found)} items", f"up to {MOST_ITEMS} items")
+    return found
 
 
 def _matching(pattern: re.Pattern[str], name: str, value: object, accepted: str) -> str:

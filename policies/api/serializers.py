@@ -98,11 +98,11 @@ class PolicySerializer(RowSerializer[Policy]):
         fields = [
             "id", "name", "note", "sources", "widest4", "widest6", "max_share", "shrink_limit",
             "growth_limit", "keep_documentation", "empty_list_address", "is_private", "is_paused",
-            "is_sample", "state", "state_label", "tone", "state_detail", "accepts_change",
+            "is_sample", "state", "state_label", "tone", "state_detail", "accepted_until",
             "due_at", "compiled_at", "current",
         ]  # fmt: skip
         read_only_fields = [
-            "is_private", "is_paused", "is_sample", "state", "state_detail", "accepts_change",
+            "is_private", "is_paused", "is_sample", "state", "state_detail", "accepted_until",
             "due_at", "compiled_at",
         ]  # fmt: skip
         extra_kwargs = {"note": {"max_length": 2000}}

@@ -10,6 +10,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.db.models import Q
 
+from policies.models.acceptance import Acceptable
 from policies.models.claim import Claimable, ClaimableQuerySet
 from policies.models.source import Source
 from policies.states import PolicyState, Role
@@ -32,7 +33,7 @@ class PolicyQuerySet(ClaimableQuerySet["Policy"]):
         return self.filter(due, is_paused=False).order_by("due_at", "id")
 
 
-class Policy(Claimable):
+class Policy(Claimable, Acceptable):
     """What is blocked and allowed, and what that may never do."""
 
     name = models.CharField(max_length=64, unique=True, validators=[validate_name])
@@ -98,11 +99,6 @@ class Policy(Claimable):
     state_detail = models.TextField(blank=True, default="", editable=False)
     due_at = models.DateTimeField(null=True, db_index=True, editable=False)
     compiled_at = models.DateTimeField(null=True, editable=False)
-    accepts_change = models.BooleanField(
-        default=False,
-        editable=False,
-        help_text="A person lets the next change beyond the shrink and growth limits pass.",
-    )
     holds_change = models.BooleanField(
         default=False,
         editable=False,

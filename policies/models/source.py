@@ -9,6 +9,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
+from policies.models.acceptance import Acceptable
 from policies.models.claim import Claimable, ClaimableQuerySet
 from policies.states import Outcome, SourceState
 
@@ -34,7 +35,7 @@ class SourceQuerySet(ClaimableQuerySet["Source"]):
         )
 
 
-class Source(Claimable):
+class Source(Claimable, Acceptable):
     """A place addresses come from, and the list it last said, normalised."""
 
     name = models.CharField(max_length=200, unique=True)
@@ -71,11 +72,6 @@ class Source(Claimable):
     error = models.TextField(blank=True, default="", editable=False)
     failures = models.PositiveIntegerField(default=0, editable=False)
     server = models.CharField(max_length=100, blank=True, default="", editable=False)
-    accepts_change = models.BooleanField(
-        default=False,
-        editable=False,
-        help_text="A person lets the next loss beyond the limit pass.",
-    )
     holds_change = models.BooleanField(
         default=False,
         editable=False,

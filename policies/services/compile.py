@@ -12,6 +12,7 @@ from django.conf import settings
 from netsets.cidr import AddressSet
 from netsets.compile import Compiled, compile_policy
 from netsets.guard import Guard, GuardTripped
+from netsets.special import SPECIAL_PURPOSE
 from policies.models import Policy, Snapshot, Source
 from policies.services.protected import protected_addresses
 from policies.services.publish import PublishFailed, publish_snapshot
@@ -99,7 +100,7 @@ def _compile(policy: Policy, *, owner: str, now: datetime, accept_change: bool) 
     state, detail = _good_state(gathered)
     if inputs == policy.inputs_digest and _is_whole(policy.current):
         return CompileReport(policy.name, state, detail, inputs_digest=inputs)
-    accept = accept_change or policy.accepts_change
+    accept = accept_change or policy.is_accepted(now=now)
     try:
         compiled = compile_policy(
             block=[get_set(source.list_digest) for source in gathered.block],
@@ -158,7 +159,7 @@ def _write(policy: Policy, report: CompileReport, *, owner: str, now: datetime) 
     )
     if not policy.sources.filter(is_enabled=True, due_at__lte=now).exists():
         # What was accepted is the change that all the sources bring together.
-        mine.update(accepts_change=False)
+        mine.update(accepted_until=None)
     again = now + timedelta(minutes=1) if report.try_again else None
     mine.filter(due_at=policy.due_at).update(due_at=again)
 
@@ -206,6 +207,7 @@ def _inputs_digest(policy: Policy, gathered: Gathered, protected: AddressSet) ->
         repr(guard_of(policy)),
         str(policy.empty_list_address),
         set_digest(protected),
+        set_digest(SPECIAL_PURPOSE),  # an upgrade may know more ranges
         *(f"block {source.list_digest}" for source in gathered.block),
         *(f"allow {source.list_digest}" for source in gathered.allow),
     ]

@@ -9,6 +9,7 @@ from datetime import datetime
 from django.db import transaction
 
 from policies.models import Policy, Retrieval, Source
+from policies.models.acceptance import ACCEPTED_FOR
 from policies.services.changes import record_change
 from policies.services.compile import CompileReport, compile_policy_now
 from policies.services.retrieve import retrieve_source
@@ -29,11 +30,11 @@ class RefreshReport:
 def request_refresh(*, policy: Policy, now: datetime, accept_change: bool = False) -> None:
     """Leave a policy and its enabled sources due; the next beat sends them to a worker.
 
-    `accept_change` lets one change beyond the shrink and growth limits pass.
+    `accept_change` lets one change beyond the shrink and growth limits pass, within a day.
     """
-    due: dict[str, datetime | bool] = {"due_at": now}
+    due = {"due_at": now}
     if accept_change:
-        due["accepts_change"] = True
+        due["accepted_until"] = now + ACCEPTED_FOR
     with transaction.atomic():
         # A disabled one is not retrieved: what is accepted would wait until it is turned on again.
         Source.objects.filter(policies=policy, is_enabled=True).update(**due)

@@ -37,6 +37,13 @@ _WRITTEN = (
     "list_digest", "list_prefixes", "holds_change",
 )  # fmt: skip
 
+# What a retrieval may end with; anything else is a fault of ours.
+_FORESEEN = (SourceError, SourceMisconfigured, DecodeError)
+
+
+class ListNotStored(SourceUnavailable):
+    """A list came and could not be kept; there may be room for it later."""
+
 
 class ShrankTooFar(SourceRefused):
     """A list lost more than its limit; a person may let that pass once."""
@@ -78,11 +85,14 @@ def retrieve_source(
         source = Source.objects.get(pk=source_id)
         try:
             answer = _ask(source, Deadline.after(seconds))
-            accept = accept_change or source.accepts_change
+            accept = accept_change or source.is_accepted(now=now)
             kept = _keep(source, answer.decoded.addresses, accept_change=accept)
-        except (SourceError, SourceMisconfigured, DecodeError, OSError) as error:
+        except Exception as error:
             ended = now + timedelta(seconds=time.monotonic() - started)
-            return _record_failure(source, owner=owner, error=error, now=now, ended=ended)
+            retrieval = _record_failure(source, owner=owner, error=error, now=now, ended=ended)
+            if not isinstance(error, _FORESEEN):
+                raise  # the row is written and due later, so that it cannot come back at once
+            return retrieval
         ended = now + timedelta(seconds=time.monotonic() - started)
         return _record_success(source, owner=owner, answer=answer, kept=kept, now=now, ended=ended)
     finally:
@@ -117,11 +127,22 @@ def _keep(source: Source, addresses: AddressSet, *, accept_change: bool) -> Kept
             f"({lost:.1f} % less; its limit is {source.shrink_limit} %). The last good list stays "
             f"in force. If the change is meant, update once with 'accept change'."
         )
-    digest = put_set(addresses)
+    digest = _store(source, addresses)
     if digest == source.list_digest:
         return Kept(digest, prefixes, 0, 0)
     difference = diff(_held(source), addresses)
     return Kept(digest, prefixes, difference.added.count, difference.removed.count)
+
+
+def _store(source: Source, addresses: AddressSet) -> str:
+    try:
+        return put_set(addresses)
+    except OSError as error:
+        raise ListNotStored(
+            f"{source.name} was retrieved but its list could not be stored "
+            f"({error.strerror or error}). The last good list stays in force. Make room on the "
+            f"disk of the data folder; the next try follows by itself."
+        ) from error
 
 
 def _held(source: Source) -> AddressSet:
@@ -140,7 +161,7 @@ def _record_success(
 ) -> Retrieval:
     changed = kept.digest != source.list_digest
     source.state, source.error, source.failures = SourceState.CURRENT, "", 0
-    source.accepts_change = source.holds_change = False
+    source.accepted_until, source.holds_change = None, False
     source.server = answer.server
     source.checked_at = source.retrieved_at = now
     source.list_digest, source.list_prefixes = kept.digest, kept.prefixes
@@ -172,7 +193,7 @@ def _record_success(
 def _record_failure(
     source: Source, *, owner: str, error: Exception, now: datetime, ended: datetime
 ) -> Retrieval:
-    again = isinstance(error, SourceUnavailable | OSError)
+    again = isinstance(error, SourceUnavailable) or not isinstance(error, _FORESEEN)
     source.state = SourceState.UNAVAILABLE if again else SourceState.REFUSED
     source.holds_change = isinstance(error, ShrankTooFar)
     source.error, source.failures, source.checked_at = (
@@ -193,11 +214,10 @@ def _record_failure(
 
 
 def _text(source: Source, error: Exception) -> str:
-    if isinstance(error, OSError):
+    if not isinstance(error, _FORESEEN):
         return (
-            f"{source.name} was retrieved but its list could not be stored "
-            f"({error.strerror or error}). The last good list stays in force. Make room on the "
-            f"disk of the data folder; the next try follows by itself."
+            f"{source.name} could not be retrieved: unexpected failure ({type(error).__name__}). "
+            f"The last good list stays in force. The details are in the worker's log; report them."
         )
     if isinstance(error, DecodeError) and source.kind == "dns":
         return f"{not_fetched(str(source.settings['name']))} {error}"
@@ -214,7 +234,7 @@ def _write(source: Source, retrieval: Retrieval, *, owner: str, now: datetime) -
         if mine.update(**{name: getattr(source, name) for name in _WRITTEN}) != 1:
             raise ClaimLost(f"source {source.name} was taken over by another worker")
         mine.filter(due_at=source.due_at).update(
-            due_at=source.next_due(after=now), accepts_change=source.accepts_change
+            due_at=source.next_due(after=now), accepted_until=source.accepted_until
         )
         retrieval.save()
         # Also after a failure: a policy tells which of its sources is missing.

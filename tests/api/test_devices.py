@@ -164,7 +164,7 @@ def test_leaves_the_policy_due_when_asked_for_an_update_though_the_broker_is_awa
     policy.refresh_from_db()
     assert policy.due_at is not None
     assert policy.due_at >= before
-    assert policy.accepts_change
+    assert policy.accepted_until is not None
     change = Change.objects.get(verb="accept")
     assert (change.actor, change.subject) == ("api:alice", f"policy {policy.name}")
     assert not Source.objects.filter(due_at__lt=before).exists()
@@ -178,7 +178,7 @@ def test_accepts_a_change_only_for_who_may_change_policies(
     url = f"{URL}{device.pk}/update/"
     assert api.post(url, {"accept_change": True}).status_code == 403
     assert api.post(url, {"accept_change": False}).status_code == 202
-    assert not Policy.objects.filter(accepts_change=True).exists()
+    assert not Policy.objects.exclude(accepted_until=None).exists()
     assert not Change.objects.filter(verb="accept").exists()
 
 

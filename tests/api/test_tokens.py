@@ -42,7 +42,11 @@ def test_keeps_the_text_of_a_token_nowhere(
     assert text.removeprefix("tscm_") not in everything
 
 
-def test_lives_for_ninety_days_unless_told_and_never_for_more_than_a_year(api: APIClient) -> None:
+def test_lives_for_ninety_days_unless_told_and_never_for_more_than_a_year(
+    api: APIClient, alice: User
+) -> None:
+    api.credentials()
+    api.force_login(alice)
     api.post(URL, {"name": "usual"})
     usual = ApiToken.objects.get(name="usual")
     assert usual.expires_at - usual.created_at == timedelta(days=90)
@@ -50,6 +54,13 @@ def test_lives_for_ninety_days_unless_told_and_never_for_more_than_a_year(api: A
     for days in (0, 367, 10**30, "7", True, 1.5):
         answer = api.post(URL, {"name": "more", "days": days})
         assert (answer.status_code, error_of(answer)["attr"]) == (400, "days")
+
+
+def test_a_token_does_not_outlive_itself_through_those_it_makes(alice: User) -> None:
+    made = create_token(user=alice, name="short", days=1, actor="test", now=timezone.now())
+    assert with_token(made.text).post(URL, {"name": "child", "days": 366}).status_code == 201
+    child = ApiToken.objects.get(name="child")
+    assert child.expires_at == made.token.expires_at
 
 
 def test_an_expired_token_is_refused_and_goes_when_the_next_is_made(alice: User) -> None:

@@ -53,10 +53,10 @@ def test_accepting_says_what_it_does_and_is_written_down(
     policy = _held(now)
     url = address(model, "accept", _row(model, policy, now=now))
     assert alice.get(url).status_code == 405
-    assert not Source.objects.filter(accepts_change=True).exists()
+    assert not Source.objects.exclude(accepted_until=None).exists()
     assert MEANS in alice.post(url, follow=True).content.decode()
     policy.refresh_from_db()
-    assert (policy.accepts_change, policy.sources.get().accepts_change) == (True, True)
+    assert None not in (policy.accepted_until, policy.sources.get().accepted_until)
     change = Change.objects.get(verb="accept")
     assert (change.actor, change.subject) == ("console:alice", f"policy {policy.name}")
 
@@ -74,7 +74,7 @@ def test_the_action_accepts_once_for_each_policy_that_is_held(
     assert shown.count(MEANS) == 1
     assert f"{calm}: nothing to accept" in shown
     assert Change.objects.get(verb="accept").subject == f"policy {held.name}"
-    assert list(Policy.objects.filter(accepts_change=True)) == [held]
+    assert list(Policy.objects.exclude(accepted_until=None)) == [held]
 
 
 def test_nothing_is_accepted_while_updates_are_off(alice: Client, now: datetime) -> None:
@@ -100,7 +100,7 @@ def test_who_may_not_change_policies_accepts_nothing(
     assert victor.post(address(model, "accept", pk)).status_code == 403
     data = {"action": "accept_once", "_selected_action": [pk]}
     victor.post(address(model, "changelist"), data)
-    assert not Policy.objects.filter(accepts_change=True).exists()
+    assert not Policy.objects.exclude(accepted_until=None).exists()
 
 
 def test_who_changes_policies_and_sees_devices_accepts_on_the_page_of_a_device(
@@ -110,4 +110,4 @@ def test_who_changes_policies_and_sees_devices_accepts_on_the_page_of_a_device(
     User.objects.get(username="victor").user_permissions.add(*rights)
     pk = _row(Device, _held(now), now=now)
     assert victor.post(address(Device, "accept", pk)).status_code == 302
-    assert Policy.objects.get().accepts_change
+    assert Policy.objects.get().accepted_until is not None

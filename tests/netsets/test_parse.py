@@ -81,7 +81,8 @@ def _joined(
 GROUP = st.one_of(st.integers(0, 0x11000).map("{:x}".format), st.sampled_from(["", "0", "0001"]))
 QUAD = _joined(".", OCTET, 3, 5)
 TOKENS = st.one_of(
-    st.text(PLAIN, max_size=30),
+    # Two slashes may begin a comment, which only the reader of whole texts knows.
+    st.text(PLAIN, max_size=30).filter(lambda text: "//" not in text),
     st.tuples(QUAD, TAIL).map("".join),
     st.tuples(QUAD, QUAD).map("-".join),
     st.tuples(_joined(":", GROUP, 2, 9), TAIL).map("".join),

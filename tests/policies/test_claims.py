@@ -87,7 +87,8 @@ def test_a_claim_outlives_any_job_that_may_hold_it(
     policy = make_policy(now=now)
     publish(policy, now=now)
     monkeypatch.setattr("policies.services.retrieve.build_source", look)
-    retrieve_source(source_id=policy.sources.get().pk, now=now)
+    with pytest.raises(OSError, match="seen"):
+        retrieve_source(source_id=policy.sources.get().pk, now=now)
     monkeypatch.setattr("policies.services.compile.gather", look)
     with pytest.raises(OSError, match="seen"):
         compile_policy_now(policy_id=policy.pk, now=now)

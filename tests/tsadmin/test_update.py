@@ -140,8 +140,8 @@ def test_a_list_that_shrinks_too_far_waits_until_the_change_is_accepted(
     assert accepted.code == 0, accepted.stderr
     assert "Snapshot 2: block 1 entry" in accepted.stdout
     assert Change.objects.get(verb="accept").subject == f"policy {device}"
-    assert not Policy.objects.filter(accepts_change=True).exists()
-    assert not Source.objects.filter(accepts_change=True).exists()
+    assert not Policy.objects.exclude(accepted_until=None).exists()
+    assert not Source.objects.exclude(accepted_until=None).exists()
 
 
 def test_a_policy_its_guard_holds_is_a_failure_with_the_reason(

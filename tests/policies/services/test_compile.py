@@ -123,7 +123,7 @@ def test_a_disabled_source_does_not_keep_the_guard_open(now: datetime) -> None:
     compile_policy_now(policy_id=policy.pk, now=now + HOUR)
     policy.refresh_from_db()
     idle.refresh_from_db()
-    assert (policy.accepts_change, idle.accepts_change) == (False, False)
+    assert (policy.accepted_until, idle.accepted_until) == (None, None)
 
 
 def test_a_change_accepted_by_request_passes_once(now: datetime) -> None:
@@ -139,7 +139,7 @@ def test_a_change_accepted_by_request_passes_once(now: datetime) -> None:
         compile_policy_now(policy_id=policy.pk, now=now + hour * HOUR)
     policy.refresh_from_db()
     assert policy.snapshots.count() == 2
-    assert (policy.accepts_change, policy.sources.get().accepts_change) == (False, False)
+    assert (policy.accepted_until, policy.sources.get().accepted_until) == (None, None)
 
 
 def test_waits_for_its_allow_list_before_anything_is_published(now: datetime) -> None:

@@ -106,6 +106,33 @@ def test_a_full_disk_keeps_the_last_good_list(
     assert source.list_digest == held
 
 
+def test_a_fault_of_ours_is_written_down_and_does_not_come_back_at_once(
+    now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make_source(entries=["1.2.3.4"], now=now)
+    retrieve(source, now=now)
+    monkeypatch.setattr("policies.services.retrieve.decode", lambda _: 1 / 0)
+    later = now + timedelta(hours=1)
+    with pytest.raises(ZeroDivisionError):
+        retrieve_source(source_id=source.pk, now=later)
+    source.refresh_from_db()
+    assert (source.state, source.claimed_by) == (SourceState.UNAVAILABLE, "")
+    assert "ZeroDivisionError" in source.error
+    assert source.due_at > later
+    assert source.list_digest
+
+
+def test_an_acceptance_lapses_after_a_day(now: datetime) -> None:
+    source = make_source(entries=[f"1.{n}.2.3" for n in range(100)], now=now)
+    policy = make_policy(now=now)
+    policy.policy_sources.create(source=source, role="block")
+    retrieve(source, now=now)
+    request_refresh(policy=policy, now=now, accept_change=True)
+    say(source, "1.1.2.3")
+    late = retrieve(Source.objects.get(pk=source.pk), now=now + timedelta(hours=25))
+    assert late.outcome == Outcome.REFUSED
+
+
 def test_settings_that_cannot_work_are_refused_with_their_name(now: datetime) -> None:
     source = make_source(entries=["1.2.3.4"], now=now)
     source.settings = {"colour": ["1.2.3.4"]}
@@ -168,7 +195,7 @@ def test_what_is_asked_for_during_a_retrieval_stays_asked_for(
 
     monkeypatch.setattr("policies.services.retrieve.build_source", meanwhile)
     retrieve(source, now=now)
-    assert (source.due_at, source.accepts_change) == (later, True)
+    assert (source.due_at, source.is_accepted(now=later)) == (later, True)
     assert source.list_prefixes == 1
 
 
