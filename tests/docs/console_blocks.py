@@ -33,7 +33,12 @@ class Page:
     def __init__(self, site: Appliance, ports: dict[str, str]) -> None:
         self.site = site
         self.ports = ports
+        self.pulls = 0
         self.text = PAGE.read_text(encoding="utf-8")
+
+    def _pulls_are_recorded(self) -> bool:
+        recorded = self.site.row("SELECT count(*) FROM devices_pull")
+        return recorded is not None and recorded[0] >= self.pulls
 
     def run(self) -> str:
         """Return the page with the output of this run in every block."""
@@ -62,6 +67,10 @@ class Page:
             check=False,
         )
         assert done.returncode == 0, f"$ {command}\n{done.stdout}{done.stderr}"
+        if "curl " in here:
+            # The feed server writes pulls down once a second; what is shown next tells of them.
+            self.pulls += 1
+            wait_until(self._pulls_are_recorded, what="the pulls are recorded")
         shown = done.stdout
         for port, free in self.ports.items():
             shown = re.sub(rf"\b{free}\b", port, shown)

@@ -260,12 +260,12 @@ def test_the_next_start_finds_everything_the_first_one_made(tmp_path: Path) -> N
 
 
 def test_every_process_runs_and_logs_and_is_well(appliance: Run) -> None:
+    for name in ("web", "feeds", "worker", "beat"):
+        wait_until_well(name, appliance.environ)
     assert appliance.status("TSCM_CONSOLE_BIND") < 400
     assert appliance.status("TSCM_FEED_BIND") == 404
     for process in PROCESSES:
         assert (appliance.data / "log" / f"{process.name}.log").is_file()
-    for name in ("web", "feeds", "worker", "beat"):
-        wait_until_well(name, appliance.environ)
 
 
 def test_everything_kept_is_for_one_user_only(appliance: Run) -> None:

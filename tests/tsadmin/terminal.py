@@ -22,7 +22,8 @@ class Terminal:
         self._master, slave = pty.openpty()
         # getpass asks /dev/tty, so the terminal must be the controlling one.
         self._process = subprocess.Popen(
-            ["setsid", "--ctty", *command],
+            # A shell that runs tests in the background leaves them deaf to Ctrl-C.
+            ["env", "--default-signal=INT", "setsid", "--ctty", *command],
             env=dict(env),
             stdin=slave,
             stdout=slave,
