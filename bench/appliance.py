@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
@@ -23,6 +24,7 @@ def set_up() -> None:
     from django.core.management import call_command
 
     django.setup()
+    logging.getLogger().setLevel(logging.WARNING)  # one line a row, and what goes wrong
     call_command("migrate", interactive=False, verbosity=0)
 
 
