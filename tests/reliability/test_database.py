@@ -92,7 +92,8 @@ def together(site: Appliance, program: str, *, processes: int) -> int:
 @pytest.mark.timeout(180)
 def test_four_workers_on_one_policy_publish_one_snapshot(site: Appliance) -> None:
     site.python(MAKE)
-    assert together(site, COMPILE, processes=4) >= 20
+    # How often one finds the source free is chance; that somebody does is not.
+    assert together(site, COMPILE, processes=4) >= 1
     state, claimed_by, current, snapshots, _ = site.python(LOOK)
     assert (state, claimed_by, current, snapshots) == ("current", "", 1, 1)
 
