@@ -58,10 +58,7 @@ def create_token(
 
     The user's expired ones are deleted. Raises TokenRefused.
     """
-    if not 1 <= len(name) <= LONGEST_NAME:
-        raise TokenRefused(f"a token's name has 1 to {LONGEST_NAME} characters", setting="name")
-    if not 1 <= days <= MAX_DAYS:
-        raise TokenRefused(f"a token lives from 1 to {MAX_DAYS} days", setting="days")
+    _check(name, days)
     ends = now + timedelta(days=days)
     text = PREFIX + secrets.token_urlsafe(32)
     try:
@@ -86,6 +83,13 @@ def create_token(
             f"{user} has a token named {name!r}; choose another name", setting="name"
         ) from error
     return NewToken(token, text)
+
+
+def _check(name: str, days: int) -> None:
+    if not 1 <= len(name) <= LONGEST_NAME:
+        raise TokenRefused(f"a token's name has 1 to {LONGEST_NAME} characters", setting="name")
+    if not 1 <= days <= MAX_DAYS:
+        raise TokenRefused(f"a token lives from 1 to {MAX_DAYS} days", setting="days")
 
 
 def delete_token(*, token: ApiToken, actor: str, now: datetime) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
@@ -40,36 +41,54 @@ def publish_snapshot(
     took the policy over.
     """
     block, allow = compiled.block.prefixes(), compiled.allow.prefixes()
+    files = _write_files(policy, compiled, block, allow)
+    snapshot = Snapshot(
+        policy=policy,
+        number=policy.last_number + 1,
+        created_at=now,
+        block_digest=files.block_digest,
+        allow_digest=files.allow_digest,
+        block_prefixes=len(block),
+        allow_prefixes=len(allow),
+        entries=len(block) + len(allow),
+        empty_list_address=policy.empty_list_address,
+        numbers=files.numbers,
+        cuts=[[cut.reason, cut.addresses] for cut in compiled.cuts],
+        sources=list(manifest),
+    )
+    _flip(policy, snapshot, files.feeds, owner=owner)
+    log.info("publish policy=%s snapshot=%d entries=%d", policy, snapshot.number, snapshot.entries)
+    return snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """The files of a snapshot, written and synced, and what was counted on the way."""
+
+    block_digest: str
+    allow_digest: str
+    feeds: dict[Role, StoredFeed]
+    numbers: dict[str, dict[str, int]]
+
+
+def _write_files(policy: Policy, compiled: Compiled, block: Prefixes, allow: Prefixes) -> _Files:
+    empty = policy.empty_list_address
     try:
-        digests = put_set(compiled.block), put_set(compiled.allow)
-        feeds = {
-            Role.BLOCK: _put_feed(block, empty=policy.empty_list_address),
-            Role.ALLOW: _put_feed(allow, empty=policy.empty_list_address),
-        }
-        numbers = _numbers(compiled, policy.current)
+        return _Files(
+            block_digest=put_set(compiled.block),
+            allow_digest=put_set(compiled.allow),
+            feeds={
+                Role.BLOCK: _put_feed(block, empty=empty),
+                Role.ALLOW: _put_feed(allow, empty=empty),
+            },
+            numbers=_numbers(compiled, policy.current),
+        )
     except OSError as error:
         raise PublishFailed(
             f"the snapshot of {policy.name} could not be written ({error.strerror or error}). The "
             f"last one stays in force. Make room on the disk of the data folder; the next try "
             f"follows in a minute."
         ) from error
-    snapshot = Snapshot(
-        policy=policy,
-        number=policy.last_number + 1,
-        created_at=now,
-        block_digest=digests[0],
-        allow_digest=digests[1],
-        block_prefixes=len(block),
-        allow_prefixes=len(allow),
-        entries=len(block) + len(allow),
-        empty_list_address=policy.empty_list_address,
-        numbers=numbers,
-        cuts=[[cut.reason, cut.addresses] for cut in compiled.cuts],
-        sources=list(manifest),
-    )
-    _flip(policy, snapshot, feeds, owner=owner)
-    log.info("publish policy=%s snapshot=%d entries=%d", policy, snapshot.number, snapshot.entries)
-    return snapshot
 
 
 def _put_feed(prefixes: Prefixes, *, empty: str) -> StoredFeed:
