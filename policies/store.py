@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import logging
 import mmap
 import zlib
 from collections.abc import Iterable
@@ -25,6 +26,9 @@ from netsets.codec import decode, encode
 from policies.storage import DurableFileSystemStorage
 
 MD5_SIZE = 33  # 32 digits and a newline
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,20 @@ def get_set(digest: str) -> AddressSet:
         if not hasattr(file, "fileno"):
             return decode(file.read())
         return decode(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def get_set_if_whole(digest: str, *, of: str) -> AddressSet:
+    """Return the set stored under `digest`; the empty set where there is none or its file is lost.
+
+    For counting what changed only: `of` names the list in the warning.
+    """
+    if not digest:
+        return AddressSet.empty()
+    try:
+        return get_set(digest)
+    except (OSError, ValueError) as error:
+        log.warning("the list held of %s cannot be read, all counts as new: %s", of, error)
+        return AddressSet.empty()
 
 
 def put_feed(body: bytes) -> StoredFeed:

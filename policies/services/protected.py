@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
 from django.db import transaction
@@ -55,9 +55,6 @@ def protect(*, origin: str, networks: Mapping[str, str], now: datetime) -> None:
         make_policies_due(now=now)
 
 
-def make_policies_due(*, now: datetime, names: Iterable[str] | None = None) -> None:
-    """Leave policies due: all of them, or those with these names."""
-    policies = Policy.objects.all()
-    if names is not None:
-        policies = policies.filter(name__in=names)
-    policies.update(due_at=now)
+def make_policies_due(*, now: datetime) -> None:
+    """Leave every policy due."""
+    Policy.objects.update(due_at=now)

@@ -15,7 +15,7 @@ from netsets.diff import diff
 from netsets.render import FORMATS
 from policies.models import ClaimLost, Feed, Policy, Snapshot
 from policies.states import Role
-from policies.store import StoredFeed, get_set, put_feed, put_set
+from policies.store import StoredFeed, get_set_if_whole, put_feed, put_set
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +99,8 @@ def _put_feed(prefixes: Prefixes, *, empty: str) -> StoredFeed:
 
 def _numbers(compiled: Compiled, current: Snapshot | None) -> dict[str, dict[str, int]]:
     """Return the addresses of each list and family, and the difference to the current snapshot."""
-    difference = diff(_listed(current), compiled.block)
+    before = get_set_if_whole(current.block_digest if current else "", of=str(current))
+    difference = diff(before, compiled.block)
     sets = {
         "block": compiled.block,
         "allow": compiled.allow,
@@ -114,17 +115,6 @@ def _numbers(compiled: Compiled, current: Snapshot | None) -> dict[str, dict[str
         }
         for name, found in sets.items()
     }
-
-
-def _listed(current: Snapshot | None) -> AddressSet:
-    """Return the block list of a snapshot; the empty set where its file is lost."""
-    if current is None:
-        return AddressSet.empty()
-    try:
-        return get_set(current.block_digest)
-    except (OSError, ValueError) as error:
-        log.warning("the block list of %s cannot be read, all counts as new: %s", current, error)
-        return AddressSet.empty()
 
 
 def _flip(policy: Policy, snapshot: Snapshot, feeds: dict[Role, StoredFeed], *, owner: str) -> None:

@@ -26,7 +26,7 @@ from policies.sources.base import (
 )
 from policies.sources.dns_errors import not_fetched
 from policies.states import Outcome, SourceState
-from policies.store import get_set, put_set
+from policies.store import get_set_if_whole, put_set
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +130,7 @@ def _keep(source: Source, addresses: AddressSet, *, accept_change: bool) -> Kept
     digest = _store(source, addresses)
     if digest == source.list_digest:
         return Kept(digest, prefixes, 0, 0)
-    difference = diff(_held(source), addresses)
+    difference = diff(get_set_if_whole(source.list_digest, of=source.name), addresses)
     return Kept(digest, prefixes, difference.added.count, difference.removed.count)
 
 
@@ -143,17 +143,6 @@ def _store(source: Source, addresses: AddressSet) -> str:
             f"({error.strerror or error}). The last good list stays in force. Make room on the "
             f"disk of the data folder; the next try follows by itself."
         ) from error
-
-
-def _held(source: Source) -> AddressSet:
-    """Return the list held so far; the empty set where its file is lost, which is only counted."""
-    if not source.list_digest:
-        return AddressSet.empty()
-    try:
-        return get_set(source.list_digest)
-    except (OSError, ValueError) as error:
-        log.warning("the list held of %s cannot be read, all counts as new: %s", source.name, error)
-        return AddressSet.empty()
 
 
 def _record_success(
