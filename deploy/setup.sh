@@ -56,6 +56,8 @@ look_for_what_tests_need() {
   need redis-server redis-server "tests of the queue"
   need named bind9 "tests of DNS lists against a real server"
   need dig bind9-dnsutils "tests that compare with dig"
+  need knotd knot "tests of zone transfers against a second real server"
+  need squid squid "tests of retrievals through a real proxy"
   compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || need postgres postgresql "tests on PostgreSQL"
   need ip iproute2 "kernel tests, in a network namespace"
   need ipset ipset "kernel tests of ipset"
@@ -98,6 +100,8 @@ disable_services() {
       redis-server) service=redis-server ;;
       bind9) service=named ;;
       nginx-light) service=nginx ;;
+      knot) service=knot ;;
+      squid) service=squid ;;
       *) continue ;;
     esac
     # For machines with systemd and without.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from netsets.cidr import AddressSet
+from netsets.entries import Entries
 
 
 class DecodeError(Exception):
@@ -19,3 +20,6 @@ class Decoded:
     entries: int  # usable entries read, before collapsing
     host_bits_cleared: int = 0  # entries such as 192.0.2.1/24, taken as 192.0.2.0/24
     skipped: tuple[tuple[str, int], ...] = ()  # (reason, count), most frequent first
+    samples: tuple[str, ...] = ()  # the first few skipped entries, made fit to be shown
+    # The entries as written; what an exclusion took from `addresses` still stands here.
+    listed: Entries | None = None

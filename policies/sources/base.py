@@ -11,7 +11,7 @@ SourceError
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, Self
 
@@ -53,6 +53,27 @@ class Deadline:
 
 
 @dataclass(frozen=True, slots=True)
+class Layout:
+    """How a text holds its entries: one decoder for each `kind`."""
+
+    kind: str = "lines"  # "lines", "dshield", "csv" or "json"
+    column: str = ""  # csv: the column's number, from 1, or its name in the header
+    separator: str = ","  # csv
+    path: str = ""  # json: a JSONPath (RFC 9535) of the values that are entries
+
+
+LINES = Layout()
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is held of a source's last whole answer."""
+
+    version: str  # the `Retrieved.version` that came with it
+    payload: Callable[[], bytes] | None = None  # reads what `Retrieved.keep` was; None: not kept
+
+
+@dataclass(frozen=True, slots=True)
 class Retrieved:
     """What came back from a source, untouched."""
 
@@ -60,6 +81,8 @@ class Retrieved:
     payload: tuple[bytes, ...]  # one body, or the messages of a DNS answer in order
     server: str  # who answered, as "address#port"; "" where nobody was asked
     version: str | None = None  # a serial, an ETag; None where the source has no such thing
+    layout: Layout = LINES  # how a text holds its entries
+    keep: bytes = b""  # what the source wants back next time as `Known.payload`
 
 
 class Source(Protocol):
@@ -69,13 +92,14 @@ class Source(Protocol):
     """
 
     label: ClassVar[str]
+    secrets: ClassVar[tuple[str, ...]]  # the settings that are kept encrypted and never shown
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, object]) -> Self:
         """Build the source; raise `SourceMisconfigured` for a setting that cannot work."""
         ...
 
-    def retrieve(self, *, known: str | None, deadline: Deadline) -> Retrieved | None:
+    def retrieve(self, *, known: Known | None, deadline: Deadline) -> Retrieved | None:
         """Retrieve the list whole, or return None when `known` is still current.
 
         Raises `SourceUnavailable` or `SourceRefused`, never anything else, for whatever the

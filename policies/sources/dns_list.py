@@ -8,6 +8,7 @@ from typing import ClassVar, Self, TypeVar
 
 from policies.sources.base import (
     Deadline,
+    Known,
     Retrieved,
     SourceError,
     SourceMisconfigured,
@@ -34,6 +35,7 @@ class DnsListSource:
     """A list at a DNS name, asked for at one or several servers."""
 
     label: ClassVar[str] = "DNS list"
+    secrets: ClassVar[tuple[str, ...]] = ()
 
     name: str
     servers: tuple[Server, ...]
@@ -64,7 +66,7 @@ class DnsListSource:
             ),
         )
 
-    def retrieve(self, *, known: str | None, deadline: Deadline) -> Retrieved:  # noqa: ARG002
+    def retrieve(self, *, known: Known | None, deadline: Deadline) -> Retrieved:  # noqa: ARG002
         """Retrieve the list whole from the first server that gives it whole.
 
         `known` is not used: a DNS list has no version of its own. Raises a `DnsFault`, or where

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from netsets.parse import parse_text
-from policies.sources.base import Deadline, EmptyList, Retrieved, SourceMisconfigured
+from policies.sources.base import Deadline, EmptyList, Known, Retrieved, SourceMisconfigured
 from policies.sources.settings import Settings
 
 MAX_ENTRIES = 10_000
@@ -19,6 +19,7 @@ class MemorySource:
     """A list that is its own settings."""
 
     label: ClassVar[str] = "Fixed list"
+    secrets: ClassVar[tuple[str, ...]] = ()
 
     entries: tuple[str, ...]
 
@@ -36,7 +37,7 @@ class MemorySource:
             )
         return cls(entries)
 
-    def retrieve(self, *, known: str | None, deadline: Deadline) -> Retrieved:  # noqa: ARG002
+    def retrieve(self, *, known: Known | None, deadline: Deadline) -> Retrieved:  # noqa: ARG002
         """Return the entries as text, one a line; raise `EmptyList` where there are none.
 
         Neither argument is used: nobody is asked, and the list has no version of its own.
