@@ -6,9 +6,9 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 
-from devices.fields import EncryptedTextField
 from devices.kinds import KINDS
 from devices.kinds.rules import DEVICE_ID, LOG_SIZE_LEAST, LOG_SIZE_MOST, NICKNAME
+from policies.fields import EncryptedTextField
 from policies.models import Policy, Snapshot
 
 # Names become file names, set names and parts of URLs: one pattern, here and in the database.
