@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from policies.services.changes import record_change
 from policies.services.compile import CompileReport, compile_policy_now
-from policies.services.manage import (
-    InUse,
+from policies.services.manage_policies import (
     Member,
-    Refused,
+    MustHold,
     change_policy,
-    change_protected,
-    change_source,
     create_policy,
-    create_source,
     delete_policy,
-    delete_source,
     members_of,
+    tests_of,
+)
+from policies.services.manage_protected import (
+    change_protected,
     protect_network,
     unprotect_network,
 )
+from policies.services.manage_sources import change_source, create_source, delete_source
 from policies.services.protected import AddressRefused, make_policies_due, protect
 from policies.services.prune import Pruned, prune
 from policies.services.publish import PublishFailed, publish_snapshot
@@ -30,6 +30,7 @@ from policies.services.refresh import (
     request_refresh,
 )
 from policies.services.retrieve import retrieve_source
+from policies.services.rows import InUse, Refused
 from policies.services.sources import build_source, find_or_make_source
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "CompileReport",
     "InUse",
     "Member",
+    "MustHold",
     "Pruned",
     "PublishFailed",
     "RefreshReport",
@@ -63,5 +65,6 @@ __all__ = [
     "refresh_policy",
     "request_refresh",
     "retrieve_source",
+    "tests_of",
     "unprotect_network",
 ]

@@ -11,9 +11,10 @@ from django.conf import settings
 
 from netsets.cidr import AddressSet
 from netsets.compile import Compiled, compile_policy
-from netsets.guard import Guard, GuardTripped
+from netsets.guard import GuardTripped
 from netsets.special import SPECIAL_PURPOSE
 from policies.models import Policy, Snapshot, Source
+from policies.services.guards import guard_of
 from policies.services.protected import protected_addresses
 from policies.services.publish import PublishFailed, publish_snapshot
 from policies.states import PolicyState, Role
@@ -180,18 +181,6 @@ def gather(policy: Policy) -> Gathered:
             allow.append(link.source)
     return Gathered(
         tuple(block), tuple(allow), tuple(missing[Role.BLOCK]), tuple(missing[Role.ALLOW])
-    )
-
-
-def guard_of(policy: Policy) -> Guard:
-    """Return the policy's guard as the value the compile takes."""
-    return Guard(
-        widest4=policy.widest4,
-        widest6=policy.widest6,
-        max_share=float(policy.max_share) / 100,
-        shrink_limit=policy.shrink_limit / 100,
-        growth_limit=policy.growth_limit / 100,
-        keep_documentation=policy.keep_documentation,
     )
 
 
