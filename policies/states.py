@@ -87,6 +87,7 @@ class AlarmKind(TextChoices):
         return _ALARM_TONES[self]
 
 
+PUBLISHED_STATES = (PolicyState.CURRENT, PolicyState.PARTIAL, PolicyState.PINNED)
 FAILED_OUTCOMES = (Outcome.UNAVAILABLE, Outcome.REFUSED)
 
 _SOURCE_TONES: dict[SourceState, Tone] = {

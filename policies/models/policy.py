@@ -75,7 +75,7 @@ class Policy(Claimable, Acceptable):
     reject_limit = models.PositiveSmallIntegerField(
         "reject limit, %",
         default=10,
-        validators=[MinValueValidator(0), MaxValueValidator(100)],
+        validators=[MinValueValidator(0), MaxValueValidator(99)],
         help_text="Percent of a list's entries that may be unreadable; more waits for a person.",
     )
     keep_special = models.BooleanField(
@@ -171,9 +171,15 @@ class Policy(Claimable, Acceptable):
         related_name="+",
         editable=False,
     )
-    pinned_at = models.DateTimeField(
-        null=True, editable=False, help_text="Since then no new snapshot is published."
+    pinned = models.ForeignKey(
+        "policies.Snapshot",
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        editable=False,
+        help_text="What is published instead of what the sources say, until a person releases it.",
     )
+    pinned_at = models.DateTimeField(null=True, editable=False)
     pinned_by = models.CharField(max_length=150, blank=True, default="", editable=False)
 
     objects = PolicyQuerySet.as_manager()
@@ -283,6 +289,9 @@ class ProtectedAddress(models.Model):
         default="",
         editable=False,
         help_text="What keeps this row, such as 'device fmc-1'; empty where a person wrote it.",
+    )
+    until = models.DateTimeField(
+        null=True, editable=False, help_text="When it goes by itself; empty for never."
     )
 
     class Meta:

@@ -23,13 +23,17 @@ class Compilation(models.Model):
         help_text="Addresses of each list and family, and the difference to the snapshot before."
     )
     cuts = models.JSONField(
-        help_text="What was taken out of the block list: [{reason, addresses, items}, …]"
+        help_text="What was taken out of the block list: [{reason, addresses, removed, trimmed, "
+        "items, items_total}, …]"
     )
-    effects = models.JSONField(
-        default=list, help_text="What each allow entry cut: [{source, entry, line, …}, …]"
+    before_digest = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        help_text="The block list before the allow list was taken out: what allow entries cut.",
     )
     protection = models.JSONField(
-        default=list, help_text="What was protected and touched a list: [[reason, network, why], …]"
+        default=list, help_text="What was protected and cut something: [[reason, label, network], …]"
     )
     sources = models.JSONField(
         help_text="The lists it was compiled from: name, role, digests of each."

@@ -199,6 +199,7 @@ class Retrieval(models.Model):
     prefixes = models.PositiveIntegerField(default=0)
     host_bits_cleared = models.PositiveIntegerField(default=0)
     skipped = models.JSONField(default=list, help_text="[[reason, count], …]")
+    samples = models.JSONField(default=list, help_text="The first few skipped entries.")
     added = models.JSONField(default=int, help_text="Addresses the list gained.")
     removed = models.JSONField(default=int, help_text="Addresses the list lost.")
     list_digest = models.CharField(max_length=64, blank=True, default="")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from policies.services.alarms import review_alarms
 from policies.services.changes import record_change
 from policies.services.compile import CompileReport, compile_policy_now
 from policies.services.manage_policies import (
@@ -65,6 +66,7 @@ __all__ = [
     "refresh_policy",
     "request_refresh",
     "retrieve_source",
+    "review_alarms",
     "tests_of",
     "unprotect_network",
 ]

@@ -14,8 +14,8 @@ from policies.sources import SOURCES
 from policies.sources.base import Source as Engine, SourceMisconfigured
 
 
-def build_source(source: Source) -> Engine:
-    """Build the engine of a row; raises SourceMisconfigured, DecryptionFailed."""
+def build_source(source: Source, *, now: datetime) -> Engine:  # noqa: ARG001
+    """Build the engine of a row as it is now; raises SourceMisconfigured, DecryptionFailed."""
     return build_engine(kind=source.kind, settings={**source.settings, **secrets_of(source)})
 
 
