@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from netsets.cidr import AddressSet
-from netsets.compile import Compiled, compile_policy
+from netsets.compile import Compiled, compile_policy, enforce
+from netsets.cuts import Labelled
 from netsets.guard import Guard, GuardTripped
 from netsets.special import SPECIAL_PURPOSE
 from policies.models import Policy, Snapshot, Source
@@ -106,10 +107,10 @@ def _compile(policy: Policy, *, owner: str, now: datetime, accept_change: bool) 
             block=[get_set(source.list_digest) for source in gathered.block],
             allow=[get_set(source.list_digest) for source in gathered.allow],
             guard=guard_of(policy),
-            protected=protected,
+            protected=[Labelled("protected address", protected)],
             previous=_previous(policy, accept_change=accept),
-            accept_change=accept,
         )
+        enforce(compiled, accept_change=accept)
         snapshot = _publish_if_new(policy, compiled, gathered, owner=owner, now=now)
     except GuardTripped as tripped:
         is_change = tripped.is_change
