@@ -22,6 +22,8 @@ Word = TypeVar("Word", np.uint32, np.uint64)
 SHIFT = np.uint64(32)
 ONE = np.uint32(1)
 
+_HOST = np.array([(1 << (32 - length)) - 1 for length in range(33)], np.uint32)
+
 
 def pack(first: Array32, last: Array32) -> Array64:
     """Return ranges as one sortable number each: first in the high half, last in the low."""
@@ -51,6 +53,11 @@ def collapse(keys: Array64) -> Array32:
     ranges[:-1, 1] = reach[at[1:] - 1]
     ranges[-1, 1] = reach[-1]
     return ranges
+
+
+def from_prefixes(first: Array32, length: Array8) -> Array32:
+    """Return one range for each prefix, which has no host bits; not collapsed."""
+    return np.stack((first, first | _HOST[length]), axis=1)
 
 
 def from_numbers(numbers: Array32) -> Array32:

@@ -1,43 +1,51 @@
 """What a policy may never do, however its sources err.
 
-Absolute rules, for block and allow lists alike: `width` (no prefix wider than a limit) and `share`
-(no more of the address space than a limit). Change rules, for the block list against the one in
-force: `shrink` and `growth`. A person may let a change pass once; nobody may let an absolute rule.
+Absolute rules: `width` (no prefix wider than a limit), `share` (no more of the address space than a
+limit), `rejects` (no list of which too much is unreadable) and `test` (what the site wrote down as
+never, or always, blocked). Change rules, for the block list against the one in force: `shrink` and
+`growth`. A person may let a change pass once; nobody may let an absolute rule.
+
+GuardTripped
+    the policy would break these rules; the list in force stays, and a person must look
 """
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
-
-import numpy as np
+from typing import Literal
 
 from netsets.cidr import AddressSet
+from netsets.special import DOCUMENTATION, NEVER_KEPT, SPECIAL_PURPOSE
 
-Rule = Literal["width", "share", "shrink", "growth"]
+Rule = Literal["width", "share", "rejects", "shrink", "growth", "test"]
+Special = Literal["cut", "keep"]
 
-GLOBAL_UNICAST6 = AddressSet.of("2000::/3")  # all that IPv6 has given out so far: RFC 4291
-_SPACE4 = 1 << 32
+CHANGE_RULES: frozenset[Rule] = frozenset({"shrink", "growth"})
+
+_WITHOUT_DOCUMENTATION = SPECIAL_PURPOSE - DOCUMENTATION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """The limits of one policy.
+    """The limits of one policy; each default is the safe one.
 
     IPv4 is measured in addresses. IPv6 is measured in /64 networks where lists are compared, as
-    one host commonly owns a whole one, and its share is that of 2000::/3.
+    one host commonly owns a whole one, and its share is that of 2000::/3. A list's size is also
+    measured in lines: the prefixes that a firewall loads.
     """
 
     widest4: int = 8  # the shortest IPv4 prefix length allowed
     widest6: int = 16
     max_share: float = 0.05  # of either family's space
+    max_rejects: float = 0.1  # the part of a source's entries that may be unreadable
     shrink_limit: float = 0.5  # the part of the list in force that may go at once
     growth_limit: float = 2.0  # how many times its size a list may become at once
+    special: Special = "cut"  # a policy of bogons says "keep"
     keep_documentation: bool = False  # leave documentation addresses in, for demonstrations
     shrink_floor: int = 10  # a family with fewer prefixes may shrink as it likes
     growth_floor: int = 65_536  # a family may always grow to so many addresses, or /64 networks
+    line_growth_floor: int = 25_000  # and to so many prefixes: the least that firewalls hold
 
     def __post_init__(self) -> None:
         """Raise ValueError for a limit that means nothing."""
@@ -45,157 +53,69 @@ class Guard:
             ("widest4", 0 <= self.widest4 <= 32, "between 0 and 32"),
             ("widest6", 0 <= self.widest6 <= 128, "between 0 and 128"),
             ("max_share", 0 < self.max_share <= 1, "above 0 and at most 1"),
+            ("max_rejects", 0 <= self.max_rejects < 1, "0 or more and below 1"),
             ("shrink_limit", 0 <= self.shrink_limit <= 1, "between 0 and 1"),
             ("growth_limit", self.growth_limit >= 1, "1 or more"),
+            ("special", self.special in {"cut", "keep"}, "'cut' or 'keep'"),
             ("shrink_floor", self.shrink_floor >= 0, "0 or more"),
             ("growth_floor", self.growth_floor >= 0, "0 or more"),
+            ("line_growth_floor", self.line_growth_floor >= 0, "0 or more"),
         )
         for name, fits, accepted in limits:
             if not fits:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; it must be {accepted}")
 
+    @property
+    def forbidden(self) -> AddressSet:
+        """The special-purpose addresses that this policy takes out of its block list."""
+        if self.special == "keep":
+            return NEVER_KEPT
+        return _WITHOUT_DOCUMENTATION if self.keep_documentation else SPECIAL_PURPOSE
 
-class GuardTripped(Exception):
-    """A policy would do what its guard forbids; the list in force must stay.
 
-    `limit` and `found` are in the measure of the rule: prefix lengths, shares of the space, the
-    part that would go, times the old size.
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One rule that would be broken.
+
+    `limit` and `found` are in the measure of the rule: prefix lengths, shares of the space or of
+    the entries, the part that would go, times the old size, addresses of a test.
     """
 
-    def __init__(self, message: str, *, rule: Rule, limit: float, found: float) -> None:
-        """Keep the figures apart from the sentence."""
-        super().__init__(message)
-        self.rule = rule
-        self.limit = limit
-        self.found = found
+    rule: Rule
+    message: str  # names the thing, the cause and the next step
+    limit: float
+    found: float
 
     @property
     def is_change(self) -> bool:
         """Whether a person may let this pass once."""
-        return self.rule in {"shrink", "growth"}
+        return self.rule in CHANGE_RULES
 
 
-def check_size(guard: Guard, addresses: AddressSet, *, subject: str) -> None:
-    """Raise `GuardTripped` when the set is wider, or covers more, than the guard allows.
+class GuardTripped(Exception):
+    """A policy would do what its guard forbids; the list in force must stay."""
 
-    `subject` begins the message: "the block list".
-    """
-    for family, widest, limit in _widest(guard, addresses):
-        if widest.prefixlen < limit:
-            raise GuardTripped(
-                f"{subject} would hold the prefix {widest}; the widest {family} prefix the guard "
-                f"allows is /{limit}. Look at the sources, or change the policy's widest prefix.",
-                rule="width",
-                limit=limit,
-                found=widest.prefixlen,
-            )
-    for family, share in _shares(addresses):
-        if share > guard.max_share:
-            raise GuardTripped(
-                f"{subject} would cover {_percent(share)} of the {family} address space; the guard "
-                f"allows {_percent(guard.max_share)}. Look at the sources, or raise the policy's "
-                "share limit.",
-                rule="share",
-                limit=guard.max_share,
-                found=share,
-            )
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        """Tell all that was found, in the order in which it was looked for."""
+        super().__init__(" ".join(finding.message for finding in findings))
+        self.findings = tuple(findings)
 
+    @property
+    def rule(self) -> Rule:
+        """The first rule that would be broken."""
+        return self.findings[0].rule
 
-def check_change(
-    guard: Guard, previous: AddressSet, addresses: AddressSet, *, subject: str
-) -> None:
-    """Raise `GuardTripped` when the set is too much smaller, or larger, than the one in force.
+    @property
+    def limit(self) -> float:
+        """The limit of the first rule."""
+        return self.findings[0].limit
 
-    Shrinking is judged by what is covered and by the number of prefixes, growing by what is
-    covered. A list that lost no address has not shrunk, however few its prefixes have become.
-    Nothing is judged against an empty set: there is no measure in it.
-    """
-    if not previous:
-        return
-    lost = previous - addresses
-    before, after = previous.prefixes(), addresses.prefixes()
-    pairs = (
-        (
-            _Change("IPv4 addresses", previous.count4, addresses.count4),
-            _Change("IPv4 prefixes", len(before.v4_first), len(after.v4_first)),
-        ),
-        (
-            _Change("IPv6 /64 networks", _count64(previous), _count64(addresses)),
-            _Change("IPv6 prefixes", len(before.v6_first), len(after.v6_first)),
-        ),
-    )
-    for lossy, (covered, prefixes) in zip((len(lost.v4), len(lost.v6)), pairs, strict=True):
-        if lossy and prefixes.before >= guard.shrink_floor:
-            _check_shrink(guard, covered, subject)
-            _check_shrink(guard, prefixes, subject)
-        _check_growth(guard, covered, subject)
+    @property
+    def found(self) -> float:
+        """What was found against the first rule."""
+        return self.findings[0].found
 
-
-class _Change(NamedTuple):
-    """How one measure of a list moved."""
-
-    unit: str
-    before: int
-    after: int
-
-    def __str__(self) -> str:
-        return f"from {self.before:,} to {self.after:,} {self.unit}"
-
-
-def _check_shrink(guard: Guard, change: _Change, subject: str) -> None:
-    gone = 1 - change.after / change.before
-    if gone > guard.shrink_limit:
-        raise GuardTripped(
-            f"{subject} would shrink {change}, losing {_percent(gone)}; the guard allows "
-            f"{_percent(guard.shrink_limit)} at once. Look at the sources, or accept this change.",
-            rule="shrink",
-            limit=guard.shrink_limit,
-            found=gone,
-        )
-
-
-def _check_growth(guard: Guard, change: _Change, subject: str) -> None:
-    times = change.after / max(change.before, 1)
-    if change.after > guard.growth_floor and times > guard.growth_limit:
-        raise GuardTripped(
-            f"{subject} would grow {change}; the guard allows {guard.growth_limit:g} times the "
-            "size at once. Look at the sources, or accept this change.",
-            rule="growth",
-            limit=guard.growth_limit,
-            found=times,
-        )
-
-
-def _widest(
-    guard: Guard, addresses: AddressSet
-) -> Iterator[tuple[str, ipaddress.IPv4Network | ipaddress.IPv6Network, int]]:
-    """Yield (family, widest prefix, limit) for each family that the set has."""
-    prefixes = addresses.prefixes()
-    if prefixes.v4_length.size:
-        at = int(prefixes.v4_length.argmin())
-        prefix4 = (int(prefixes.v4_first[at]), int(prefixes.v4_length[at]))
-        yield "IPv4", ipaddress.IPv4Network(prefix4), guard.widest4
-    if prefixes.v6_length.size:
-        at = int(prefixes.v6_length.argmin())
-        hi, lo = prefixes.v6_first[at].tolist()
-        prefix6 = (hi << 64 | lo, int(prefixes.v6_length[at]))
-        yield "IPv6", ipaddress.IPv6Network(prefix6), guard.widest6
-
-
-def _shares(addresses: AddressSet) -> tuple[tuple[str, float], ...]:
-    unicast = addresses & GLOBAL_UNICAST6
-    return (
-        ("IPv4", addresses.count4 / _SPACE4),
-        ("IPv6", unicast.count6 / GLOBAL_UNICAST6.count6),
-    )
-
-
-def _count64(addresses: AddressSet) -> int:
-    """Return how many /64 networks the IPv6 part of the set touches."""
-    first, last = addresses.v6[:, 0], addresses.v6[:, 2]
-    shared = np.count_nonzero(first[1:] == last[:-1])  # two ranges in one network
-    return int(np.sum(last - first)) + len(first) - int(shared)
-
-
-def _percent(share: float) -> str:
-    return f"{share * 100:.1f} %"
+    @property
+    def is_change(self) -> bool:
+        """Whether a person may let all of this pass once."""
+        return all(finding.is_change for finding in self.findings)

@@ -58,3 +58,20 @@ _REACHABLE_INSIDE = AddressSet.of(
 )
 
 SPECIAL_PURPOSE = (_NOT_REACHABLE - _REACHABLE_INSIDE) | DOCUMENTATION
+
+# What even a policy of bogons may not block. No router forwards most of it, so that a firewall
+# loses nothing by leaving it out; but whoever loads the list into a host, or into a firewall's own
+# input chain, would cut that host off from itself, from its link, or from everything.
+NEVER_KEPT = AddressSet.of(
+    "0.0.0.0/8",  # the source of whoever has no address yet (DHCP); to some firewalls "any"
+    "127.0.0.0/8",  # a host speaking with itself
+    "169.254.0.0/16",  # link local: never forwarded; a cloud's metadata service lives here
+    "224.0.0.0/24",  # the link's own protocols: OSPF, VRRP, HSRP
+    "255.255.255.255/32",  # limited broadcast: DHCP
+    "::/127",  # unspecified and loopback
+    "::ffff:0:0/96",  # all of IPv4, as a socket of both families shows it
+    "64:ff9b::/96",  # all of IPv4, as a host without IPv4 reaches it
+    "fe80::/10",  # link local: without it no neighbour and no router is found
+    "ff01::/16",  # multicast within a host
+    "ff02::/16",  # multicast on the link: neighbour discovery, OSPFv3, DHCPv6
+)

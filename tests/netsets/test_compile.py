@@ -6,23 +6,27 @@ import pytest
 from hypothesis import given, strategies as st
 
 from netsets.cidr import AddressSet, union
-from netsets.compile import Compiled, compile_policy
+from netsets.compile import Compiled, compile_policy, enforce
+from netsets.cuts import Labelled
 from netsets.diff import diff
 from netsets.guard import Guard, GuardTripped
 from netsets.special import DOCUMENTATION, SPECIAL_PURPOSE
 from tests.netsets.helpers import build, pairs, spread
 
 NOTHING = AddressSet.empty()
+SAFE = Guard()
 NET4, NET6 = 20 << 24, 0x2A00 << 112  # public-looking
 
 
 def compiled(*entries: str, allow: tuple[str, ...] = (), **more: object) -> Compiled:
-    options: dict[str, object] = {"guard": Guard(), "protected": NOTHING, "previous": None} | more
-    return compile_policy(
+    options: dict[str, object] = {"guard": Guard(), "protected": (), "previous": None} | more
+    result = compile_policy(
         block=[AddressSet.of(entry) for entry in entries],
         allow=[AddressSet.of(entry) for entry in allow],
         **options,  # type: ignore[arg-type]
     )
+    enforce(result)
+    return result
 
 
 small = st.tuples(
@@ -40,7 +44,7 @@ def test_nothing_allowed_or_protected_is_ever_blocked(
         block=[build(pair) for pair in block],
         allow=[build(pair) for pair in allow],
         guard=Guard(),
-        protected=build(protected),
+        protected=[Labelled("own", build(protected))],
         previous=None,
     )
     for family in (0, 1):
@@ -55,13 +59,14 @@ def test_an_allowed_host_is_cut_out_of_a_wide_prefix() -> None:
         "20.0.0.0/8",
         "2a00::/20",
         allow=("20.1.2.3", "2a00::7"),
-        protected=AddressSet.of("20.9.9.9"),
+        protected=[Labelled("own", AddressSet.of("20.9.9.9"))],
     )
     assert not result.block & AddressSet.of("20.1.2.3", "20.9.9.9", "2a00::7")
     assert result.block.count4 == 2**24 - 2
     assert [(cut.reason, cut.addresses) for cut in result.cuts] == [
         ("special-purpose", 0),
         ("protected", 1),
+        ("critical", 0),
         ("allowed", 2),
     ]
 
@@ -80,11 +85,7 @@ def test_a_demonstration_may_keep_documentation_addresses_only() -> None:
 
 
 def test_a_bogon_list_may_name_special_purpose_ranges_as_widely_as_it_likes() -> None:
-    compiled = compile_policy(
-        block=[AddressSet.of("224.0.0.0/3", "fc00::/7", "5.6.7.8")],
-        allow=[], guard=Guard(), protected=AddressSet.empty(), previous=None,
-    )  # fmt: skip
-    assert compiled.block == AddressSet.of("5.6.7.8")
+    assert compiled("224.0.0.0/3", "fc00::/7", "5.6.7.8").block == AddressSet.of("5.6.7.8")
 
 
 @pytest.mark.parametrize(
@@ -144,15 +145,16 @@ def hosts(count: int, *, step: int = 2) -> AddressSet:
     return union(AddressSet.of(str(ipaddress.IPv4Address(NET4 + n * step))) for n in range(count))
 
 
-def judged(block: AddressSet, previous: AddressSet, **more: object) -> Compiled:
-    options: dict[str, object] = {"guard": Guard()} | more
-    return compile_policy(
-        block=[block],
-        allow=[],
-        protected=NOTHING,
-        previous=previous,
-        **options,  # type: ignore[arg-type]
-    )
+def judged(
+    block: AddressSet,
+    previous: AddressSet,
+    *,
+    guard: Guard = SAFE,
+    accept_change: bool = False,
+) -> Compiled:
+    result = compile_policy(block=[block], allow=[], guard=guard, protected=(), previous=previous)
+    enforce(result, accept_change=accept_change)
+    return result
 
 
 def test_a_list_that_loses_most_of_its_addresses_waits_for_a_person() -> None:
@@ -231,6 +233,9 @@ def test_a_person_may_let_a_change_pass_but_no_absolute_rule() -> None:
         {"growth_limit": 0.5},
         {"shrink_floor": -1},
         {"growth_floor": -1},
+        {"line_growth_floor": -1},
+        {"max_rejects": 1.0},
+        {"special": "drop"},
     ],
 )
 def test_a_limit_that_means_nothing_is_refused_by_name(limits: dict[str, float]) -> None:
