@@ -33,6 +33,22 @@ def pack(first: Array32, last: Array32) -> Array64:
     return keys
 
 
+def from_prefixes(first: Array32, length: npt.NDArray[np.integer]) -> Array32:
+    """Return one range for each prefix, host bits cleared; not collapsed."""
+    # Through 64 bits, because a shift by 32 is undefined in 32.
+    host = ((np.uint64(1) << (32 - length).astype(np.uint64)) - np.uint64(1)).astype(np.uint32)
+    ranges = np.empty((len(first), 2), np.uint32)
+    ranges[:, 0], ranges[:, 1] = first & ~host, first | host
+    return ranges
+
+
+def unpack(keys: Array64) -> Array32:
+    """Return packed ranges as [first, last], in their order."""
+    ranges = np.empty((len(keys), 2), np.uint32)
+    ranges[:, 0], ranges[:, 1] = keys >> SHIFT, keys.astype(np.uint32)
+    return ranges
+
+
 def collapse(keys: Array64) -> Array32:
     """Return the range array of packed ranges in any order; `keys` is sorted in place."""
     if not keys.size:

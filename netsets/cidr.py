@@ -156,10 +156,9 @@ def from_prefixes4(first: Array32, length: Lengths) -> AddressSet:
 
     Raises ValueError for a length above 32.
     """
-    _check_lengths(length, 32)
-    # Through 64 bits, because a shift by 32 is undefined in 32.
-    host = ((np.uint64(1) << (32 - length).astype(np.uint64)) - np.uint64(1)).astype(np.uint32)
-    keys = _ranges4.pack(first & ~host, first | host)
+    check_lengths(length, 32)
+    ranges = _ranges4.from_prefixes(first, length)
+    keys = _ranges4.pack(ranges[:, 0], ranges[:, 1])
     return AddressSet(_ranges4.collapse(keys), _ranges6.empty())
 
 
@@ -168,7 +167,7 @@ def from_prefixes6(first: Array64, length: Lengths) -> AddressSet:
 
     Raises ValueError for a length above 128.
     """
-    _check_lengths(length, 128)
+    check_lengths(length, 128)
     ranges = _ranges6.from_prefixes(first, length.astype(np.uint8))
     return AddressSet(AddressSet.empty().v4, _ranges6.collapse(ranges))
 
@@ -193,6 +192,15 @@ def from_ranges6(first: Array64, last: Array64) -> AddressSet:
 
 def from_entries(entries: Iterable[Entry]) -> AddressSet:
     """Return the set of entries read one by one."""
+    v4, v6 = ranges_of(entries)
+    return AddressSet(
+        _ranges4.collapse(_ranges4.pack(v4[:, 0], v4[:, 1])),
+        _ranges6.collapse(v6),
+    )
+
+
+def ranges_of(entries: Iterable[Entry]) -> tuple[Array32, Array64]:
+    """Return the IPv4 and the IPv6 entries as ranges: in their order, nothing collapsed."""
     rows4: list[tuple[int, int]] = []
     rows6: list[tuple[int, ...]] = []
     for version, first, last, _ in entries:
@@ -200,10 +208,9 @@ def from_entries(entries: Iterable[Entry]) -> AddressSet:
             rows4.append((first, last))
         else:
             rows6.append((*_words(first), *_words(last)))
-    v4 = np.array(rows4, np.uint32).reshape(-1, 2)
-    return AddressSet(
-        _ranges4.collapse(_ranges4.pack(v4[:, 0], v4[:, 1])),
-        _ranges6.collapse(np.array(rows6, np.uint64).reshape(-1, 4)),
+    return (
+        np.array(rows4, np.uint32).reshape(-1, 2),
+        np.array(rows6, np.uint64).reshape(-1, 4),
     )
 
 
@@ -239,6 +246,7 @@ def _words(number: int) -> tuple[int, int]:
     return number >> 64, number & 0xFFFF_FFFF_FFFF_FFFF
 
 
-def _check_lengths(length: Lengths, width: int) -> None:
+def check_lengths(length: Lengths, width: int) -> None:
+    """Raise ValueError for a prefix length that the family has not."""
     if length.size and not 0 <= int(length.min()) <= int(length.max()) <= width:
         raise ValueError(f"a prefix length is outside 0 to {width}: check the list it came from")

@@ -16,5 +16,6 @@ def decode_text(retrieved: Retrieved) -> Decoded:
         entries=parsed.entries,
         host_bits_cleared=parsed.host_bits_cleared,
         skipped=parsed.rejected,
+        listed=parsed.listed(),
     )
     return usable(decoded, origin=retrieved.server or "the text")
