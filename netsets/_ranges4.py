@@ -71,11 +71,6 @@ def collapse(keys: Array64) -> Array32:
     return ranges
 
 
-def from_prefixes(first: Array32, length: Array8) -> Array32:
-    """Return one range for each prefix, which has no host bits; not collapsed."""
-    return np.stack((first, first | _HOST[length]), axis=1)
-
-
 def from_numbers(numbers: Array32) -> Array32:
     """Return the range array that holds exactly these numbers, given in any order."""
     if not numbers.size:

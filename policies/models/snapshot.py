@@ -23,17 +23,16 @@ class Compilation(models.Model):
         help_text="Addresses of each list and family, and the difference to the snapshot before."
     )
     cuts = models.JSONField(
-        help_text="What was taken out of the block list: [{reason, addresses, removed, trimmed, "
-        "items, items_total}, …]"
+        help_text="What was taken out of the block list: [[reason, addresses], …]"
+    )
+    cut_items = models.JSONField(
+        default=list, help_text="Because of what, one by one: [[reason, label, addresses], …]"
     )
     before_digest = models.CharField(
         max_length=64,
         blank=True,
         default="",
         help_text="The block list before the allow list was taken out: what allow entries cut.",
-    )
-    protection = models.JSONField(
-        default=list, help_text="What was protected and cut something: [[reason, label, network], …]"
     )
     sources = models.JSONField(
         help_text="The lists it was compiled from: name, role, digests of each."

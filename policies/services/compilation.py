@@ -8,7 +8,6 @@ from typing import TypedDict
 
 from netsets.cidr import Prefixes
 from netsets.compile import Compiled
-from netsets.cuts import Cut
 from netsets.diff import diff
 from policies.models import Policy, Snapshot
 from policies.store import get_set_if_whole, put_set
@@ -28,8 +27,8 @@ class CompilationColumns(TypedDict):
     entries: int
     empty_list_address: str
     numbers: Numbers
-    cuts: list[dict[str, object]]
-    protection: list[list[str]]
+    cuts: list[list[object]]
+    cut_items: list[list[object]]
     sources: list[dict[str, object]]
 
 
@@ -56,8 +55,10 @@ def compilation_columns(
         entries=len(block) + len(allow),
         empty_list_address=policy.empty_list_address,
         numbers=_numbers(compiled, policy.current, block=block, allow=allow),
-        cuts=[_cut(cut) for cut in compiled.cuts],
-        protection=[[cut.reason, item.label] for cut in compiled.cuts for item in cut.items],
+        cuts=[[cut.reason, cut.addresses] for cut in compiled.cuts],
+        cut_items=[
+            [cut.reason, item.label, item.addresses] for cut in compiled.cuts for item in cut.items
+        ],
         sources=list(manifest),
     )
 
@@ -81,15 +82,4 @@ def _numbers(
             "prefixes": len(prefixes),
         }
         for name, (found, prefixes) in measured.items()
-    }
-
-
-def _cut(cut: Cut) -> dict[str, object]:
-    return {
-        "reason": cut.reason,
-        "addresses": cut.addresses,
-        "removed": cut.removed,
-        "trimmed": cut.trimmed,
-        "items": [[item.label, item.addresses] for item in cut.items],
-        "items_total": cut.items_total,
     }

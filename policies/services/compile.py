@@ -171,9 +171,7 @@ def _publish_or_hold(work: _Work) -> CompileReport:
         return work.report(PolicyState.HELD, str(tripped), holds_change=tripped.is_change)
     snapshot = _publish_if_new(work, compiled)
     drop_candidate(policy=work.policy)
-    return work.report(
-        *work.gathered.good_state, snapshot=snapshot, inputs_digest=work.inputs
-    )
+    return work.report(*work.gathered.good_state, snapshot=snapshot, inputs_digest=work.inputs)
 
 
 def _compiled(work: _Work) -> Compiled:

@@ -54,7 +54,8 @@ class Gathered:
         if self.missing_block:
             return f"waiting for the first block list of {', '.join(self.missing_block)}"
         if self.dropped:
-            return f"every block list is stale, and stale entries are dropped: {_names(self)}"
+            names = ", ".join(self.dropped)
+            return f"every block list is stale, and stale entries are dropped: {names}"
         return "the policy has no block source; add one"
 
     @property
@@ -63,8 +64,8 @@ class Gathered:
         if self.pinned:
             return PolicyState.PINNED, f"snapshot {self.pinned.number} stays until it is released"
         if self.missing_block or self.dropped:
-            left_out = [f"{', '.join(self.missing_block)}: no list yet"] if self.missing_block else []
-            left_out += [f"{_names(self)}: stale"] if self.dropped else []
+            reasons = ((self.missing_block, "no list yet"), (self.dropped, "stale"))
+            left_out = [f"{', '.join(names)}: {why}" for names, why in reasons if names]
             return PolicyState.PARTIAL, f"without {'; '.join(left_out)}"
         return PolicyState.CURRENT, ""
 
@@ -135,7 +136,3 @@ def _from_manifest(entry: dict[str, object]) -> Listed:
 
 # What manifests did not tell before 0.2.
 _UNKNOWN: dict[str, object] = {"source": 0, "entries": "", "priority": 100, "retrieved_at": ""}
-
-
-def _names(gathered: Gathered) -> str:
-    return ", ".join(gathered.dropped)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 
-from netsets.cidr import AddressSet
 from netsets.diff import diff
-from netsets.entries import Entries
+from netsets.entries import Entries, from_prefixes
+from netsets.entries_codec import decode_ledger, encode_entries, encode_ledger
+from netsets.ledger import Ledger, advance
 from policies.decoders.base import Decoded
 from policies.models import Source
 from policies.sources.base import Retrieved, SourceRefused, SourceUnavailable
-from policies.store import get_set_if_whole, put_blob, put_set
+from policies.store import get_blob, get_set_if_whole, is_stored, put_blob, put_set
 
+log = logging.getLogger(__name__)
+
+# An entry that has left a list is remembered for so long: 400 days, in minutes.
+FORGOTTEN_AFTER = 400 * 24 * 60
 # Below this many prefixes a list may lose any part of itself: three entries less one is no fault.
 SHRINK_FLOOR = 10
 
@@ -48,7 +54,9 @@ def keep_list(
     prefixes = len(decoded.addresses.prefixes())
     if not accept_change:
         _check_shrink(source, prefixes)
-    listed = from_prefixes(decoded.addresses.prefixes()) if decoded.listed is None else decoded.listed
+    listed = decoded.listed
+    if listed is None:  # a kind that has no entries of its own, such as an empty answer
+        listed = from_prefixes(decoded.addresses.prefixes())
     try:
         list_digest = put_set(decoded.addresses)
         entries_digest = put_blob(encode_entries(listed))
@@ -66,6 +74,31 @@ def keep_list(
     held = get_set_if_whole(source.list_digest, of=source.name)
     difference = diff(held, decoded.addresses)
     return Kept(*files, prefixes, difference.added.count, difference.removed.count)
+
+
+def _keep_ledger(source: Source, listed: Entries, entries_digest: str, *, now: datetime) -> str:
+    """Store when each entry was seen first and last; raises OSError."""
+    if entries_digest == source.entries_digest and is_stored(source.ledger_digest):
+        return source.ledger_digest
+    tick = minutes(now)
+    advanced = advance(_ledger(source), listed, tick=tick, forget_before=tick - FORGOTTEN_AFTER)
+    return put_blob(encode_ledger(advanced))
+
+
+def _ledger(source: Source) -> Ledger:
+    """Return when the entries of a source were seen; an empty ledger where it is lost."""
+    if not source.ledger_digest:
+        return Ledger.empty()
+    try:
+        return decode_ledger(get_blob(source.ledger_digest))
+    except (OSError, ValueError) as error:
+        log.warning("the ledger of %s cannot be read, all counts as new: %s", source.name, error)
+        return Ledger.empty()
+
+
+def minutes(moment: datetime) -> int:
+    """Return a moment as a ledger tells it: whole minutes since 1970."""
+    return int(moment.timestamp() // 60)
 
 
 def _check_shrink(source: Source, prefixes: int) -> None:

@@ -44,6 +44,8 @@ _FORGOTTEN: dict[str, object] = {
     "list_prefixes": 0,
     "version": "",
     "payload_digest": "",
+    "entries_digest": "",
+    "ledger_digest": "",
     "whole_at": None,
     "claimed_by": "",
     "claimed_until": None,

@@ -76,9 +76,11 @@ def retrieve_source(
         known = None if accept else _known(source, now=now)
         try:
             answer = _ask(source, known, Deadline.after(settings.TSCM_RETRIEVE_SECONDS), now=now)
-            kept = answer and keep_list(
-                source, answer.retrieved, answer.decoded, now=now, accept_change=accept
-            )
+            kept = None
+            if answer is not None:
+                kept = keep_list(
+                    source, answer.retrieved, answer.decoded, now=now, accept_change=accept
+                )
         except Exception as error:
             retrieval = _record_failure(source, owner=owner, error=error, now=now, ended=ended())
             if not isinstance(error, _FORESEEN):
@@ -133,9 +135,7 @@ def _ask(
     return answer
 
 
-def _record_unchanged(
-    source: Source, *, owner: str, now: datetime, ended: datetime
-) -> Retrieval:
+def _record_unchanged(source: Source, *, owner: str, now: datetime, ended: datetime) -> Retrieval:
     source.state, source.error, source.failures = SourceState.CURRENT, "", 0
     source.checked_at = source.retrieved_at = now
     retrieval = Retrieval(
