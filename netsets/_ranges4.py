@@ -21,6 +21,7 @@ Word = TypeVar("Word", np.uint32, np.uint64)
 
 SHIFT = np.uint64(32)
 ONE = np.uint32(1)
+FEW = 8  # so many times fewer ranges are searched for among the many, and not the other way round
 
 _HOST = np.array([(1 << (32 - length)) - 1 for length in range(33)], np.uint32)
 
@@ -100,11 +101,30 @@ def without(a: Array32, b: Array32) -> Array32:
 
 def touched(a: Array32, b: Array32) -> Bools:
     """Return for each range of `a` whether it has a number in common with `b`."""
+    if len(b) * FEW > len(a):
+        return meets(a, b)
+    hit = np.zeros(len(a), np.bool_)
+    start = np.searchsorted(a[:, 1], b[:, 0], side="left")
+    stop = np.searchsorted(a[:, 0], b[:, 1], side="right")
+    hit[spans(start, stop)] = True
+    return hit
+
+
+def meets(a: Array32, b: Array32) -> Bools:
+    """Do as `touched` does, for ranges `a` that may be in any order and overlap."""
     if not len(b):
         return np.zeros(len(a), np.bool_)
     at = np.searchsorted(b[:, 0], a[:, 1], side="right")
     hit: Bools = (at > 0) & (b[:, 1][at - 1] >= a[:, 0])
     return hit
+
+
+def spans(start: Index, stop: Index) -> Index:
+    """Return every place from each start up to its stop."""
+    counts = np.maximum(stop - start, 0)
+    ends = np.cumsum(counts)
+    places: Index = np.arange(np.sum(counts)) + np.repeat(start - ends + counts, counts)
+    return places
 
 
 def replace(

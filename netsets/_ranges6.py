@@ -51,6 +51,19 @@ def without(a: Array64, b: Array64) -> Array64:
 
 def touched(a: Array64, b: Array64) -> Bools:
     """Return for each range of `a` whether it has a number in common with `b`."""
+    if len(b) * _ranges4.FEW > len(a):
+        return meets(a, b)
+    hit = np.zeros(len(a), np.bool_)
+    if not len(b):
+        return hit
+    start, stop = search(a, b[:, :2]), search(a, b[:, 2:])
+    start -= (start > 0) & ~below(a[np.maximum(start - 1, 0), 2:], b[:, :2])
+    hit[_ranges4.spans(start, stop)] = True
+    return hit
+
+
+def meets(a: Array64, b: Array64) -> Bools:
+    """Do as `touched` does, for ranges `a` that may be in any order and overlap."""
     if not len(b):
         return np.zeros(len(a), np.bool_)
     at = search(b, a[:, 2:])

@@ -25,36 +25,23 @@ def check_size(guard: Guard, addresses: AddressSet, *, subject: str) -> tuple[Fi
 
 def check_change(
     guard: Guard, previous: AddressSet, addresses: AddressSet, *, subject: str
-) -> tuple[Finding, ...]:
-    """Return where the set is too much smaller, or larger, than the one in force.
+) -> Iterator[Finding]:
+    """Yield where the set is too much smaller, or larger, than the one in force.
 
     Both are judged by what is covered and by the number of prefixes; a family that fails by both
     is told once, by what it covers. A list that lost no address has not shrunk, and one that
     gained none has not grown, whatever became of its prefixes.
     """
-    lost, gained = previous - addresses, addresses - previous
-    before, after = previous.prefixes(), addresses.prefixes()
-    families = (
-        (
-            len(lost.v4) > 0 and len(before.v4_first) >= guard.shrink_floor,
-            len(gained.v4) > 0,
-            _Change("IPv4 addresses", previous.count4, addresses.count4),
-            _Change("IPv4 prefixes", len(before.v4_first), len(after.v4_first)),
-        ),
-        (
-            len(lost.v6) > 0 and len(before.v6_first) >= guard.shrink_floor,
-            len(gained.v6) > 0,
-            _Change("IPv6 /64 networks", count64(previous), count64(addresses)),
-            _Change("IPv6 prefixes", len(before.v6_first), len(after.v6_first)),
-        ),
-    )
-    findings: list[Finding] = []
-    for may_shrink, may_grow, covered, lines in families:
-        if may_shrink and (shrunk := _shrunk(guard, covered, lines, subject)):
-            findings.append(shrunk)
-        if may_grow and (grown := _grown(guard, covered, lines, subject)):
-            findings.append(grown)
-    return tuple(findings)
+    units = ("IPv4 addresses", "IPv6 /64 networks")
+    for unit, before, after in zip(units, families(previous), families(addresses), strict=True):
+        covered = _Change(unit, before.count4 + count64(before), after.count4 + count64(after))
+        lines = _Change(f"{unit[:4]} prefixes", len(before.prefixes()), len(after.prefixes()))
+        shrunk = _shrunk(guard, covered, lines, subject)
+        if shrunk and lines.before >= guard.shrink_floor and before - after:
+            yield shrunk
+        grown = _grown(guard, covered, lines, subject)
+        if grown and after - before:
+            yield grown
 
 
 def check_rejects(guard: Guard, *, entries: int, skipped: int, subject: str) -> tuple[Finding, ...]:
@@ -72,6 +59,12 @@ def check_rejects(guard: Guard, *, entries: int, skipped: int, subject: str) -> 
         "source sent, or raise the limit of rejected entries."
     )
     return (Finding("rejects", message, guard.max_rejects, share),)
+
+
+def families(addresses: AddressSet) -> tuple[AddressSet, AddressSet]:
+    """Return the IPv4 and the IPv6 part of a set."""
+    nothing = AddressSet.empty()
+    return AddressSet(addresses.v4, nothing.v6), AddressSet(nothing.v4, addresses.v6)
 
 
 def count64(addresses: AddressSet) -> int:

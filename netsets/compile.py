@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from netsets.checks import check_change, check_size
+from netsets.checks import check_change, check_size, families
 from netsets.cidr import AddressSet, union
 from netsets.cuts import Cut, Labelled, cut, together
 from netsets.guard import Finding, Guard, GuardTripped
@@ -85,8 +85,7 @@ def _check_listed(guard: Guard, listed: AddressSet, *, subject: str) -> Iterator
     A bogon list may well say 224.0.0.0/3: special-purpose addresses can be neither too wide nor
     too much, whether they are blocked or not, and allowing all of them switches nothing off.
     """
-    nothing = AddressSet.empty()
-    for family in (AddressSet(listed.v4, nothing.v6), AddressSet(nothing.v4, listed.v6)):
+    for family in families(listed):
         as_listed = check_size(guard, family, subject=subject)
         if as_listed:
             ordinary = check_size(guard, family - SPECIAL_PURPOSE, subject=subject)

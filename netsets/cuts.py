@@ -96,6 +96,6 @@ def _touching(items: Sequence[Labelled], held: AddressSet) -> list[Labelled]:
     owner4 = np.repeat(number, [len(item.addresses.v4) for item in items])
     owner6 = np.repeat(number, [len(item.addresses.v6) for item in items])
     hits = np.concatenate(
-        (owner4[_ranges4.touched(v4, held.v4)], owner6[_ranges6.touched(v6, held.v6)])
+        (owner4[_ranges4.meets(v4, held.v4)], owner6[_ranges6.meets(v6, held.v6)])
     )
     return [items[at] for at in np.unique(hits).tolist()]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
+from netsets import _ranges4, _ranges6
 from netsets.cidr import (
     AddressSet,
     from_addresses4,
@@ -34,6 +35,20 @@ def test_algebra_agrees_with_plain_sets(
     assert (one == other) == (a == b)
     assert bool(one) == bool(a[0] or a[1])
     assert one.count == len(a[0]) + len(a[1])
+
+
+@given(pairs(), pairs())
+def test_few_ranges_are_found_among_many_as_many_are_among_few(
+    a: tuple[set[int], set[int]], b: tuple[set[int], set[int]]
+) -> None:
+    many, some = build(a), build(b)
+    few = AddressSet(some.v4[: len(many.v4) // 8], some.v6[: len(many.v6) // 8])
+    for ranges, hits, meets in (
+        (many.v4, _ranges4.touched(many.v4, few.v4), _ranges4.meets(many.v4, few.v4)),
+        (many.v6, _ranges6.touched(many.v6, few.v6), _ranges6.meets(many.v6, few.v6)),
+    ):
+        assert len(hits) == len(ranges)
+        assert hits.tolist() == meets.tolist()
 
 
 @given(pairs(), pairs(), pairs())
