@@ -214,21 +214,6 @@ def ranges_of(entries: Iterable[Entry]) -> tuple[Array32, Array64]:
     )
 
 
-def canonical(text: str) -> str:
-    """Return an address, prefix or range `a-b` as it is written shortest.
-
-    A range that is one prefix is written as that. Raises ValueError for anything else, and for a
-    prefix with host bits set.
-    """
-    entry = _strict(text)
-    kind = ipaddress.IPv4Address if entry.version == 4 else ipaddress.IPv6Address
-    first, last = kind(entry.first), kind(entry.last)
-    if first == last:
-        return str(first)
-    networks = list(ipaddress.summarize_address_range(first, last))
-    return str(networks[0]) if len(networks) == 1 else f"{first}-{last}"
-
-
 def _read_only(array: npt.NDArray[_Scalar]) -> npt.NDArray[_Scalar]:
     view = array.view()
     view.setflags(write=False)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from policies.services.alarms import review_alarms
+from policies.services.approve import approve_candidate, discard_candidate
 from policies.services.changes import record_change
 from policies.services.compile import CompileReport, compile_policy_now
+from policies.services.history import release_policy, return_to_snapshot
 from policies.services.manage_policies import (
     Member,
     MustHold,
@@ -46,6 +48,7 @@ __all__ = [
     "RefreshReport",
     "Refused",
     "accept_change",
+    "approve_candidate",
     "build_source",
     "change_policy",
     "change_protected",
@@ -55,6 +58,7 @@ __all__ = [
     "create_source",
     "delete_policy",
     "delete_source",
+    "discard_candidate",
     "find_or_make_source",
     "make_policies_due",
     "members_of",
@@ -64,8 +68,10 @@ __all__ = [
     "publish_snapshot",
     "record_change",
     "refresh_policy",
+    "release_policy",
     "request_refresh",
     "retrieve_source",
+    "return_to_snapshot",
     "review_alarms",
     "tests_of",
     "unprotect_network",

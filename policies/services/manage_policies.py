@@ -19,7 +19,9 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import ProtectedError
 
-from netsets.cidr import canonical
+from netsets.cidr import AddressSet
+from netsets.critical import CRITICAL
+from netsets.span import Span
 from netsets.special import DOCUMENTATION
 from policies.models import Policy, PolicySource, PolicyTest, Source
 from policies.services.changes import record_change
@@ -172,10 +174,17 @@ def _check_policy(policy: Policy) -> None:
             f"{policy.empty_list_address} is no documentation address; use one such as 192.0.2.1",
             setting="empty_list_address",
         )
+    _check_groups(policy)
     try:
         guard_of(policy)
     except ValueError as error:
         raise Refused(str(error), setting=str(error).partition(" ")[0]) from error
+
+
+def _check_groups(policy: Policy) -> None:
+    groups = policy.critical_except
+    if not isinstance(groups, list) or any(group not in CRITICAL for group in groups):
+        raise Refused(f"use names of {', '.join(CRITICAL)}", setting="critical_except")
 
 
 def _check_members(members: Sequence[Member]) -> None:
@@ -203,7 +212,8 @@ def _checked_tests(tests: Sequence[MustHold]) -> list[MustHold]:
     checked: dict[str, MustHold] = {}
     for test in tests:
         try:
-            network = canonical(test.network.strip())
+            AddressSet.of(test.network)  # refuses host bits, which a Span would drop
+            network = str(Span.of(test.network))
         except ValueError as error:
             raise Refused(str(error), setting="tests") from error
         if network in checked:
