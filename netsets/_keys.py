@@ -52,18 +52,13 @@ def starts(ordered: Keys) -> Index:
     return np.flatnonzero(fresh)
 
 
-def merge(a: Keys, b: Keys) -> Index:
-    """Return the order that sorts `a` and `b`, each sorted, laid end to end."""
-    # Two runs in order: a stable sort merges them in one pass.
-    return np.argsort(np.concatenate((a, b)), kind="stable")
-
-
 def shared(a: Keys, b: Keys) -> tuple[Bools, Bools]:
     """Return for each key of either, both sorted and without repetition, whether both have it."""
-    order = merge(a, b)
-    ordered = np.concatenate((a, b))[order]
-    twice = np.flatnonzero(ordered[1:] == ordered[:-1])
-    in_both = np.zeros(len(ordered), np.bool_)
+    both = np.concatenate((a, b))
+    order = np.argsort(both, kind="stable")  # two runs in order: this merges them in one pass
+    keys = both[order]
+    twice = np.flatnonzero(keys[1:] == keys[:-1])
+    in_both = np.zeros(len(both), np.bool_)
     in_both[order[twice]] = True
     in_both[order[twice + 1]] = True
     return in_both[: len(a)], in_both[len(a) :]
