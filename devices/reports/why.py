@@ -6,22 +6,32 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Max, OuterRef, Subquery
+
 from devices.models import Device, Pull
 from netsets.lookup import Extent
 from netsets.span import Span
-from policies.models import Policy, Snapshot
-from policies.reports.why import ListAnswer, SnapshotAnswer, WhyReader
+from policies.models import Change, Policy, Snapshot
+from policies.reports.listed import ListAnswer
+from policies.reports.why import SnapshotAnswer, WhyReader
 
 DELIVERED = (200, 304)
+BLOCK_FILE = "threatstop-block.txt"
+_DEVICE = "device "
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyAnswer:
-    """What one policy does with the addresses; `answer` is None where nothing was published."""
+    """What one policy does with the addresses; `answer` is None where it cannot be told."""
 
     policy: Policy
     answer: SnapshotAnswer | None
-    trouble: str = ""  # why it cannot be told
+    trouble: str = ""  # why there is no answer
+
+    @property
+    def blocked(self) -> Extent:
+        """How much of the addresses it blocks, as far as that can be told."""
+        return self.answer.blocked if self.answer else "not"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +52,28 @@ class Why:
     at: datetime | None  # None for now
     policies: tuple[PolicyAnswer, ...]
     devices: tuple[DeviceAnswer, ...]
-    other_lists: tuple[ListAnswer, ...]  # that no policy asked about takes
+    other_lists: tuple[ListAnswer, ...]  # the newest ones of which no snapshot told was compiled
 
     @property
-    def is_blocked(self) -> bool:
-        """Whether any policy blocks any of the addresses."""
-        return any(one.answer and one.answer.blocked != "not" for one in self.policies)
+    def blocked(self) -> Extent:
+        """The most that any policy blocks of the addresses."""
+        extents = {one.blocked for one in self.policies}
+        if "wholly" in extents:
+            return "wholly"
+        return "partly" if "partly" in extents else "not"
+
+    @property
+    def blocking(self) -> tuple[PolicyAnswer, ...]:
+        """The policies that block any of the addresses."""
+        return tuple(one for one in self.policies if one.blocked != "not")
 
 
-def why(*, span: Span, at: datetime | None = None) -> Why:
+def why(*, span: Span, at: datetime | None = None, with_devices: bool = True) -> Why:
     """Return everything known about the addresses: in force or not, where, because of what."""
     reader = WhyReader(span)
     policies = tuple(_policy(reader, policy, at=at) for policy in _policies())
     told = {one.answer.snapshot.pk: one.answer for one in policies if one.answer is not None}
-    devices = tuple(_devices(reader, told, at=at))
+    devices = tuple(_devices(reader, told, at=at)) if with_devices else ()
     others = reader.other_lists(told.values()) if at is None else ()
     return Why(span, at, policies, devices, others)
 
@@ -69,39 +87,85 @@ def _policy(reader: WhyReader, policy: Policy, *, at: datetime | None) -> Policy
     if at is not None:
         snapshot = policy.snapshots.filter(created_at__lte=at).order_by("-number").first()
     if snapshot is None:
-        return PolicyAnswer(policy, None, "" if at is None else "no snapshot of then is kept")
+        return PolicyAnswer(policy, None, _nothing(policy, at=at))
     try:
         return PolicyAnswer(policy, reader.snapshot(snapshot))
     except (OSError, ValueError) as error:
-        return PolicyAnswer(policy, None, f"snapshot {snapshot.number} cannot be read: {error}")
+        return PolicyAnswer(policy, None, _unreadable(snapshot, error))
+
+
+def _nothing(policy: Policy, *, at: datetime | None) -> str:
+    if policy.last_number == 0:
+        return "nothing was published yet"
+    return "no snapshot is in force" if at is None else "no snapshot of that moment is kept"
 
 
 def _devices(
     reader: WhyReader, told: dict[int, SnapshotAnswer], *, at: datetime | None
 ) -> Iterator[DeviceAnswer]:
-    devices = Device.objects.select_related("policy__current", "pinned_snapshot")
-    for device in devices.order_by("nickname", "id"):
-        snapshot = device.published if at is None else _pulled(device, at=at)
+    served = _served_now() if at is None else _pulled_by(at)
+    for device, snapshot, trouble in served:
         if snapshot is None:
-            yield DeviceAnswer(device, None, "not")
+            yield DeviceAnswer(device, None, "not", trouble)
             continue
         answer = told.get(snapshot.pk)
         try:
             blocked = answer.blocked if answer else reader.blocked(snapshot)
         except (OSError, ValueError) as error:
-            trouble = f"snapshot {snapshot.number} cannot be read: {error}"
-            yield DeviceAnswer(device, snapshot, "not", trouble)
+            yield DeviceAnswer(device, snapshot, "not", _unreadable(snapshot, error))
             continue
         yield DeviceAnswer(device, snapshot, blocked)
 
 
-def _pulled(device: Device, *, at: datetime) -> Snapshot | None:
-    """Return the snapshot that a device had pulled by a moment, None where that is not kept."""
+def _served_now() -> Iterator[tuple[Device, Snapshot | None, str]]:
+    devices = Device.objects.select_related("policy__current", "pinned_snapshot")
+    for device in devices.order_by("nickname", "id"):
+        snapshot = device.published
+        yield device, snapshot, "" if snapshot else "nothing is published for it"
+
+
+def _pulled_by(at: datetime) -> Iterator[tuple[Device, Snapshot | None, str]]:
+    """Yield each device with the snapshot that it had pulled by a moment."""
     pulls = Pull.objects.filter(
-        device=device, at__lte=at, status__in=DELIVERED, is_complete=True, method="GET",
-        file="threatstop-block.txt",
-    )  # fmt: skip
-    number = pulls.order_by("-at", "-id").values_list("snapshot_number", flat=True).first()
-    if number is None:
-        return None
-    return Snapshot.objects.filter(policy=device.policy_id, number=number).first()
+        device=OuterRef("pk"), at__lte=at, status__in=DELIVERED, is_complete=True, method="GET",
+        file=BLOCK_FILE, snapshot_number__isnull=False,
+    ).order_by("-at", "-id")  # fmt: skip
+    devices = list(
+        Device.objects.select_related("policy")
+        .annotate(
+            pulled=Subquery(pulls.values("snapshot_number")[:1]),
+            pulled_at=Subquery(pulls.values("at")[:1]),
+        )
+        .order_by("nickname", "id")
+    )
+    moved, kept = _moves(), _kept({(device.policy_id, device.pulled) for device in devices})
+    for device in devices:
+        snapshot = kept.get((device.policy_id, device.pulled))
+        if device.pulled is None:
+            yield device, None, "no pull of that time is kept"
+        elif moved.get(device.nickname, device.pulled_at) > device.pulled_at:
+            # A pull tells the number of a snapshot of the policy that was followed then.
+            yield device, None, "it followed another policy then"
+        elif snapshot is None:
+            yield device, None, f"snapshot {device.pulled}, which it had pulled, is not kept"
+        else:
+            yield device, snapshot, ""
+
+
+def _moves() -> dict[str, datetime]:
+    """Return when each device that ever got another policy got its last one."""
+    moves = Change.objects.filter(verb="assign", subject__startswith=_DEVICE)
+    last = moves.values_list("subject").annotate(last=Max("at")).order_by()
+    return {subject.removeprefix(_DEVICE): moment for subject, moment in last}
+
+
+def _kept(pulled: set[tuple[int, int | None]]) -> dict[tuple[int, int | None], Snapshot]:
+    """Return the snapshots, by policy and number, that are kept of these."""
+    policies = {policy for policy, _ in pulled}
+    numbers = {number for _, number in pulled if number is not None}
+    rows = Snapshot.objects.filter(policy__in=policies, number__in=numbers)
+    return {(one.policy_id, one.number): one for one in rows}
+
+
+def _unreadable(snapshot: Snapshot, error: Exception) -> str:
+    return f"snapshot {snapshot.number} cannot be read: {error}"
