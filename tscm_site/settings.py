@@ -219,6 +219,7 @@ SPECTACULAR_SETTINGS = {
         "PolicyState": "policies.states.PolicyState",
         "Outcome": "policies.states.Outcome",
         "Role": "policies.states.Role",
+        "Extent": "policies.api.why.EXTENTS",
         "HealthState": "devices.health.HealthState",
     },
 }

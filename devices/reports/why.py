@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +12,7 @@ from devices.models import Device, Pull
 from netsets.lookup import Extent
 from netsets.span import Span
 from policies.models import Change, Policy, Snapshot
+from policies.reports.cuts import CutAnswer
 from policies.reports.listed import ListAnswer
 from policies.reports.why import SnapshotAnswer, WhyReader
 
@@ -33,6 +34,26 @@ class PolicyAnswer:
         """How much of the addresses it blocks, as far as that can be told."""
         return self.answer.blocked if self.answer else "not"
 
+    @property
+    def allowed(self) -> Extent:
+        """How much of the addresses its allow list holds."""
+        return self.answer.allowed if self.answer else "not"
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The snapshot that answers."""
+        return self.answer.snapshot if self.answer else None
+
+    @property
+    def lists(self) -> tuple[ListAnswer, ...]:
+        """What its lists say, those left out that say nothing."""
+        return speaking(self.answer.lists) if self.answer else ()
+
+    @property
+    def cuts(self) -> tuple[CutAnswer, ...]:
+        """What keeps addresses out that its lists name."""
+        return self.answer.cuts if self.answer else ()
+
 
 @dataclass(frozen=True, slots=True)
 class DeviceAnswer:
@@ -52,7 +73,7 @@ class Why:
     at: datetime | None  # None for now
     policies: tuple[PolicyAnswer, ...]
     devices: tuple[DeviceAnswer, ...]
-    other_lists: tuple[ListAnswer, ...]  # the newest ones of which no snapshot told was compiled
+    other_lists: tuple[ListAnswer, ...]  # newest ones of which no snapshot told was compiled
 
     @property
     def blocked(self) -> Extent:
@@ -74,8 +95,13 @@ def why(*, span: Span, at: datetime | None = None, with_devices: bool = True) ->
     policies = tuple(_policy(reader, policy, at=at) for policy in _policies())
     told = {one.answer.snapshot.pk: one.answer for one in policies if one.answer is not None}
     devices = tuple(_devices(reader, told, at=at)) if with_devices else ()
-    others = reader.other_lists(told.values()) if at is None else ()
+    others = speaking(reader.other_lists(told.values())) if at is None else ()
     return Why(span, at, policies, devices, others)
+
+
+def speaking(lists: Iterable[ListAnswer]) -> tuple[ListAnswer, ...]:
+    """Return the lists that name, or once named, any of the addresses, or cannot be read."""
+    return tuple(one for one in lists if one.extent != "not" or one.gone or one.trouble)
 
 
 def _policies() -> list[Policy]:
