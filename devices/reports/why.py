@@ -23,7 +23,10 @@ _DEVICE = "device "
 
 @dataclass(frozen=True, slots=True)
 class PolicyAnswer:
-    """What one policy does with the addresses; `answer` is None where it cannot be told."""
+    """What one policy does with the addresses.
+
+    Where nothing is published there is neither an answer nor trouble: it blocks nothing.
+    """
 
     policy: Policy
     answer: SnapshotAnswer | None
@@ -57,7 +60,10 @@ class PolicyAnswer:
 
 @dataclass(frozen=True, slots=True)
 class DeviceAnswer:
-    """What one device does with the addresses: what it is served, or had pulled by then."""
+    """What one device does with the addresses: what it is served, or had pulled by then.
+
+    Where nothing is published for it there is neither a snapshot nor trouble.
+    """
 
     device: Device
     snapshot: Snapshot | None
@@ -113,17 +119,12 @@ def _policy(reader: WhyReader, policy: Policy, *, at: datetime | None) -> Policy
     if at is not None:
         snapshot = policy.snapshots.filter(created_at__lte=at).order_by("-number").first()
     if snapshot is None:
-        return PolicyAnswer(policy, None, _nothing(policy, at=at))
+        is_lost = at is not None and policy.last_number > 0
+        return PolicyAnswer(policy, None, "no snapshot of that moment is kept" if is_lost else "")
     try:
         return PolicyAnswer(policy, reader.snapshot(snapshot))
     except (OSError, ValueError) as error:
         return PolicyAnswer(policy, None, _unreadable(snapshot, error))
-
-
-def _nothing(policy: Policy, *, at: datetime | None) -> str:
-    if policy.last_number == 0:
-        return "nothing was published yet"
-    return "no snapshot is in force" if at is None else "no snapshot of that moment is kept"
 
 
 def _devices(
@@ -146,8 +147,7 @@ def _devices(
 def _served_now() -> Iterator[tuple[Device, Snapshot | None, str]]:
     devices = Device.objects.select_related("policy__current", "pinned_snapshot")
     for device in devices.order_by("nickname", "id"):
-        snapshot = device.published
-        yield device, snapshot, "" if snapshot else "nothing is published for it"
+        yield device, device.published, ""
 
 
 def _pulled_by(at: datetime) -> Iterator[tuple[Device, Snapshot | None, str]]:

@@ -98,7 +98,11 @@ class PolicyAnswerSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(source="policy.name", read_only=True)
     blocked = ExtentField()
     allowed = ExtentField(help_text="How much of them its allow list holds.")
-    snapshot = SnapshotShortSerializer(read_only=True, allow_null=True)
+    snapshot = SnapshotShortSerializer(
+        read_only=True,
+        allow_null=True,
+        help_text="Null where nothing is published, or `trouble` says why it cannot be told.",
+    )
     lists = ListAnswerSerializer(
         many=True, read_only=True, help_text="Those that have something to say."
     )

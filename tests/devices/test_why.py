@@ -70,12 +70,13 @@ def test_a_site_without_anything_has_an_answer() -> None:
     assert ask("2001:db8::1").blocked == "not"
 
 
-def test_a_policy_that_published_nothing_says_so(now: datetime) -> None:
+def test_what_published_nothing_blocks_nothing(now: datetime) -> None:
     make_device(policy=make_policy(now=now), now=now)
-    answer = ask("1.2.3.4")
-    assert [one.trouble for one in answer.policies] == ["nothing was published yet"]
-    assert [one.trouble for one in answer.devices] == ["nothing is published for it"]
-    assert answer.blocked == "not"
+    for at in (None, now + HOUR):
+        (policy,) = ask("1.2.3.4", at=at).policies
+        assert (policy.answer, policy.trouble, policy.blocked) == (None, "", "not")
+    device = the_device(ask("1.2.3.4"))
+    assert (device.snapshot, device.trouble, device.blocked) == (None, "", "not")
 
 
 def test_a_device_with_updates_off_answers_for_the_snapshot_it_keeps(now: datetime) -> None:

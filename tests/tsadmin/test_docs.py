@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -66,6 +67,7 @@ def test_every_key_of_every_json_answer_is_documented(tsadmin: Tsadmin) -> None:
         tsadmin("list", "--json").json["devices"][0],
         tsadmin("show", "sample-fmc", "--json").json,
         tsadmin("configure", "sample-fmc", "--note", "x", "--json").json,
+        *_why(tsadmin("why", "203.0.112.0/23", "--json").json),
         tsadmin("token", "create", "backup", "--user", "alice", "--json").json,
         tsadmin("token", "list", "--json").json,
         tsadmin("token", "delete", "backup", "--user", "alice", "--json").json,
@@ -74,3 +76,10 @@ def test_every_key_of_every_json_answer_is_documented(tsadmin: Tsadmin) -> None:
     )
     missing = {key for answer in answers for key in answer if f"`{key}`" not in page}
     assert not missing
+
+
+def _why(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield an answer to "why" and each kind of thing in it."""
+    told = found["policies"][0]
+    yield from (found, told, told["snapshot"], told["lists"][0], found["devices"][0])
+    yield from (told["lists"][0]["inside_first"][0], told["cuts"][0])
