@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from tests.fakes.nameserver import Nameserver
+from tests.fakes.webserver import WebServer, text
 from tests.policies.sources.contract import SourceContract
 from tests.policies.sources.lists import Zone
 
@@ -24,6 +25,15 @@ class TestMemory(SourceContract):
     @contextmanager
     def offered(self, *entries: str) -> Iterator[Mapping[str, object]]:
         yield {"entries": list(entries)}
+
+
+class TestHttp(SourceContract):
+    kind = "http"
+
+    @contextmanager
+    def offered(self, *entries: str) -> Iterator[Mapping[str, object]]:
+        with WebServer(lambda _: text(*entries)) as server:
+            yield {"url": server.url(), "allow_internal": ["127.0.0.1"]}
 
 
 def _record(address: str) -> str:
