@@ -7,16 +7,16 @@ from policies.sources.http import HttpSource
 from tests.fakes.webserver import WebServer
 
 
-def source_at(server: WebServer, path: str = "/list.txt", **settings: object) -> HttpSource:
+def source_at(server: WebServer, at: str = "/list.txt", **settings: object) -> HttpSource:
     """Return the source of a list on `server`, which is allowed though it is inside."""
     return HttpSource.from_settings(
-        {"url": server.url(path), "allow_internal": ["127.0.0.1"], **settings}
+        {"url": server.url(at), "allow_internal": ["127.0.0.1"], **settings}
     )
 
 
 def retrieve(
     server: WebServer,
-    path: str = "/list.txt",
+    at: str = "/list.txt",
     *,
     known: Retrieved | None = None,
     seconds: float = 10.0,
@@ -27,7 +27,7 @@ def retrieve(
     if known is not None:
         assert known.version is not None
         held = Known(known.version)
-    source = source_at(server, path, **settings)
+    source = source_at(server, at, **settings)
     return source.retrieve(known=held, deadline=Deadline.after(seconds))
 
 
