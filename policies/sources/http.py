@@ -232,7 +232,7 @@ def _redirected(answer: Answer) -> Url:
         url = answer.url.joined(location)
     except BadUrl as error:
         raise RedirectRefused(f"{answer.url}: the URL it redirects to {error}") from error
-    if answer.url.scheme == "https" and url.scheme != "https":
+    if answer.url.is_encrypted and not url.is_encrypted:
         raise RedirectRefused(f"{answer.url}: it redirects to {url}, which is not encrypted")
     return url
 

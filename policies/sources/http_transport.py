@@ -69,14 +69,11 @@ class Route:
             _check_behind_proxy(url, allowed=self.allowed, deadline=deadline)
         door = Door(allowed=self.allowed, proxy=self.proxy, deadline=deadline)
         try:
-            with self._pool(door, with_certificate=with_certificate) as pool:
+            context = self._context(url, with_certificate=with_certificate)
+            with self._pool(door, context) as pool:
                 return self._ask(pool, door, url, headers)
         except httpcore.ProxyError as error:
             raise _proxy_fault(f"{url}: the proxy answered {error}", str(error)[:3]) from error
-        except httpcore.ReadError as error:
-            if isinstance(error.__cause__, ssl.SSLError):
-                raise TlsFailed(f"{url}: {error.__cause__.reason or error}") from error
-            raise CutShort(f"{url}: the connection broke ({error})") from error
         except httpcore.RemoteProtocolError as error:
             ended = "disconnected" in str(error) or "closed connection" in str(error)
             fault = CutShort if ended else NotHttp
@@ -84,8 +81,11 @@ class Route:
         except (httpcore.ProtocolError, httpcore.NetworkError) as error:
             raise NotHttp(f"{url}: {error}") from error
 
-    def _pool(self, door: Door, *, with_certificate: bool) -> httpcore.ConnectionPool:
-        context = self.tls.context(with_certificate=with_certificate)
+    def _context(self, url: Url, *, with_certificate: bool) -> ssl.SSLContext | None:
+        # To read all the authorities that a system trusts takes longer than to fetch a short list.
+        return self.tls.context(with_certificate=with_certificate) if url.is_encrypted else None
+
+    def _pool(self, door: Door, context: ssl.SSLContext | None) -> httpcore.ConnectionPool:
         proxy = None
         if self.proxy is not None:
             proxy = httpcore.Proxy(_for_httpcore(self.proxy.url, "/"), auth=self.proxy.login)
@@ -180,6 +180,11 @@ class DeadlineStream(httpcore.NetworkStream):
             return self._stream.read(max_bytes, self._left())
         except httpcore.ReadTimeout as error:
             raise self._late() from error
+        except httpcore.ReadError as error:
+            # With TLS 1.3 a server refuses our certificate only after the handshake.
+            if isinstance(error.__cause__, ssl.SSLError):
+                raise TlsFailed(f"{self._about}: {error.__cause__.reason or error}") from error
+            raise CutShort(f"{self._about}: the connection broke ({error})") from error
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
         """Send all of it; raise `TimedOut`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -26,7 +26,7 @@ class Url:
     scheme: str
     host: str  # lower case; an IPv6 address without its brackets
     port: int
-    target: str  # path and query
+    target: str = field(repr=False)  # path and query, which may hold a key
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -58,6 +58,11 @@ class Url:
             raise
         except ValueError as error:
             raise BadUrl(f"cannot be read ({error})") from error
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether it is asked for by TLS."""
+        return self.scheme == "https"
 
     @property
     def authority(self) -> str:
