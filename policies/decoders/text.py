@@ -13,7 +13,8 @@ def decode_text(retrieved: Retrieved) -> Decoded:
     """Decode a text list; raise `DecodeError` where it is none."""
     origin = retrieved.server or "the text"
     try:
-        text = entry_lines(b"\n".join(retrieved.payload), retrieved.layout)
+        # Each body has its own header or document; lines count on through all of them.
+        text = b"\n".join(entry_lines(body, retrieved.layout) for body in retrieved.payload)
     except DecodeError as error:
         raise DecodeError(f"{origin}: {error}") from error
     parsed = parse_text(text)

@@ -10,7 +10,7 @@ from policies.sources.base import Layout
 _EXCERPT = 80
 _HEAD = 4096  # bytes of a text that tell its kind
 
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _JSON = re.compile(rb'\{|\[\s*["{\[\]]')
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^>]*>?")
@@ -24,7 +24,7 @@ def not_a_list(text: bytes, *, layout: Layout, content_type: str = "") -> str:
     This catches what would otherwise be read as a list with many rejects; whether a text really
     is a list, its decoder says.
     """
-    head = text[:_HEAD].removeprefix(_BYTE_ORDER_MARK).lstrip()
+    head = text[:_HEAD].removeprefix(BYTE_ORDER_MARK).lstrip()
     if content_type.partition(";")[0].strip().lower() in _MARKUP_TYPES or head.startswith(b"<"):
         return f"a web page came instead of a list ({_excerpt(head)})"
     if b"\0" in head:
@@ -36,7 +36,7 @@ def not_a_list(text: bytes, *, layout: Layout, content_type: str = "") -> str:
 
 def holds_nothing(text: bytes, *, layout: Layout) -> bool:
     """Tell whether `text` is empty, or for lines holds nothing but comments."""
-    text = text.removeprefix(_BYTE_ORDER_MARK)
+    text = text.removeprefix(BYTE_ORDER_MARK)
     if layout.kind == "lines":
         return _ENTRY_LINE.search(text) is None
     return not text.strip()

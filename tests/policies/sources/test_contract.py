@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.fakes.nameserver import Nameserver
 from tests.fakes.webserver import WebServer, text
@@ -25,6 +27,17 @@ class TestMemory(SourceContract):
     @contextmanager
     def offered(self, *entries: str) -> Iterator[Mapping[str, object]]:
         yield {"entries": list(entries)}
+
+
+class TestFile(SourceContract):
+    kind = "file"
+
+    @contextmanager
+    def offered(self, *entries: str) -> Iterator[Mapping[str, object]]:
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "list.txt"
+            path.write_text("\n".join(entries), encoding="ascii")
+            yield {"path": str(path), "roots": [folder]}
 
 
 class TestHttp(SourceContract):

@@ -23,8 +23,7 @@ from policies.sources.http_errors import (
 from tests.fakes.foreground import NotInstalled
 from tests.fakes.squid import Squid
 from tests.fakes.webserver import Reply, Request, WebServer, redirect, text
-from tests.policies.sources.test_http_tls import tls
-from tests.policies.sources.web import body_of, retrieve, source_at
+from tests.policies.sources.web import body_of, retrieve, server_tls, source_at
 
 SECRET = "geheim-\u00fc"
 BASIC = base64.b64encode(f"me:{SECRET}".encode()).decode()
@@ -188,7 +187,7 @@ def test_a_list_comes_through_a_proxy(squid: Squid) -> None:
 def test_a_list_by_https_comes_through_a_proxy_that_cannot_read_it(
     squid: Squid, authority: trustme.CA
 ) -> None:
-    with WebServer(a_list, tls=tls(authority.issue_cert("127.0.0.1"))) as server:
+    with WebServer(a_list, tls=server_tls(authority.issue_cert("127.0.0.1"))) as server:
         ca = authority.cert_pem.bytes().decode()
         assert body_of(retrieve(server, proxy=squid.url, ca=ca)) == b"192.0.2.1\n"
         assert "via" not in server.requests[0].headers
@@ -200,7 +199,7 @@ def test_a_list_by_https_comes_through_a_proxy_that_cannot_read_it(
 def test_a_proxy_that_wants_a_login_gets_ours_and_the_server_does_not(
     guarded_squid: Squid, authority: trustme.CA, scheme: str
 ) -> None:
-    secured = tls(authority.issue_cert("127.0.0.1")) if scheme == "https" else None
+    secured = server_tls(authority.issue_cert("127.0.0.1")) if scheme == "https" else None
     settings = {"proxy": guarded_squid.url, "ca": authority.cert_pem.bytes().decode()}
     with WebServer(a_list, tls=secured) as server:
         known: dict[str, Any] = {"proxy_username": "me", "proxy_password": "geheim", **settings}

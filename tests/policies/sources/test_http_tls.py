@@ -19,7 +19,7 @@ from policies.sources.http_errors import (
     TlsFailed,
 )
 from tests.fakes.webserver import Reply, Request, WebServer, redirect, text
-from tests.policies.sources.web import body_of, retrieve, source_at
+from tests.policies.sources.web import body_of, retrieve, server_tls, source_at
 
 LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
 
@@ -34,12 +34,6 @@ def ca(authority: trustme.CA) -> str:
     return authority.cert_pem.bytes().decode()
 
 
-def tls(certificate: trustme.LeafCert) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    certificate.configure_cert(context)
-    return context
-
-
 def a_list(_: Request) -> Reply:
     return text("192.0.2.1")
 
@@ -48,7 +42,7 @@ def a_list(_: Request) -> Reply:
 def test_a_certificate_is_verified_for_the_name_in_the_url(
     authority: trustme.CA, ca: str, name: str
 ) -> None:
-    with WebServer(a_list, tls=tls(authority.issue_cert(name))) as server:
+    with WebServer(a_list, tls=server_tls(authority.issue_cert(name))) as server:
         assert body_of(retrieve(server, ca=ca, url=server.url(host=name))) == b"192.0.2.1\n"
         other = ({"127.0.0.1", "localhost"} - {name}).pop()
         with pytest.raises(CertificateWrongName, match=rf"^{other}: the certificate was not"):
@@ -57,7 +51,7 @@ def test_a_certificate_is_verified_for_the_name_in_the_url(
 
 
 def test_a_certificate_of_an_authority_we_do_not_know_is_refused(authority: trustme.CA) -> None:
-    with WebServer(a_list, tls=tls(authority.issue_cert("127.0.0.1"))) as server:
+    with WebServer(a_list, tls=server_tls(authority.issue_cert("127.0.0.1"))) as server:
         with pytest.raises(CertificateUntrusted, match="set ca to the certificate of its auth"):
             retrieve(server)
         other = trustme.CA().cert_pem.bytes().decode()
@@ -68,7 +62,7 @@ def test_a_certificate_of_an_authority_we_do_not_know_is_refused(authority: trus
 
 def test_a_certificate_out_of_its_time_is_refused(authority: trustme.CA, ca: str) -> None:
     expired = authority.issue_cert("127.0.0.1", not_before=LONG_AGO, not_after=LONG_AGO)
-    with WebServer(a_list, tls=tls(expired)) as server, pytest.raises(CertificateExpired):
+    with WebServer(a_list, tls=server_tls(expired)) as server, pytest.raises(CertificateExpired):
         retrieve(server, ca=ca)
 
 
@@ -80,18 +74,18 @@ def test_a_server_without_tls_is_told_apart(ca: str) -> None:
 
 
 def test_plain_http_to_a_port_with_tls_is_a_failed_retrieval(authority: trustme.CA) -> None:
-    with WebServer(a_list, tls=tls(authority.issue_cert("127.0.0.1"))) as server:
+    with WebServer(a_list, tls=server_tls(authority.issue_cert("127.0.0.1"))) as server:
         url = server.url().replace("https:", "http:")
         with pytest.raises(SourceError):
             retrieve(server, url=url)
 
 
-def test_a_redirect_does_not_leave_tls(authority: trustme.CA, ca: str) -> None:
+def test_a_redirect_does_not_leave_server_tls(authority: trustme.CA, ca: str) -> None:
     with WebServer(a_list) as plain:
         target = plain.url()
         certificate = authority.issue_cert("127.0.0.1")
         with (
-            WebServer(lambda _: redirect(target), tls=tls(certificate)) as server,
+            WebServer(lambda _: redirect(target), tls=server_tls(certificate)) as server,
             pytest.raises(RedirectRefused, match=r"redirects to http://.*, which is not encrypted"),
         ):
             retrieve(server, ca=ca)
@@ -99,7 +93,7 @@ def test_a_redirect_does_not_leave_tls(authority: trustme.CA, ca: str) -> None:
 
 
 def test_a_redirect_from_http_to_https_is_followed(authority: trustme.CA, ca: str) -> None:
-    with WebServer(a_list, tls=tls(authority.issue_cert("127.0.0.1"))) as server:
+    with WebServer(a_list, tls=server_tls(authority.issue_cert("127.0.0.1"))) as server:
         target = server.url()
         with WebServer(lambda _: redirect(target)) as plain:
             assert body_of(retrieve(plain, ca=ca)) == b"192.0.2.1\n"
@@ -109,7 +103,7 @@ def test_a_redirect_from_http_to_https_is_followed(authority: trustme.CA, ca: st
 
 
 def wanting(authority: trustme.CA) -> ssl.SSLContext:
-    context = tls(authority.issue_cert("127.0.0.1"))
+    context = server_tls(authority.issue_cert("127.0.0.1"))
     authority.configure_trust(context)
     context.verify_mode = ssl.CERT_REQUIRED
     return context

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
+
+import trustme
+
 from policies.sources.base import Deadline, Known, Retrieved
 from policies.sources.http import HttpSource
 from tests.fakes.webserver import WebServer
@@ -29,6 +33,13 @@ def retrieve(
         held = Known(known.version)
     source = source_at(server, at, **settings)
     return source.retrieve(known=held, deadline=Deadline.after(seconds))
+
+
+def server_tls(certificate: trustme.LeafCert) -> ssl.SSLContext:
+    """Return what a server with this certificate speaks TLS by."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    certificate.configure_cert(context)
+    return context
 
 
 def body_of(retrieved: Retrieved | None) -> bytes:
