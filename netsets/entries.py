@@ -12,8 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from netsets import _keys, _ranges4, _ranges6
-from netsets._keys import Keys
-from netsets._ranges4 import Array32, Array64, Bools
+from netsets._ranges4 import Array32, Array64, Bools, Keys
 from netsets.cidr import AddressSet, Prefixes, check_lengths
 from netsets.span import Span, page_slices
 

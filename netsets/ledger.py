@@ -14,8 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from netsets import _keys
-from netsets._keys import Keys
-from netsets._ranges4 import Array32
+from netsets._ranges4 import Array32, Keys
 from netsets._rows import Rows, Rows4, Rows6
 from netsets.entries import Entries
 from netsets.lookup import MOST
