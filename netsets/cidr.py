@@ -13,6 +13,7 @@ import numpy.typing as npt
 from netsets import _ranges4, _ranges6
 from netsets._entries import Entry, Unreadable, read_entry
 from netsets._ranges4 import Array8, Array32, Array64, Bools
+from netsets.span import Span, page_slices
 
 Lengths = npt.NDArray[np.integer]
 Address = str | ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -127,6 +128,16 @@ class Prefixes:
     def __len__(self) -> int:
         """Return how many prefixes there are."""
         return len(self.v4_first) + len(self.v6_first)
+
+    def page(self, start: int, count: int) -> tuple[Span, ...]:
+        """Return so many prefixes from a place on, IPv4 first; fewer where there are no more."""
+        v4, v6 = page_slices(len(self.v4_first), start, count)
+        rows4 = zip(self.v4_first[v4].tolist(), self.v4_length[v4].tolist(), strict=True)
+        rows6 = zip(self.v6_first[v6].tolist(), self.v6_length[v6].tolist(), strict=True)
+        return (
+            *(Span.of_prefix(4, first, length) for first, length in rows4),
+            *(Span.of_prefix(6, hi << 64 | lo, length) for (hi, lo), length in rows6),
+        )
 
 
 def union(sets: Iterable[AddressSet]) -> AddressSet:

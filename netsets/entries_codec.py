@@ -16,8 +16,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from netsets import _keys
-from netsets._keys import Keys
-from netsets._ranges4 import Array32, Array64
+from netsets._ranges4 import Array32, Array64, Keys
 from netsets._ranges6 import below
 from netsets._rows import BLOCK, Ends, Rows, Rows4, Rows6, reach
 from netsets.codec import Buffer
