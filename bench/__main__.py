@@ -14,7 +14,10 @@ ROWS: dict[str, str] = {
     "P1": "bench.p1_retrieve",
     "P3": "bench.p3_text",
     "P4": "bench.p4_publish",
+    "P5": "bench.p5_compile",
+    "P5diff": "bench.p5_diff",
     "P12": "bench.p12_serve",
+    "P14": "bench.p14_why",
 }
 _SIZE = 1_000_000
 

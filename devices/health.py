@@ -12,8 +12,6 @@ from policies.states import PolicyState, SourceState, Tone
 
 # An FMC pulls every half hour; four missed pulls are no accident.
 SILENT_AFTER = timedelta(hours=2)
-# A list is retrieved hourly, or more seldom where a person says so; three missed ones are.
-STALE_AFTER = timedelta(hours=3)
 
 
 class HealthState(TextChoices):
@@ -128,8 +126,7 @@ def _calm(device: Device, *, now: datetime) -> Health:
     for source in device.policy.sources.all():
         if not source.is_enabled:
             continue
-        late = max(STALE_AFTER, 3 * timedelta(minutes=source.refresh_minutes))
-        if source.retrieved_at and now - source.retrieved_at > late:
+        if source.is_stale(now=now):
             detail = f"{source.name} was last retrieved {source.retrieved_at:%Y-%m-%d %H:%M} UTC. "
             return Health(HealthState.STALE, detail + source.error)
         if source.state == SourceState.REFUSED:

@@ -27,6 +27,7 @@ class Found4(NamedTuple):
     """What the plain lines held, and which lines were not plain."""
 
     keys: Array64  # one packed range for each line taken
+    lines: Index  # for each key, the line that it stands on, from 0
     host_bits: int  # how many prefixes had host bits set
     odd: Bools  # for each line
     ends: Index  # the place of each line's newline
@@ -55,12 +56,13 @@ def read(text: Array8) -> Found4:
     """Read the plain IPv4 lines of a text in which every line ends with a newline."""
     split = _split(text)
     odd = np.ones(split.last.size, np.bool_)
-    single, hosts = _singles(split, odd)
-    keys = np.concatenate((single, _pairs(split, odd)))
+    singles, single_lines, hosts = _singles(split, odd)
+    pairs, pair_lines = _pairs(split, odd)
+    keys, lines = np.concatenate((singles, pairs)), np.concatenate((single_lines, pair_lines))
     ends = split.place[split.last]
     odd[1:] &= np.diff(ends) > 1  # an empty line says nothing
     odd[:1] &= ends[:1] > 0
-    return Found4(keys, hosts, odd, ends)
+    return Found4(keys, lines, hosts, odd, ends)
 
 
 def _split(text: Array8) -> _Split:
@@ -81,8 +83,8 @@ def _split(text: Array8) -> _Split:
     return _Split(number, stop, place, last, np.diff(last, prepend=-1))
 
 
-def _singles(split: _Split, odd: Bools) -> tuple[Array64, int]:
-    """Return the packed ranges of addresses and prefixes, and how many had host bits set."""
+def _singles(split: _Split, odd: Bools) -> tuple[Array64, Index, int]:
+    """Return the packed addresses and prefixes, their lines, and how many had host bits set."""
     line = np.flatnonzero((split.fields == 4) | (split.fields == 5))
     last = split.last[line]
     bare = split.fields[line] == 4
@@ -94,14 +96,16 @@ def _singles(split: _Split, odd: Bools) -> tuple[Array64, int]:
         line, address, length = line[plain], address[plain], length[plain]
     odd[line] = False
     host = _HOST[length]
-    return _ranges4.pack(address & ~host, address | host), int(np.count_nonzero(address & host))
+    keys = _ranges4.pack(address & ~host, address | host)
+    return keys, line, int(np.count_nonzero(address & host))
 
 
-def _pairs(split: _Split, odd: Bools) -> Array64:
-    """Return the packed ranges of the lines that give two addresses."""
+def _pairs(split: _Split, odd: Bools) -> tuple[Array64, Index]:
+    """Return the packed ranges of the lines that give two addresses, and these lines."""
     line = np.flatnonzero(split.fields == 8)
     at = split.last[line] - 7
     (first, plain), (last, plain_last) = split.ipv4(at), split.ipv4(at + 4)
     plain &= plain_last & (first <= last) & (split.stop[at + 3] == DASH)
-    odd[line[plain]] = False
-    return _ranges4.pack(first[plain], last[plain])
+    line = line[plain]
+    odd[line] = False
+    return _ranges4.pack(first[plain], last[plain]), line

@@ -18,6 +18,7 @@ Array64 = npt.NDArray[np.uint64]
 Bools = npt.NDArray[np.bool_]
 Index = npt.NDArray[np.intp]
 Word = TypeVar("Word", np.uint32, np.uint64)
+Keys = TypeVar("Keys", npt.NDArray[np.uint64], npt.NDArray[np.bytes_])
 
 SHIFT = np.uint64(32)
 ONE = np.uint32(1)
@@ -32,6 +33,22 @@ def pack(first: Array32, last: Array32) -> Array64:
     keys <<= SHIFT
     keys |= last
     return keys
+
+
+def from_prefixes(first: Array32, length: npt.NDArray[np.integer]) -> Array32:
+    """Return one range for each prefix, host bits cleared; not collapsed."""
+    # Through 64 bits, because a shift by 32 is undefined in 32.
+    host = ((np.uint64(1) << (32 - length).astype(np.uint64)) - np.uint64(1)).astype(np.uint32)
+    ranges = np.empty((len(first), 2), np.uint32)
+    ranges[:, 0], ranges[:, 1] = first & ~host, first | host
+    return ranges
+
+
+def unpack(keys: Array64) -> Array32:
+    """Return packed ranges as [first, last], in their order."""
+    ranges = np.empty((len(keys), 2), np.uint32)
+    ranges[:, 0], ranges[:, 1] = keys >> SHIFT, keys.astype(np.uint32)
+    return ranges
 
 
 def collapse(keys: Array64) -> Array32:
@@ -56,11 +73,6 @@ def collapse(keys: Array64) -> Array32:
     return ranges
 
 
-def from_prefixes(first: Array32, length: Array8) -> Array32:
-    """Return one range for each prefix, which has no host bits; not collapsed."""
-    return np.stack((first, first | _HOST[length]), axis=1)
-
-
 def from_numbers(numbers: Array32) -> Array32:
     """Return the range array that holds exactly these numbers, given in any order."""
     if not numbers.size:
@@ -76,7 +88,10 @@ def from_numbers(numbers: Array32) -> Array32:
 
 def intersect(a: Array32, b: Array32) -> Array32:
     """Return the range array of the numbers in both."""
-    return combine(a[touched(a, b)], b[touched(b, a)], np.logical_and)
+    a, b = a[touched(a, b)], b[touched(b, a)]
+    rest, others = unlike(a, b)
+    pieces = combine(a[rest], b[others], np.logical_and)
+    return replace(a, rest, pieces, np.searchsorted(a[:, 0], pieces[:, 0], side="right") - 1)
 
 
 def without(a: Array32, b: Array32) -> Array32:
@@ -84,8 +99,32 @@ def without(a: Array32, b: Array32) -> Array32:
     hit = touched(a, b)
     if not hit.any():
         return a
-    pieces = combine(a[hit], b[touched(b, a)], only_in_first)
+    from_a, from_b = a[hit], b[touched(b, a)]
+    rest, others = unlike(from_a, from_b)
+    pieces = combine(from_a[rest], from_b[others], only_in_first)
     return replace(a, hit, pieces, np.searchsorted(a[:, 0], pieces[:, 0], side="right") - 1)
+
+
+def unlike(a: Array32, b: Array32) -> tuple[Bools, Bools]:
+    """Return for each range of either whether the other has not exactly this range.
+
+    Two lists that are compared have most of their ranges in common, and nothing else can touch
+    those: to leave them out takes a tenth of the time that the algebra would need for them.
+    """
+    alike_a, alike_b = shared(pack(a[:, 0], a[:, 1]), pack(b[:, 0], b[:, 1]))
+    return ~alike_a, ~alike_b
+
+
+def shared(a: Keys, b: Keys) -> tuple[Bools, Bools]:
+    """Return for each key of either, both sorted and without repetition, whether both have it."""
+    both = np.concatenate((a, b))
+    order = np.argsort(both, kind="stable")  # two runs in order: this merges them in one pass
+    keys = both[order]
+    twice = np.flatnonzero(keys[1:] == keys[:-1])
+    in_both = np.zeros(len(both), np.bool_)
+    in_both[order[twice]] = True
+    in_both[order[twice + 1]] = True
+    return in_both[: len(a)], in_both[len(a) :]
 
 
 def touched(a: Array32, b: Array32) -> Bools:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from netsets import _ranges4
+from netsets import _keys, _ranges4
 from netsets._ranges4 import Array8, Array32, Array64, Bools, Index
 
 ZERO = np.uint64(0)
@@ -37,7 +37,10 @@ def collapse(ranges: Array64) -> Array64:
 
 def intersect(a: Array64, b: Array64) -> Array64:
     """Return the range array of the numbers in both."""
-    return _combine(a[touched(a, b)], b[touched(b, a)], np.logical_and)
+    a, b = a[touched(a, b)], b[touched(b, a)]
+    rest, others = unlike(a, b)
+    pieces = _combine(a[rest], b[others], np.logical_and)
+    return _ranges4.replace(a, rest, pieces, search(a, pieces[:, :2]) - 1)
 
 
 def without(a: Array64, b: Array64) -> Array64:
@@ -45,8 +48,17 @@ def without(a: Array64, b: Array64) -> Array64:
     hit = touched(a, b)
     if not hit.any():
         return a
-    pieces = _combine(a[hit], b[touched(b, a)], _ranges4.only_in_first)
+    from_a, from_b = a[hit], b[touched(b, a)]
+    rest, others = unlike(from_a, from_b)
+    pieces = _combine(from_a[rest], from_b[others], _ranges4.only_in_first)
     return _ranges4.replace(a, hit, pieces, search(a, pieces[:, :2]) - 1)
+
+
+def unlike(a: Array64, b: Array64) -> tuple[Bools, Bools]:
+    """Return for each range of either whether the other has not exactly this range."""
+    keys_a, keys_b = (_keys.keys6(ranges[:, :2], ranges[:, 2:]) for ranges in (a, b))
+    alike_a, alike_b = _ranges4.shared(keys_a, keys_b)
+    return ~alike_a, ~alike_b
 
 
 def touched(a: Array64, b: Array64) -> Bools:

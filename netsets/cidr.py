@@ -13,6 +13,7 @@ import numpy.typing as npt
 from netsets import _ranges4, _ranges6
 from netsets._entries import Entry, Unreadable, read_entry
 from netsets._ranges4 import Array8, Array32, Array64, Bools
+from netsets.span import Span, page_slices
 
 Lengths = npt.NDArray[np.integer]
 Address = str | ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -128,6 +129,16 @@ class Prefixes:
         """Return how many prefixes there are."""
         return len(self.v4_first) + len(self.v6_first)
 
+    def page(self, start: int, count: int) -> tuple[Span, ...]:
+        """Return so many prefixes from a place on, IPv4 first; fewer where there are no more."""
+        v4, v6 = page_slices(len(self.v4_first), start, count)
+        rows4 = zip(self.v4_first[v4].tolist(), self.v4_length[v4].tolist(), strict=True)
+        rows6 = zip(self.v6_first[v6].tolist(), self.v6_length[v6].tolist(), strict=True)
+        return (
+            *(Span.of_prefix(4, first, length) for first, length in rows4),
+            *(Span.of_prefix(6, hi << 64 | lo, length) for (hi, lo), length in rows6),
+        )
+
 
 def union(sets: Iterable[AddressSet]) -> AddressSet:
     """Return the addresses that any of the sets holds."""
@@ -156,10 +167,9 @@ def from_prefixes4(first: Array32, length: Lengths) -> AddressSet:
 
     Raises ValueError for a length above 32.
     """
-    _check_lengths(length, 32)
-    # Through 64 bits, because a shift by 32 is undefined in 32.
-    host = ((np.uint64(1) << (32 - length).astype(np.uint64)) - np.uint64(1)).astype(np.uint32)
-    keys = _ranges4.pack(first & ~host, first | host)
+    check_lengths(length, 32)
+    ranges = _ranges4.from_prefixes(first, length)
+    keys = _ranges4.pack(ranges[:, 0], ranges[:, 1])
     return AddressSet(_ranges4.collapse(keys), _ranges6.empty())
 
 
@@ -168,7 +178,7 @@ def from_prefixes6(first: Array64, length: Lengths) -> AddressSet:
 
     Raises ValueError for a length above 128.
     """
-    _check_lengths(length, 128)
+    check_lengths(length, 128)
     ranges = _ranges6.from_prefixes(first, length.astype(np.uint8))
     return AddressSet(AddressSet.empty().v4, _ranges6.collapse(ranges))
 
@@ -193,6 +203,15 @@ def from_ranges6(first: Array64, last: Array64) -> AddressSet:
 
 def from_entries(entries: Iterable[Entry]) -> AddressSet:
     """Return the set of entries read one by one."""
+    v4, v6 = ranges_of(entries)
+    return AddressSet(
+        _ranges4.collapse(_ranges4.pack(v4[:, 0], v4[:, 1])),
+        _ranges6.collapse(v6),
+    )
+
+
+def ranges_of(entries: Iterable[Entry]) -> tuple[Array32, Array64]:
+    """Return the IPv4 and the IPv6 entries as ranges: in their order, nothing collapsed."""
     rows4: list[tuple[int, int]] = []
     rows6: list[tuple[int, ...]] = []
     for version, first, last, _ in entries:
@@ -200,10 +219,9 @@ def from_entries(entries: Iterable[Entry]) -> AddressSet:
             rows4.append((first, last))
         else:
             rows6.append((*_words(first), *_words(last)))
-    v4 = np.array(rows4, np.uint32).reshape(-1, 2)
-    return AddressSet(
-        _ranges4.collapse(_ranges4.pack(v4[:, 0], v4[:, 1])),
-        _ranges6.collapse(np.array(rows6, np.uint64).reshape(-1, 4)),
+    return (
+        np.array(rows4, np.uint32).reshape(-1, 2),
+        np.array(rows6, np.uint64).reshape(-1, 4),
     )
 
 
@@ -224,6 +242,7 @@ def _words(number: int) -> tuple[int, int]:
     return number >> 64, number & 0xFFFF_FFFF_FFFF_FFFF
 
 
-def _check_lengths(length: Lengths, width: int) -> None:
+def check_lengths(length: Lengths, width: int) -> None:
+    """Raise ValueError for a prefix length that the family has not."""
     if length.size and not 0 <= int(length.min()) <= int(length.max()) <= width:
         raise ValueError(f"a prefix length is outside 0 to {width}: check the list it came from")

@@ -5,15 +5,25 @@ A set (`cidr.AddressSet`) says which addresses a list holds. Entries say because
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
-from netsets import _ranges4, _ranges6
-from netsets._ranges4 import Array32, Array64, Index
-from netsets.cidr import AddressSet
+from netsets import _keys, _ranges4, _ranges6
+from netsets._ranges4 import Array32, Array64, Bools, Keys
+from netsets.cidr import AddressSet, Prefixes, check_lengths
+from netsets.span import Span, page_slices
 
 NO_LINE = 0  # the list has no lines, as a zone has none
+
+
+class Found(NamedTuple):
+    """One entry of a list, and where it stands."""
+
+    span: Span
+    line: int  # from 1, or NO_LINE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,25 +49,40 @@ class Entries:
         return cls(none32, none32, none32, none64, none64, none32)
 
     @classmethod
-    def of(cls, *, v4: Array32, v4_line: Array32, v6: Array64, v6_line: Array32) -> Entries:
+    def of(
+        cls,
+        *,
+        v4: Array32,
+        v4_line: Array32 | None = None,
+        v6: Array64,
+        v6_line: Array32 | None = None,
+    ) -> Entries:
         """Return the entries of ranges in any order, repeated or not.
 
-        v4 is uint32 (n, 2), [first, last]; v6 is uint64 (m, 4), as in `AddressSet`.
+        v4 is uint32 (n, 2), [first, last]; v6 is uint64 (m, 4), as in `AddressSet`. Without lines,
+        each entry has NO_LINE.
         """
-        at4 = _order4(v4, v4_line)
-        at6 = _order6(v6, v6_line)
-        return cls(
-            np.ascontiguousarray(v4[at4, 0]),
-            np.ascontiguousarray(v4[at4, 1]),
-            v4_line[at4],
-            np.ascontiguousarray(v6[at6, :2]),
-            np.ascontiguousarray(v6[at6, 2:]),
-            v6_line[at6],
-        )
+        keys4, line4 = _distinct(_keys.keys4(v4[:, 0], v4[:, 1]), v4_line)
+        keys6, line6 = _distinct(_keys.keys6(v6[:, :2], v6[:, 2:]), v6_line)
+        return cls(*_keys.ends4(keys4), line4, *_keys.ends6(keys6), line6)
 
     def __len__(self) -> int:
         """Return how many entries there are."""
         return len(self.v4_first) + len(self.v6_first)
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether both hold the same entries on the same lines."""
+        if not isinstance(other, Entries):
+            return NotImplemented
+        return all(
+            np.array_equal(getattr(self, name), getattr(other, name)) for name in self.__slots__
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # the arrays may be millions long
+
+    def __repr__(self) -> str:
+        """Return the sizes and not the content."""
+        return f"<Entries: {len(self.v4_first)} IPv4 and {len(self.v6_first)} IPv6>"
 
     def addresses(self) -> AddressSet:
         """Return the addresses that the entries hold together."""
@@ -67,22 +92,72 @@ class Entries:
             _ranges6.collapse(ranges6),
         )
 
+    def __iter__(self) -> Iterator[Found]:
+        """Yield the entries one by one, IPv4 first; of many entries, take a page."""
+        columns4 = (self.v4_first, self.v4_last, self.v4_line)
+        for first, last, line in zip(*(column.tolist() for column in columns4), strict=True):
+            yield Found(Span(4, first, last), line)
+        columns6 = (self.v6_first, self.v6_last, self.v6_line)
+        for (fh, fl), (lh, ll), line in zip(*(one.tolist() for one in columns6), strict=True):
+            yield Found(Span(6, fh << 64 | fl, lh << 64 | ll), line)
 
-def _order4(ranges: Array32, line: Array32) -> Index:
-    """Return the places of distinct ranges: by first up, last down, line up."""
-    # One key sorts both ends: the complement of the last address puts the widest first.
-    keys = _ranges4.pack(ranges[:, 0], ~ranges[:, 1])
-    order = np.lexsort((line, keys))
-    keys = keys[order]
-    fresh = np.ones(len(keys), np.bool_)
-    fresh[1:] = keys[1:] != keys[:-1]
-    return order[fresh]
+    def page(self, start: int, count: int) -> tuple[Found, ...]:
+        """Return so many entries from a place on; fewer where there are no more."""
+        return tuple(self.only(*page_slices(len(self.v4_first), start, count)))
+
+    def only(self, v4: Bools | slice, v6: Bools | slice) -> Entries:
+        """Return some entries of each family, in their order."""
+        return Entries(
+            self.v4_first[v4],
+            self.v4_last[v4],
+            self.v4_line[v4],
+            self.v6_first[v6],
+            self.v6_last[v6],
+            self.v6_line[v6],
+        )
+
+    def without_lines(self) -> Entries:
+        """Return the same entries, each with NO_LINE."""
+        return replace(
+            self, v4_line=np.zeros_like(self.v4_line), v6_line=np.zeros_like(self.v6_line)
+        )
 
 
-def _order6(ranges: Array64, line: Array32) -> Index:
-    last_hi, last_lo = ~ranges[:, 2], ~ranges[:, 3]
-    order = np.lexsort((line, last_lo, last_hi, ranges[:, 1], ranges[:, 0]))
-    ordered = ranges[order]
-    fresh = np.ones(len(ordered), np.bool_)
-    fresh[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
-    return order[fresh]
+def from_prefixes(prefixes: Prefixes) -> Entries:
+    """Return these prefixes, in any order, as entries with NO_LINE; host bits are cleared.
+
+    Raises ValueError for a length that the family has not.
+    """
+    check_lengths(prefixes.v4_length, 32)
+    check_lengths(prefixes.v6_length, 128)
+    return Entries.of(
+        v4=_ranges4.from_prefixes(prefixes.v4_first, prefixes.v4_length),
+        v6=_ranges6.from_prefixes(prefixes.v6_first, prefixes.v6_length),
+    )
+
+
+def join(parts: Iterable[Entries]) -> Entries:
+    """Return the entries of all parts; one that stands in several has its lowest line."""
+    every = [part for part in parts if len(part)]
+    if len(every) < 2:
+        return every[0] if every else Entries.empty()
+    return Entries.of(
+        v4=np.concatenate([np.stack((part.v4_first, part.v4_last), axis=1) for part in every]),
+        v4_line=np.concatenate([part.v4_line for part in every]),
+        v6=np.concatenate([np.hstack((part.v6_first, part.v6_last)) for part in every]),
+        v6_line=np.concatenate([part.v6_line for part in every]),
+    )
+
+
+def _distinct(keys: Keys, line: Array32 | None) -> tuple[Keys, Array32]:
+    """Return the distinct keys in order, and the lowest line of each."""
+    if line is None:  # the keys alone sort several times as fast
+        keys = np.sort(keys)
+        keys = keys[_keys.starts(keys)]
+        return keys, np.zeros(len(keys), np.uint32)
+    order = np.argsort(keys)
+    keys, line = keys[order], line[order]
+    starts = _keys.starts(keys)
+    if len(starts) < len(keys):
+        keys, line = keys[starts], np.minimum.reduceat(line, starts)
+    return keys, line

@@ -31,6 +31,7 @@ class PolicyState(TextChoices):
     CURRENT = "current", "current"
     PARTIAL = "partial", "current, a source is missing"
     HELD = "held", "held by the guard"
+    PINNED = "pinned", "pinned by a person"
     FAILED = "failed", "could not be published"
 
     @property
@@ -60,6 +61,33 @@ class Role(TextChoices):
     ALLOW = "allow", "allow"
 
 
+class StaleEntries(TextChoices):
+    """What a policy does with the entries of a source whose list is past its limit."""
+
+    KEEP = "keep", "keep them"
+    DROP = "drop", "drop them"
+
+
+class Expectation(TextChoices):
+    """What a policy test expects of an address or network."""
+
+    BLOCKED = "blocked", "must be blocked"
+    NOT_BLOCKED = "not-blocked", "must never be blocked"
+
+
+class AlarmKind(TextChoices):
+    """What an alarm is about: one open alarm a kind and subject."""
+
+    STALE = "stale", "list is stale"
+    HELD = "held", "held by the guard"
+
+    @property
+    def tone(self) -> Tone:
+        """The tone this alarm is shown in."""
+        return _ALARM_TONES[self]
+
+
+PUBLISHED_STATES = (PolicyState.CURRENT, PolicyState.PARTIAL, PolicyState.PINNED)
 FAILED_OUTCOMES = (Outcome.UNAVAILABLE, Outcome.REFUSED)
 
 _SOURCE_TONES: dict[SourceState, Tone] = {
@@ -74,6 +102,7 @@ _POLICY_TONES: dict[PolicyState, Tone] = {
     PolicyState.CURRENT: "success",
     PolicyState.PARTIAL: "warning",
     PolicyState.HELD: "danger",
+    PolicyState.PINNED: "warning",
     PolicyState.FAILED: "danger",
 }
 _OUTCOME_TONES: dict[Outcome, Tone] = {
@@ -81,4 +110,8 @@ _OUTCOME_TONES: dict[Outcome, Tone] = {
     Outcome.UNCHANGED: "info",
     Outcome.UNAVAILABLE: "warning",
     Outcome.REFUSED: "danger",
+}
+_ALARM_TONES: dict[AlarmKind, Tone] = {
+    AlarmKind.STALE: "warning",
+    AlarmKind.HELD: "danger",
 }

@@ -1,7 +1,8 @@
 """Sets and feeds at rest: immutable files named by the digest of what is in them.
 
-A set is `<2 digits>/<sha256>` in the storage "sets", read by memory map where the storage has
-paths. A feed is `<sha256>.txt` with `.txt.gz` and `.txt.md5` beside it in the storage "feeds".
+A set, like the entries and the ledger of a list, is `<2 digits>/<sha256>` in the storage "sets",
+read by memory map where the storage has paths. A feed is `<sha256>.txt` with `.txt.gz` and
+`.txt.md5` beside it in the storage "feeds".
 Writing the same content twice writes nothing, and mends a file that was damaged.
 """
 
@@ -22,7 +23,7 @@ from django.core.files.storage import Storage, storages
 from isal import igzip
 
 from netsets.cidr import AddressSet
-from netsets.codec import decode, encode
+from netsets.codec import Buffer, decode, encode
 from policies.storage import DurableFileSystemStorage
 
 MD5_SIZE = 33  # 32 digits and a newline
@@ -49,10 +50,7 @@ def set_digest(addresses: AddressSet) -> str:
 
 def put_set(addresses: AddressSet) -> str:
     """Store a set and return its digest; raises OSError when it cannot be written."""
-    content = encode(addresses)
-    digest = hashlib.sha256(content).hexdigest()
-    _put(storages["sets"], _set_name(digest), content)
-    return digest
+    return put_blob(encode(addresses))
 
 
 def get_set(digest: str) -> AddressSet:
@@ -60,11 +58,39 @@ def get_set(digest: str) -> AddressSet:
 
     Raises OSError when it is not there, ValueError when it is damaged.
     """
-    storage = storages["sets"]
-    with storage.open(_set_name(digest)) as file:
+    return decode(get_blob(digest))
+
+
+def map_set(digest: str) -> AddressSet:
+    """Return a stored set for a search: what is not searched is not read, nor checked.
+
+    Raises OSError when it is not there, ValueError when it is no set.
+    """
+    return decode(get_blob(digest), verify=False)
+
+
+def put_blob(content: bytes) -> str:
+    """Store bytes beside the sets and return their digest; raises OSError."""
+    digest = hashlib.sha256(content).hexdigest()
+    _put(storages["sets"], _set_name(digest), content)
+    return digest
+
+
+def get_blob(digest: str) -> Buffer:
+    """Return the bytes stored under `digest`, by memory map where the storage has paths.
+
+    Raises OSError when they are not there.
+    """
+    with storages["sets"].open(_set_name(digest)) as file:
         if not hasattr(file, "fileno"):
-            return decode(file.read())
-        return decode(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+            content: bytes = file.read()
+            return content
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def is_stored(digest: str) -> bool:
+    """Return whether a file lies under `digest`; whether it is whole is told when it is read."""
+    return bool(digest) and storages["sets"].exists(_set_name(digest))
 
 
 def get_set_if_whole(digest: str, *, of: str) -> AddressSet:

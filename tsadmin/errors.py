@@ -60,9 +60,9 @@ def _expected() -> tuple[_Translation, ...]:
     from django.db import DatabaseError
 
     from accounts.services import TokenRefused
-    from devices.fields import DecryptionFailed
     from devices.kinds.base import SettingRefused
     from devices.services import DeviceRefused
+    from policies.fields import DecryptionFailed
     from policies.models import ClaimLost
     from policies.services import Busy
 

@@ -6,9 +6,9 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 
-from devices.fields import EncryptedTextField
 from devices.kinds import KINDS
 from devices.kinds.rules import DEVICE_ID, LOG_SIZE_LEAST, LOG_SIZE_MOST, NICKNAME
+from policies.fields import EncryptedTextField
 from policies.models import Policy, Snapshot
 
 # Names become file names, set names and parts of URLs: one pattern, here and in the database.
@@ -119,9 +119,10 @@ class Device(models.Model):
     @property
     def newest_fitting(self) -> Snapshot | None:
         """The policy's newest snapshot that the device can hold; None where there is none."""
-        fitting = Snapshot.objects.filter(policy=self.policy_id)
-        if self.max_policy_size is not None:
-            fitting = fitting.filter(entries__lte=self.max_policy_size)
+        current, most = self.policy.current, self.max_policy_size
+        if current is None or most is None or current.entries <= most:
+            return current  # no snapshot is newer
+        fitting = Snapshot.objects.filter(policy=self.policy_id, entries__lte=most)
         return fitting.order_by("-number").first()
 
     @property

@@ -9,10 +9,10 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from devices.fields import DecryptionFailed
 from devices.kinds import KINDS, rules
 from devices.kinds.base import Kind, SettingRefused
 from devices.models import Device
+from policies.fields import DecryptionFailed
 from policies.models import Policy, PolicySource, Snapshot, Source
 from policies.services import find_or_make_source, protect, record_change, request_refresh
 from policies.sources.base import SourceMisconfigured

@@ -17,14 +17,14 @@ from unfold.widgets import UnfoldAdminSelect2MultipleWidget, UnfoldAdminTextarea
 from policies.admin.base import Overview, Panel
 from policies.admin.writes import ServiceForm, UpdatingAdmin
 from policies.models import Policy, PolicySource, Snapshot, Source
-from policies.services.manage import (
+from policies.services.manage_policies import (
     POLICY_COLUMNS,
     Member,
-    Refused,
     change_policy,
     create_policy,
     delete_policy,
 )
+from policies.services.rows import Refused
 from policies.states import PolicyState, Role
 from policies.words import addresses, ago, count, link, shortened, table, word
 

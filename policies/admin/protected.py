@@ -9,13 +9,13 @@ from unfold.decorators import display
 
 from policies.admin.writes import ServiceAdmin, ServiceForm
 from policies.models import ProtectedAddress
-from policies.services.manage import (
+from policies.services.manage_protected import (
     PROTECTED_COLUMNS,
-    Refused,
     change_protected,
     protect_network,
     unprotect_network,
 )
+from policies.services.rows import Refused
 
 
 class ProtectedForm(ServiceForm):

@@ -17,13 +17,13 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 from policies.admin.base import Overview, Panel
 from policies.admin.writes import ServiceAdmin, ServiceForm
 from policies.models import Source
-from policies.services.manage import (
+from policies.services.manage_sources import (
     SOURCE_COLUMNS,
-    Refused,
     change_source,
     create_source,
     delete_source,
 )
+from policies.services.rows import Refused
 from policies.sources import SOURCES
 from policies.words import NOTHING, ago, count, link, shortened, table, word
 

@@ -22,7 +22,7 @@ from policies.models import (
     Source,
 )
 from policies.services import Member
-from policies.services.manage import MAX_MEMBERS
+from policies.services.manage_policies import MAX_MEMBERS
 from policies.states import Role
 
 ADDRESSES = "Number of addresses, as decimal text."

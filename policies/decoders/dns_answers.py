@@ -25,8 +25,8 @@ from dns.rdtypes.IN.A import A
 from dns.rdtypes.IN.AAAA import AAAA
 from dns.rdtypes.IN.APL import APL, APLItem
 
-from netsets import cidr
-from netsets.cidr import AddressSet
+from netsets import cidr, entries
+from netsets.cidr import AddressSet, Prefixes
 from netsets.parse import parse_text
 from policies.decoders.base import Decoded, DecodeError
 from policies.decoders.plain_addresses import Array32, Array64, plain4, plain6
@@ -49,12 +49,19 @@ class _Prefixes:
         self.first[family] += packed
         self.length[family].append(length)
 
+    def prefixes(self) -> Prefixes:
+        return Prefixes(
+            np.frombuffer(self.first[1], ">u4").astype(np.uint32),
+            np.frombuffer(self.length[1], np.uint8),
+            np.frombuffer(self.first[2], ">u8").astype(np.uint64).reshape(-1, 2),
+            np.frombuffer(self.length[2], np.uint8),
+        )
+
     def addresses(self) -> AddressSet:
-        first4 = np.frombuffer(self.first[1], ">u4").astype(np.uint32)
-        first6 = np.frombuffer(self.first[2], ">u8").astype(np.uint64).reshape(-1, 2)
-        return cidr.from_prefixes4(
-            first4, np.frombuffer(self.length[1], np.uint8)
-        ) | cidr.from_prefixes6(first6, np.frombuffer(self.length[2], np.uint8))
+        held = self.prefixes()
+        return cidr.from_prefixes4(held.v4_first, held.v4_length) | cidr.from_prefixes6(
+            held.v6_first, held.v6_length
+        )
 
 
 @dataclass(slots=True)
@@ -113,21 +120,29 @@ class _Found:
         tokens = b"\n".join(token for text in self.strings for token in _APART.split(text))
         parsed = parse_text(tokens)
         self.skipped.update(dict(parsed.rejected))
-        hosts4 = np.concatenate([np.empty(0, np.uint32), *self.hosts4])
-        hosts6 = np.concatenate([np.empty((0, 2), np.uint64), *self.hosts6])
-        listed = cidr.union(
+        listed = entries.join(
             [
-                cidr.from_addresses4(hosts4),
-                cidr.from_addresses6(hosts6),
-                self.listed.addresses(),
-                parsed.addresses,
+                entries.from_prefixes(self._hosts()),
+                entries.from_prefixes(self.listed.prefixes()),
+                parsed.listed().without_lines(),  # those of our own making mean nothing
             ]
         )
         return Decoded(
-            addresses=listed - self.negated.addresses(),
+            addresses=listed.addresses() - self.negated.addresses(),
             entries=self.entries + parsed.entries,
             host_bits_cleared=self.host_bits_cleared + parsed.host_bits_cleared,
             skipped=tuple(self.skipped.most_common()),
+            listed=listed,
+        )
+
+    def _hosts(self) -> Prefixes:
+        hosts4 = np.concatenate([np.empty(0, np.uint32), *self.hosts4])
+        hosts6 = np.concatenate([np.empty((0, 2), np.uint64), *self.hosts6])
+        return Prefixes(
+            hosts4,
+            np.full(len(hosts4), 32, np.uint8),
+            hosts6,
+            np.full(len(hosts6), 128, np.uint8),
         )
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from policies.models.alarm import Alarm
 from policies.models.change import Change
 from policies.models.claim import Claimable, ClaimableQuerySet, ClaimLost
-from policies.models.policy import Policy, PolicySource, ProtectedAddress
-from policies.models.snapshot import Feed, Snapshot
-from policies.models.source import Retrieval, Source
+from policies.models.policy import Policy, PolicySource, PolicyTest, ProtectedAddress
+from policies.models.snapshot import Candidate, Feed, Snapshot
+from policies.models.source import Retrieval, Source, SourceSecrets
 
 __all__ = [
+    "Alarm",
+    "Candidate",
     "Change",
     "ClaimLost",
     "Claimable",
@@ -16,8 +19,10 @@ __all__ = [
     "Feed",
     "Policy",
     "PolicySource",
+    "PolicyTest",
     "ProtectedAddress",
     "Retrieval",
     "Snapshot",
     "Source",
+    "SourceSecrets",
 ]

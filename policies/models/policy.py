@@ -13,7 +13,7 @@ from django.db.models import Q
 from policies.models.acceptance import Acceptable
 from policies.models.claim import Claimable, ClaimableQuerySet
 from policies.models.source import Source
-from policies.states import PolicyState, Role
+from policies.states import Expectation, PolicyState, Role, StaleEntries
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 validate_name = RegexValidator(
@@ -72,6 +72,64 @@ class Policy(Claimable, Acceptable):
         validators=[MinValueValidator(100), MaxValueValidator(100_000)],
         help_text="Percent of its size that a list may become at once; more waits for a person.",
     )
+    reject_limit = models.PositiveSmallIntegerField(
+        "reject limit, %",
+        default=10,
+        validators=[MinValueValidator(0), MaxValueValidator(99)],
+        help_text="Percent of a list's entries that may be unreadable; more waits for a person.",
+    )
+    keep_special = models.BooleanField(
+        "block special-purpose ranges",
+        default=False,
+        help_text="For a policy of bogons: private, reserved and multicast ranges stay in the "
+        "block list. Loopback, link-local and protected addresses are taken out all the same.",
+    )
+    protect_critical = models.BooleanField(
+        "never block critical public services",
+        default=True,
+        help_text="Root name servers and large public resolvers are taken out of the block list.",
+    )
+    critical_except = models.JSONField(
+        "critical services that may be blocked",
+        default=list,
+        blank=True,
+        help_text="Names of groups, such as 'Google Public DNS'; empty for none.",
+    )
+    stale_entries = models.CharField(
+        "entries of stale sources",
+        max_length=8,
+        choices=StaleEntries.choices,
+        default=StaleEntries.KEEP,
+        help_text="What becomes of the entries of a source whose list is past its limit.",
+    )
+    merge_to4 = models.PositiveSmallIntegerField(
+        "merge IPv4 to at most /",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(8), MaxValueValidator(31)],
+        help_text="For devices too small for the policy: neighbours may be merged to prefixes no "
+        "wider than this, which blocks addresses that no list names. Empty for never.",
+    )
+    merge_to6 = models.PositiveSmallIntegerField(
+        "merge IPv6 to at most /",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(16), MaxValueValidator(127)],
+    )
+    keep_snapshots = models.PositiveIntegerField(
+        "snapshots kept",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(10_000)],
+        help_text="Empty for the site's own number.",
+    )
+    keep_days = models.PositiveIntegerField(
+        "days that snapshots are kept",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(3650)],
+        help_text="Older ones go, the newest stay; empty for no limit of age.",
+    )
     keep_documentation = models.BooleanField(
         "let documentation addresses through",
         default=False,
@@ -113,6 +171,16 @@ class Policy(Claimable, Acceptable):
         related_name="+",
         editable=False,
     )
+    pinned = models.ForeignKey(
+        "policies.Snapshot",
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        editable=False,
+        help_text="What is published instead of what the sources say, until a person releases it.",
+    )
+    pinned_at = models.DateTimeField(null=True, editable=False)
+    pinned_by = models.CharField(max_length=150, blank=True, default="", editable=False)
 
     objects = PolicyQuerySet.as_manager()
 
@@ -140,6 +208,10 @@ class Policy(Claimable, Acceptable):
             models.CheckConstraint(
                 condition=Q(growth_limit__gte=100), name="policy_growth_limit_is_no_loss"
             ),
+            models.CheckConstraint(
+                condition=Q(stale_entries__in=StaleEntries.values),
+                name="policy_stale_entries_is_known",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -164,9 +236,14 @@ class PolicySource(models.Model):
     policy = models.ForeignKey(Policy, on_delete=models.CASCADE, related_name="policy_sources")
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="policy_sources")
     role = models.CharField(max_length=8, choices=Role.choices, default=Role.BLOCK)
+    priority = models.PositiveSmallIntegerField(
+        default=100,
+        validators=[MinValueValidator(1), MaxValueValidator(1000)],
+        help_text="1 is kept longest where a device cannot hold all; equal ones in order of name.",
+    )
 
     class Meta:
-        ordering = ["role", "id"]
+        ordering = ["role", "priority", "id"]
         constraints = [
             models.UniqueConstraint(fields=["policy", "source"], name="policy_takes_a_source_once"),
             models.CheckConstraint(condition=Q(role__in=Role.values), name="policy_role_is_known"),
@@ -174,6 +251,29 @@ class PolicySource(models.Model):
 
     def __str__(self) -> str:
         return f"{self.policy} {self.role} {self.source}"
+
+
+class PolicyTest(models.Model):
+    """Something that must hold before a policy is published."""
+
+    policy = models.ForeignKey(Policy, on_delete=models.CASCADE, related_name="tests")
+    expect = models.CharField(max_length=16, choices=Expectation.choices)
+    network = models.CharField(
+        max_length=100, help_text="An address, a network or a range, such as 192.0.2.0/24"
+    )
+    note = models.CharField(max_length=200, blank=True, default="")
+
+    class Meta:
+        ordering = ["network", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["policy", "network"], name="policy_tests_once"),
+            models.CheckConstraint(
+                condition=Q(expect__in=Expectation.values), name="policy_test_expectation_is_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.network} {Expectation(self.expect).label}"
 
 
 class ProtectedAddress(models.Model):
@@ -189,6 +289,9 @@ class ProtectedAddress(models.Model):
         default="",
         editable=False,
         help_text="What keeps this row, such as 'device fmc-1'; empty where a person wrote it.",
+    )
+    until = models.DateTimeField(
+        null=True, editable=False, help_text="When it goes by itself; empty for never."
     )
 
     class Meta:

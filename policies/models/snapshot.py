@@ -9,11 +9,9 @@ from policies.models.policy import Policy
 from policies.states import Role
 
 
-class Snapshot(models.Model):
-    """One immutable compiled version of a policy: a manifest of digests and its numbers."""
+class Compilation(models.Model):
+    """A compiled version of a policy: a manifest of digests and its numbers."""
 
-    policy = models.ForeignKey(Policy, on_delete=models.CASCADE, related_name="snapshots")
-    number = models.PositiveIntegerField()
     created_at = models.DateTimeField()
     block_digest = models.CharField(max_length=64)
     allow_digest = models.CharField(max_length=64)
@@ -27,8 +25,33 @@ class Snapshot(models.Model):
     cuts = models.JSONField(
         help_text="What was taken out of the block list: [[reason, addresses], …]"
     )
+    cut_items = models.JSONField(
+        default=list, help_text="Because of what, one by one: [[reason, label, addresses], …]"
+    )
+    before_digest = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        help_text="The block list before the allow list was taken out: what allow entries cut.",
+    )
     sources = models.JSONField(
-        help_text="The lists it was compiled from: name, role, digest of each."
+        help_text="The lists it was compiled from: name, role, digests of each."
+    )
+
+    class Meta:
+        abstract = True
+
+
+class Snapshot(Compilation):
+    """One immutable compiled version of a policy."""
+
+    policy = models.ForeignKey(Policy, on_delete=models.CASCADE, related_name="snapshots")
+    number = models.PositiveIntegerField()
+    note = models.CharField(
+        max_length=300,
+        blank=True,
+        default="",
+        help_text="What is special about it, such as who approved it.",
     )
 
     class Meta:
@@ -41,6 +64,23 @@ class Snapshot(models.Model):
 
     def __str__(self) -> str:
         return f"{self.policy} #{self.number}"
+
+
+class Candidate(Compilation):
+    """What a policy would publish if its guard let it: for a person to look at."""
+
+    policy = models.OneToOneField(Policy, on_delete=models.CASCADE, related_name="candidate")
+    inputs_digest = models.CharField(max_length=64)
+    findings = models.JSONField(help_text="What the guard says: [{rule, message, …}, …]")
+    may_be_approved = models.BooleanField(
+        help_text="Only limits on change were tripped; nobody may let an absolute rule pass."
+    )
+    is_discarded = models.BooleanField(
+        default=False, help_text="A person looked at it and wants the snapshot in force to stay."
+    )
+
+    def __str__(self) -> str:
+        return f"candidate of {self.policy}"
 
 
 class Feed(models.Model):

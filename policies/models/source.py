@@ -9,6 +9,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
+from policies.fields import EncryptedTextField
 from policies.models.acceptance import Acceptable
 from policies.models.claim import Claimable, ClaimableQuerySet
 from policies.states import Outcome, SourceState
@@ -16,6 +17,12 @@ from policies.states import Outcome, SourceState
 LONGEST_REFRESH = timedelta(days=7)
 # Between two machines that keep time.
 CLOCKS_DIFFER = timedelta(minutes=5)
+# A list is retrieved hourly, or more seldom where a person says so; three missed ones are no
+# accident.
+STALE_AFTER = timedelta(hours=3)
+STALE_REFRESHES = 3
+# What refuses us now will hardly change its mind, and asking every few minutes is impolite.
+LONGEST_BACK_OFF = timedelta(hours=6)
 
 
 class SourceQuerySet(ClaimableQuerySet["Source"]):
@@ -57,6 +64,14 @@ class Source(Claimable, Acceptable):
         help_text="Percent of its entries the list may lose at once; more waits for a person.",
     )
     refresh_minutes = models.PositiveIntegerField(default=60, validators=[MinValueValidator(5)])
+    stale_minutes = models.PositiveIntegerField(
+        "stale after, minutes",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(10)],
+        help_text="Age of the list that raises an alarm; empty for three refreshes, three hours at "
+        "least.",
+    )
     is_enabled = models.BooleanField(default=True)
     is_sample = models.BooleanField(default=False, editable=False)
     is_private = models.BooleanField(
@@ -82,6 +97,31 @@ class Source(Claimable, Acceptable):
     changed_at = models.DateTimeField(null=True, editable=False)
     list_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
     list_prefixes = models.PositiveIntegerField(default=0, editable=False)
+    list_entries = models.PositiveIntegerField(default=0, editable=False)
+    list_skipped = models.PositiveIntegerField(default=0, editable=False)
+    entries_digest = models.CharField(
+        max_length=64, blank=True, default="", editable=False, help_text="The list as written."
+    )
+    ledger_digest = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        editable=False,
+        help_text="When each of its entries was seen first and last.",
+    )
+    version = models.TextField(
+        blank=True, default="", editable=False, help_text="A serial or an ETag of what is held."
+    )
+    payload_digest = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        editable=False,
+        help_text="What the source is given back, so that it can ask for the changes alone.",
+    )
+    whole_at = models.DateTimeField(
+        null=True, editable=False, help_text="When it was last retrieved without a version."
+    )
 
     objects = SourceQuerySet.as_manager()
 
@@ -105,12 +145,45 @@ class Source(Claimable, Acceptable):
         """The state, with its label and tone."""
         return SourceState(self.state)
 
+    @property
+    def stale_after(self) -> timedelta:
+        """The age beyond which the list held is stale."""
+        if self.stale_minutes:
+            return timedelta(minutes=self.stale_minutes)
+        return max(STALE_AFTER, STALE_REFRESHES * timedelta(minutes=self.refresh_minutes))
+
+    def is_stale(self, *, now: datetime) -> bool:
+        """Tell whether the list held is older than it may be."""
+        return self.retrieved_at is not None and now - self.retrieved_at > self.stale_after
+
     def next_due(self, *, after: datetime) -> datetime:
-        """Return when to retrieve next: sooner than the refresh while the source is unavailable."""
+        """Return when to retrieve next; a failing source is asked ever more seldom.
+
+        Sooner than the refresh at first while it is unavailable, later than it while it refuses.
+        """
         refresh = timedelta(minutes=self.refresh_minutes)
-        if self.state != SourceState.UNAVAILABLE:
-            return after + refresh
-        return after + min(refresh, timedelta(minutes=2 ** min(self.failures, 10)))
+        doubled: int = 2 ** min(self.failures, 10)
+        if self.state == SourceState.UNAVAILABLE:
+            return after + min(refresh, timedelta(minutes=doubled))
+        if self.state == SourceState.REFUSED:
+            return after + max(refresh, min(refresh * doubled / 2, LONGEST_BACK_OFF))
+        return after + refresh
+
+
+class SourceSecrets(models.Model):
+    """The passwords, tokens and keys of a source, read only when it is retrieved.
+
+    A row of its own: a lost key must not take the lists down with it.
+    """
+
+    source = models.OneToOneField(Source, on_delete=models.CASCADE, related_name="kept_secrets")
+    values = EncryptedTextField(help_text="JSON: {setting: text}.")
+
+    class Meta:
+        verbose_name_plural = "source secrets"
+
+    def __str__(self) -> str:
+        return f"secrets of {self.source}"
 
 
 class Retrieval(models.Model):
@@ -126,6 +199,7 @@ class Retrieval(models.Model):
     prefixes = models.PositiveIntegerField(default=0)
     host_bits_cleared = models.PositiveIntegerField(default=0)
     skipped = models.JSONField(default=list, help_text="[[reason, count], …]")
+    samples = models.JSONField(default=list, help_text="The first few skipped entries.")
     added = models.JSONField(default=int, help_text="Addresses the list gained.")
     removed = models.JSONField(default=int, help_text="Addresses the list lost.")
     list_digest = models.CharField(max_length=64, blank=True, default="")

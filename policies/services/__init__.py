@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from policies.services.alarms import review_alarms
+from policies.services.approve import approve_candidate, discard_candidate
 from policies.services.changes import record_change
 from policies.services.compile import CompileReport, compile_policy_now
-from policies.services.manage import (
-    InUse,
+from policies.services.history import release_policy, return_to_snapshot
+from policies.services.manage_policies import (
     Member,
-    Refused,
+    MustHold,
     change_policy,
-    change_protected,
-    change_source,
     create_policy,
-    create_source,
     delete_policy,
-    delete_source,
     members_of,
+    tests_of,
+)
+from policies.services.manage_protected import (
+    change_protected,
     protect_network,
     unprotect_network,
 )
+from policies.services.manage_sources import change_source, create_source, delete_source
 from policies.services.protected import AddressRefused, make_policies_due, protect
 from policies.services.prune import Pruned, prune
 from policies.services.publish import PublishFailed, publish_snapshot
@@ -30,6 +33,7 @@ from policies.services.refresh import (
     request_refresh,
 )
 from policies.services.retrieve import retrieve_source
+from policies.services.rows import InUse, Refused
 from policies.services.sources import build_source, find_or_make_source
 
 __all__ = [
@@ -38,11 +42,13 @@ __all__ = [
     "CompileReport",
     "InUse",
     "Member",
+    "MustHold",
     "Pruned",
     "PublishFailed",
     "RefreshReport",
     "Refused",
     "accept_change",
+    "approve_candidate",
     "build_source",
     "change_policy",
     "change_protected",
@@ -52,6 +58,7 @@ __all__ = [
     "create_source",
     "delete_policy",
     "delete_source",
+    "discard_candidate",
     "find_or_make_source",
     "make_policies_due",
     "members_of",
@@ -61,7 +68,11 @@ __all__ = [
     "publish_snapshot",
     "record_change",
     "refresh_policy",
+    "release_policy",
     "request_refresh",
     "retrieve_source",
+    "return_to_snapshot",
+    "review_alarms",
+    "tests_of",
     "unprotect_network",
 ]

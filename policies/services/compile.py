@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
 
+from netsets.checks import check_rejects
 from netsets.cidr import AddressSet
 from netsets.compile import Compiled, compile_policy, enforce
-from netsets.cuts import Labelled
-from netsets.guard import Guard, GuardTripped
+from netsets.cuts import together
+from netsets.guard import GuardTripped
 from netsets.special import SPECIAL_PURPOSE
-from policies.models import Policy, Snapshot, Source
-from policies.services.protected import protected_addresses
+from policies.models import Candidate, Policy, Snapshot
+from policies.services.candidates import drop_candidate, hold_candidate
+from policies.services.guards import Limits, limits_of
+from policies.services.inputs import Gathered, gather
 from policies.services.publish import PublishFailed, publish_snapshot
-from policies.states import PolicyState, Role
+from policies.states import PUBLISHED_STATES, PolicyState, Role
 from policies.store import feed_is_whole, get_set, set_digest
 
 log = logging.getLogger(__name__)
@@ -27,26 +31,22 @@ class InForceLost(PublishFailed):
     """The list in force cannot be read; a person has to accept whatever comes after it."""
 
 
+class CandidateChanged(Exception):
+    """What would be published is no longer what a person looked at."""
+
+
 @dataclass(frozen=True, slots=True)
-class Gathered:
-    """The sources of a policy whose lists are held, and the names of those that have none yet."""
+class Approval:
+    """What a person lets pass: any one change, or exactly what was looked at."""
 
-    block: tuple[Source, ...]
-    allow: tuple[Source, ...]
-    missing_block: tuple[str, ...]
-    missing_allow: tuple[str, ...]
+    note: str = ""
+    block_digest: str = ""  # "" for whatever comes
+    allow_digest: str = ""
 
-    @property
-    def reason_to_wait(self) -> str:
-        """Why nothing may be published yet, empty when something may."""
-        if self.missing_allow:
-            # Without its exceptions a block list could cut off what must never be cut off.
-            return f"waiting for the first allow list of {', '.join(self.missing_allow)}"
-        if not self.block and self.missing_block:
-            return f"waiting for the first block list of {', '.join(self.missing_block)}"
-        if not self.block:
-            return "the policy has no block source; add one"
-        return ""
+    def covers(self, compiled: Compiled) -> bool:
+        """Tell whether these are the lists that may pass."""
+        digests = (set_digest(compiled.block), set_digest(compiled.allow))
+        return not self.block_digest or digests == (self.block_digest, self.allow_digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +61,55 @@ class CompileReport:
     inputs_digest: str = ""  # of what was compiled; empty where that has to be tried again
 
     @property
+    def is_good(self) -> bool:
+        """Whether what is in force is what the policy is meant to be."""
+        return self.state in PUBLISHED_STATES
+
+    @property
     def try_again(self) -> bool:
         """Whether the same inputs may do better in a minute."""
         return self.state == PolicyState.FAILED
 
 
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One compile under way: the row, who works on it, what goes in, what may pass."""
+
+    policy: Policy
+    owner: str
+    now: datetime
+    gathered: Gathered
+    limits: Limits
+    inputs: str
+    approval: Approval | None
+
+    def report(self, state: PolicyState, detail: str, **more: object) -> CompileReport:
+        return replace(CompileReport(self.policy.name, state, detail), **more)  # type: ignore[arg-type]
+
+
 def compile_policy_now(
-    *, policy_id: int, now: datetime, accept_change: bool = False
+    *,
+    policy_id: int,
+    now: datetime,
+    accept_change: bool = False,
+    approval: Approval | None = None,
 ) -> CompileReport | None:
     """Compile and publish a policy once; None when another worker is at it.
 
     A tripped guard, a missing list or a full disk keeps the snapshot in force and says why on the
-    policy. `accept_change` lets one change beyond the shrink and growth limits pass.
+    policy; what the guard held is kept as a candidate. `accept_change` lets one change beyond the
+    shrink and growth limits pass, `approval` exactly one candidate: then raises CandidateChanged
+    where it is not what would be published now.
     """
     lease = timedelta(seconds=settings.TSCM_CLAIM_SECONDS)
     owner = Policy.objects.claim(pk=policy_id, now=now, lease=lease)
     if owner is None:
         return None
     try:
-        policy = Policy.objects.select_related("current").get(pk=policy_id)
-        report = _compile(policy, owner=owner, now=now, accept_change=accept_change)
+        policy = Policy.objects.select_related("current", "pinned", "candidate").get(pk=policy_id)
+        if approval is None and (accept_change or policy.is_accepted(now=now)):
+            approval = Approval()
+        report = _compile(policy, approval, owner=owner, now=now)
         _write(policy, report, owner=owner, now=now)
     finally:
         Policy.objects.release(pk=policy_id, owner=owner)
@@ -88,40 +117,89 @@ def compile_policy_now(
     return report
 
 
-def _compile(policy: Policy, *, owner: str, now: datetime, accept_change: bool) -> CompileReport:
-    gathered = gather(policy)
+def _compile(
+    policy: Policy, approval: Approval | None, *, owner: str, now: datetime
+) -> CompileReport:
+    gathered = gather(policy, now=now)
     if gathered.reason_to_wait:
         return CompileReport(policy.name, PolicyState.WAITING, gathered.reason_to_wait)
     try:
-        protected = protected_addresses()
+        limits = limits_of(policy)
     except (OSError, ValueError) as error:
         detail = f"what must never be blocked cannot be told: {error}"
         return CompileReport(policy.name, PolicyState.FAILED, detail)
-    inputs = _inputs_digest(policy, gathered, protected)
-    state, detail = _good_state(gathered)
+    inputs = _inputs_digest(policy, gathered, limits)
+    work = _Work(policy, owner, now, gathered, limits, inputs, approval)
     if inputs == policy.inputs_digest and _is_whole(policy.current):
-        return CompileReport(policy.name, state, detail, inputs_digest=inputs)
-    accept = accept_change or policy.is_accepted(now=now)
+        return work.report(*gathered.good_state, inputs_digest=inputs)
+    if approval is None and (waiting := _waiting(work)):
+        return waiting
     try:
-        compiled = compile_policy(
-            block=[get_set(source.list_digest) for source in gathered.block],
-            allow=[get_set(source.list_digest) for source in gathered.allow],
-            guard=guard_of(policy),
-            protected=[Labelled("protected address", protected)],
-            previous=_previous(policy, accept_change=accept),
-        )
-        enforce(compiled, accept_change=accept)
-        snapshot = _publish_if_new(policy, compiled, gathered, owner=owner, now=now)
-    except GuardTripped as tripped:
-        is_change = tripped.is_change
-        return CompileReport(policy.name, PolicyState.HELD, str(tripped), holds_change=is_change)
+        return _publish_or_hold(work)
     except (PublishFailed, OSError, ValueError) as error:
         is_lost = isinstance(error, InForceLost)
-        return CompileReport(policy.name, PolicyState.FAILED, str(error), holds_change=is_lost)
-    return CompileReport(policy.name, state, detail, snapshot, inputs_digest=inputs)
+        return work.report(PolicyState.FAILED, str(error), holds_change=is_lost)
 
 
-def _previous(policy: Policy, *, accept_change: bool) -> AddressSet | None:
+def _waiting(work: _Work) -> CompileReport | None:
+    """Return the report of a candidate that is held already; None where nothing is held."""
+    candidate = candidate_of(work.policy)
+    if candidate is None or candidate.inputs_digest != _candidate_digest(work):
+        return None
+    if candidate.is_discarded:
+        state, detail = work.gathered.good_state
+        said = "a change that the guard held was discarded; the snapshot in force stays"
+        return work.report(state, f"{said}{'; ' if detail else ''}{detail}")
+    message = " ".join(str(finding["message"]) for finding in candidate.findings)
+    return work.report(PolicyState.HELD, message, holds_change=candidate.may_be_approved)
+
+
+def _publish_or_hold(work: _Work) -> CompileReport:
+    compiled = _compiled(work)
+    approval = work.approval
+    if approval is not None and not approval.covers(compiled):
+        raise CandidateChanged(
+            f"the lists of {work.policy.name} have changed since; look at what is held now"
+        )
+    try:
+        enforce(compiled, accept_change=approval is not None)
+    except GuardTripped as tripped:
+        hold_candidate(
+            policy=work.policy, compiled=compiled, gathered=work.gathered,
+            inputs_digest=_candidate_digest(work), now=work.now,
+        )  # fmt: skip
+        return work.report(PolicyState.HELD, str(tripped), holds_change=tripped.is_change)
+    snapshot = _publish_if_new(work, compiled)
+    drop_candidate(policy=work.policy)
+    return work.report(*work.gathered.good_state, snapshot=snapshot, inputs_digest=work.inputs)
+
+
+def _compiled(work: _Work) -> Compiled:
+    """Return the lists as they would be published, with everything the guard says of them."""
+    limits = work.limits
+    compiled = compile_policy(
+        block=work.gathered.sets(Role.BLOCK),
+        allow=work.gathered.sets(Role.ALLOW),
+        guard=limits.guard,
+        protected=limits.protected,
+        critical=limits.critical,
+        tests=limits.tests,
+        previous=_previous(work.policy, may_be_lost=work.approval is not None),
+    )
+    rejects = tuple(
+        finding
+        for listed in work.gathered.lists
+        for finding in check_rejects(
+            limits.guard,
+            entries=listed.count,
+            skipped=listed.skipped,
+            subject=f"the list {listed.name}",
+        )
+    )
+    return replace(compiled, findings=(*compiled.findings, *rejects)) if rejects else compiled
+
+
+def _previous(policy: Policy, *, may_be_lost: bool) -> AddressSet | None:
     """Return the block list in force; None where there is none, or it is lost and that accepted.
 
     Raises InForceLost.
@@ -131,13 +209,18 @@ def _previous(policy: Policy, *, accept_change: bool) -> AddressSet | None:
     try:
         return get_set(policy.current.block_digest)
     except (OSError, ValueError) as error:
-        if accept_change:
+        if may_be_lost:
             return None
         raise InForceLost(
             f"the block list of snapshot {policy.current.number} cannot be read ({error}), so that "
             f"nothing new can be measured against it. Look at the sources, then update once with "
             f"'accept change'."
         ) from error
+
+
+def candidate_of(policy: Policy) -> Candidate | None:
+    """Return what the guard holds back of a policy; None where it holds nothing."""
+    return Candidate.objects.filter(policy=policy).first()
 
 
 def _is_whole(current: Snapshot | None) -> bool:
@@ -165,61 +248,31 @@ def _write(policy: Policy, report: CompileReport, *, owner: str, now: datetime) 
     mine.filter(due_at=policy.due_at).update(due_at=again)
 
 
-def gather(policy: Policy) -> Gathered:
-    """Return the policy's sources, split by role and by whether a list of theirs is held."""
-    block: list[Source] = []
-    allow: list[Source] = []
-    missing: dict[str, list[str]] = {Role.BLOCK: [], Role.ALLOW: []}
-    for link in policy.policy_sources.select_related("source").order_by("role", "id"):
-        if not link.source.is_enabled:
-            continue
-        if not link.source.list_digest:
-            missing[link.role].append(link.source.name)
-        elif link.role == Role.BLOCK:
-            block.append(link.source)
-        else:
-            allow.append(link.source)
-    return Gathered(
-        tuple(block), tuple(allow), tuple(missing[Role.BLOCK]), tuple(missing[Role.ALLOW])
-    )
-
-
-def guard_of(policy: Policy) -> Guard:
-    """Return the policy's guard as the value the compile takes."""
-    return Guard(
-        widest4=policy.widest4,
-        widest6=policy.widest6,
-        max_share=float(policy.max_share) / 100,
-        shrink_limit=policy.shrink_limit / 100,
-        growth_limit=policy.growth_limit / 100,
-        keep_documentation=policy.keep_documentation,
-    )
-
-
-def _good_state(gathered: Gathered) -> tuple[PolicyState, str]:
-    if gathered.missing_block:
-        return PolicyState.PARTIAL, f"without {', '.join(gathered.missing_block)}: no list yet"
-    return PolicyState.CURRENT, ""
-
-
-def _inputs_digest(policy: Policy, gathered: Gathered, protected: AddressSet) -> str:
+def _inputs_digest(policy: Policy, gathered: Gathered, limits: Limits) -> str:
     """Return one digest over everything a compile depends on."""
+    pinned = gathered.pinned
     parts = [
-        repr(guard_of(policy)),
+        repr(limits.guard),
         str(policy.empty_list_address),
-        set_digest(protected),
         set_digest(SPECIAL_PURPOSE),  # an upgrade may know more ranges
-        *(f"block {source.list_digest}" for source in gathered.block),
-        *(f"allow {source.list_digest}" for source in gathered.allow),
+        *(set_digest(together(items)) for items in (limits.protected, limits.critical)),
+        *(f"{test.expect} {test.text}" for test in limits.tests),
+        *(f"{listed.role} {listed.digest} {listed.skipped}" for listed in gathered.lists),
+        f"pinned {pinned.block_digest} {pinned.allow_digest}" if pinned else "",
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _publish_if_new(
-    policy: Policy, compiled: Compiled, gathered: Gathered, *, owner: str, now: datetime
-) -> Snapshot | None:
+def _candidate_digest(work: _Work) -> str:
+    """Return what a candidate was made of: the inputs, and the list it was measured against."""
+    current = work.policy.current
+    parts = json.dumps([work.inputs, current.block_digest if current else ""])
+    return hashlib.sha256(parts.encode()).hexdigest()
+
+
+def _publish_if_new(work: _Work, compiled: Compiled) -> Snapshot | None:
     """Publish unless the compiled lists are those of the current snapshot, and it is whole."""
-    current = policy.current
+    policy, current = work.policy, work.policy.current
     unchanged = current is not None and (
         current.block_digest == set_digest(compiled.block)
         and current.allow_digest == set_digest(compiled.allow)
@@ -227,11 +280,11 @@ def _publish_if_new(
     )
     if unchanged and _is_whole(current):
         return None
-    manifest = [
-        {"name": source.name, "role": str(role), "digest": source.list_digest}
-        for role, sources in ((Role.BLOCK, gathered.block), (Role.ALLOW, gathered.allow))
-        for source in sources
-    ]
     return publish_snapshot(
-        policy=policy, compiled=compiled, manifest=manifest, owner=owner, now=now
+        policy=policy,
+        compiled=compiled,
+        manifest=[listed.manifest() for listed in work.gathered.lists],
+        owner=work.owner,
+        now=work.now,
+        note=work.approval.note if work.approval else "",
     )

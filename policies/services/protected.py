@@ -9,6 +9,7 @@ from datetime import datetime
 from django.db import transaction
 
 from netsets.cidr import AddressSet
+from netsets.cuts import Labelled
 from policies.appliance import surroundings
 from policies.models import Policy, ProtectedAddress, Source
 
@@ -17,12 +18,32 @@ class AddressRefused(ValueError):
     """Text that is neither an address nor a network."""
 
 
-def protected_addresses() -> AddressSet:
-    """Return every protected address: own, gateways, resolvers, DNS servers in use, and rows."""
-    own = (one.address for one in surroundings())
-    rows = ProtectedAddress.objects.values_list("network", flat=True)
-    servers = Source.objects.exclude(server="").values_list("server", flat=True)
-    return AddressSet.of(*own, *rows, *(server.rpartition("#")[0] for server in servers))
+def protected_items() -> tuple[Labelled, ...]:
+    """Return everything protected, each with its reason: own, gateways, resolvers, sources, rows.
+
+    Raises OSError and ValueError where that cannot be told.
+    """
+    reasons: dict[str, str] = {}
+    for one in surroundings():
+        reasons.setdefault(one.address, one.reason)
+    for network, reason in ProtectedAddress.objects.values_list("network", "reason"):
+        reasons.setdefault(network, reason)
+    for name, server in Source.objects.exclude(server="").values_list("name", "server"):
+        address = server.rpartition("#")[0]
+        if _is_address(address):  # a proxy may be known by its name alone
+            reasons.setdefault(address, f"where the list {name} comes from")
+    return tuple(
+        Labelled(f"{network}: {reason}", AddressSet.of(network))
+        for network, reason in sorted(reasons.items())
+    )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return "%" not in text
 
 
 def clean_network(text: str) -> str:
@@ -36,20 +57,23 @@ def clean_network(text: str) -> str:
     return str(network.network_address if network.num_addresses == 1 else network)
 
 
-def protect(*, origin: str, networks: Mapping[str, str], now: datetime) -> None:
+def protect(
+    *, origin: str, networks: Mapping[str, str], now: datetime, until: datetime | None = None
+) -> None:
     """Make the rows of `origin` exactly `networks` (network -> reason); recompile if they changed.
 
-    Raises AddressRefused.
+    They go by themselves at `until`. Raises AddressRefused.
     """
     wanted = {clean_network(network): reason for network, reason in networks.items()}
     with transaction.atomic():
         rows = ProtectedAddress.objects.filter(origin=origin)
+        rows.update(until=until)
         held = dict(rows.values_list("network", "reason"))
         if held == wanted:
             return
         rows.delete()
         ProtectedAddress.objects.bulk_create(
-            ProtectedAddress(network=network, reason=reason, origin=origin)
+            ProtectedAddress(network=network, reason=reason, origin=origin, until=until)
             for network, reason in wanted.items()
         )
         make_policies_due(now=now)
@@ -58,3 +82,9 @@ def protect(*, origin: str, networks: Mapping[str, str], now: datetime) -> None:
 def make_policies_due(*, now: datetime) -> None:
     """Leave every policy due."""
     Policy.objects.update(due_at=now)
+
+
+def forget_protected(*, now: datetime) -> None:
+    """Delete what was protected for a time that is over."""
+    if ProtectedAddress.objects.filter(until__lte=now).delete()[0]:
+        make_policies_due(now=now)

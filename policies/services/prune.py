@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from policies.models import Feed, Policy, Retrieval, Snapshot, Source
+from policies.models import Candidate, Feed, Policy, Retrieval, Snapshot, Source
 from policies.store import prune_feeds, prune_sets
 
 RETRIEVALS_KEPT = timedelta(days=35)
@@ -24,34 +24,49 @@ class Pruned:
 
 
 def prune(*, now: datetime, keep: int, held: Iterable[int]) -> Pruned:
-    """Keep the newest `keep` snapshots of each policy, its current one and those in `held`.
+    """Keep of each policy its newest snapshots, its current and pinned one, and those in `held`.
 
-    `held` are the ids of snapshots that devices still serve. Files that no row names are deleted
-    once they are an hour old.
+    A policy says how many it keeps, else `keep` does, and for how many days. `held` are the ids of
+    snapshots that devices still serve. Files that no row names are deleted once they are an hour
+    old.
     """
     # First what there is, then what of it is kept: what is published meanwhile is in neither.
     there = list(Snapshot.objects.values_list("pk", flat=True))
-    kept = set(held) | set(Policy.objects.exclude(current=None).values_list("current", flat=True))
+    kept = set(held)
     for policy in Policy.objects.all():
-        newest = policy.snapshots.order_by("-number").values_list("pk", flat=True)[:keep]
-        kept.update(newest)
+        kept.update(pk for pk in (policy.current_id, policy.pinned_id) if pk is not None)
+        kept.update(_newest(policy, now=now, keep=keep))
     stale = [pk for pk in there if pk not in kept]
     Snapshot.objects.filter(pk__in=stale).delete()
     retrievals, _ = Retrieval.objects.filter(started_at__lt=now - RETRIEVALS_KEPT).delete()
     return Pruned(
         len(stale),
         retrievals,
-        sets=prune_sets(keep=_named_sets(), before=now - YOUNG),
+        sets=prune_sets(keep=set(_named_sets()), before=now - YOUNG),
         feeds=prune_feeds(
             keep=set(Feed.objects.values_list("digest", flat=True)), before=now - YOUNG
         ),
     )
 
 
-def _named_sets() -> set[str]:
-    named = set(Source.objects.values_list("list_digest", flat=True))
-    for block, allow, manifest in Snapshot.objects.values_list(
-        "block_digest", "allow_digest", "sources"
-    ):
-        named.update((block, allow, *(entry["digest"] for entry in manifest)))
-    return named
+def _newest(policy: Policy, *, now: datetime, keep: int) -> list[int]:
+    """Return the snapshots of a policy that are neither too many nor too old."""
+    snapshots = policy.snapshots.order_by("-number")
+    if policy.keep_days is not None:
+        snapshots = snapshots.filter(created_at__gte=now - timedelta(days=policy.keep_days))
+    return list(snapshots.values_list("pk", flat=True)[: policy.keep_snapshots or keep])
+
+
+def _named_sets() -> Iterator[str]:
+    """Yield the digests of all files that a row names."""
+    files = ("list_digest", "entries_digest", "ledger_digest", "payload_digest")
+    for digests in Source.objects.values_list(*files):
+        yield from digests
+    for model in (Snapshot, Candidate):
+        rows = model._default_manager.values_list(  # noqa: SLF001  Django's documented way
+            "block_digest", "allow_digest", "before_digest", "sources"
+        )
+        for *digests, manifest in rows:
+            yield from digests
+            for entry in manifest:
+                yield from (entry["digest"], entry.get("entries", ""))

@@ -11,14 +11,17 @@ from django.conf import settings
 from django.db import transaction
 
 from netsets.cidr import AddressSet
-from netsets.diff import diff
 from policies.decoders import decode
 from policies.decoders.base import Decoded, DecodeError
+from policies.fields import DecryptionFailed
 from policies.models import ClaimLost, Policy, Retrieval, Source
+from policies.services.keep import Kept, ShrankTooFar, keep_list
 from policies.services.sources import build_source
 from policies.sources.base import (
     Deadline,
     EmptyList,
+    Known,
+    Retrieved,
     SourceError,
     SourceMisconfigured,
     SourceRefused,
@@ -26,45 +29,28 @@ from policies.sources.base import (
 )
 from policies.sources.dns_errors import not_fetched
 from policies.states import Outcome, SourceState
-from policies.store import get_set_if_whole, put_set
+from policies.store import get_blob, is_stored
 
 log = logging.getLogger(__name__)
 
-# Below this many prefixes a list may lose any part of itself: three entries less one is no fault.
-SHRINK_FLOOR = 10
+# A server that wrongly says "unchanged" freezes a list for so long at most.
+WHOLE_EVERY = timedelta(days=1)
 _WRITTEN = (
     "state", "error", "failures", "server", "checked_at", "retrieved_at", "changed_at",
-    "list_digest", "list_prefixes", "holds_change",
+    "list_digest", "list_prefixes", "list_entries", "list_skipped", "entries_digest",
+    "ledger_digest", "version", "payload_digest", "whole_at", "holds_change",
 )  # fmt: skip
 
 # What a retrieval may end with; anything else is a fault of ours.
-_FORESEEN = (SourceError, SourceMisconfigured, DecodeError)
-
-
-class ListNotStored(SourceUnavailable):
-    """A list came and could not be kept; there may be room for it later."""
-
-
-class ShrankTooFar(SourceRefused):
-    """A list lost more than its limit; a person may let that pass once."""
+_FORESEEN = (SourceError, SourceMisconfigured, DecodeError, DecryptionFailed)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A source's decoded answer and who gave it."""
+    """A source's answer, decoded."""
 
+    retrieved: Retrieved
     decoded: Decoded
-    server: str
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A stored list beside the one held before."""
-
-    digest: str
-    prefixes: int
-    added: int
-    removed: int
 
 
 def retrieve_source(
@@ -75,101 +61,129 @@ def retrieve_source(
     Whatever the source does ends in a Retrieval row: a failed one leaves the last good list in
     force. `accept_change` takes a list that shrank beyond its limit.
     """
-    seconds = settings.TSCM_RETRIEVE_SECONDS
     lease = timedelta(seconds=settings.TSCM_CLAIM_SECONDS)
     owner = Source.objects.claim(pk=source_id, now=now, lease=lease)
     if owner is None:
         return None
     started = time.monotonic()
+
+    def ended() -> datetime:
+        return now + timedelta(seconds=time.monotonic() - started)
+
     try:
         source = Source.objects.get(pk=source_id)
+        accept = accept_change or source.is_accepted(now=now)
+        known = None if accept else _known(source, now=now)
         try:
-            answer = _ask(source, Deadline.after(seconds))
-            accept = accept_change or source.is_accepted(now=now)
-            kept = _keep(source, answer.decoded.addresses, accept_change=accept)
+            answer = _ask(source, known, Deadline.after(settings.TSCM_RETRIEVE_SECONDS), now=now)
+            kept = None
+            if answer is not None:
+                kept = keep_list(
+                    source, answer.retrieved, answer.decoded, now=now, accept_change=accept
+                )
         except Exception as error:
-            ended = now + timedelta(seconds=time.monotonic() - started)
-            retrieval = _record_failure(source, owner=owner, error=error, now=now, ended=ended)
+            retrieval = _record_failure(source, owner=owner, error=error, now=now, ended=ended())
             if not isinstance(error, _FORESEEN):
                 raise  # the row is written and due later, so that it cannot come back at once
             return retrieval
-        ended = now + timedelta(seconds=time.monotonic() - started)
-        return _record_success(source, owner=owner, answer=answer, kept=kept, now=now, ended=ended)
+        if answer is None or kept is None:
+            return _record_unchanged(source, owner=owner, now=now, ended=ended())
+        if known is None:
+            source.whole_at = now
+        return _record_success(source, answer, kept, owner=owner, now=now, ended=ended())
     finally:
         Source.objects.release(pk=source_id, owner=owner)
 
 
-def _ask(source: Source, deadline: Deadline) -> Answer:
-    """Retrieve and decode; an empty answer is an EmptyList unless the source may be empty."""
-    nothing = Answer(Decoded(AddressSet.empty(), 0), "")
+def _known(source: Source, *, now: datetime) -> Known | None:
+    """Return what is held of the source's last answer; None where it must be retrieved whole.
+
+    That is once a day at least, and where a file of what is held was lost.
+    """
+    files = {source.list_digest, source.entries_digest, source.ledger_digest}
+    payload = source.payload_digest
+    if not source.version or not all(map(is_stored, files)):
+        return None
+    if source.whole_at is None or not timedelta(0) <= now - source.whole_at < WHOLE_EVERY:
+        return None
+    if not payload:
+        return Known(source.version)
+    return Known(source.version, lambda: bytes(get_blob(payload))) if is_stored(payload) else None
+
+
+def _ask(
+    source: Source, known: Known | None, deadline: Deadline, *, now: datetime
+) -> Answer | None:
+    """Retrieve and decode; None where what is held is still current.
+
+    An empty answer is an EmptyList unless the source may be empty.
+    """
+    nothing = Answer(Retrieved("text", (), ""), Decoded(AddressSet.empty(), 0))
     try:
-        retrieved = build_source(source).retrieve(known=None, deadline=deadline)
+        retrieved = build_source(source, now=now).retrieve(known=known, deadline=deadline)
     except EmptyList:
         if source.may_be_empty:
             return nothing
         raise
-    if retrieved is None:  # only ever an answer to `known`, which was not given
-        raise SourceRefused(f"{source.name} answered 'unchanged' to a first question")
-    answer = Answer(decode(retrieved), retrieved.server)
+    if retrieved is None:
+        if known is None:
+            raise SourceRefused(f"{source.name} answered 'unchanged' to a first question")
+        return None
+    answer = Answer(retrieved, decode(retrieved))
     if not answer.decoded.addresses and not source.may_be_empty:
         raise EmptyList(f"{source.name} holds no entry")
     return answer
 
 
-def _keep(source: Source, addresses: AddressSet, *, accept_change: bool) -> Kept:
-    """Store the list unless it lost more than the source may lose at once."""
-    prefixes = len(addresses.prefixes())
-    least = source.list_prefixes * (100 - source.shrink_limit) / 100
-    if source.list_prefixes >= SHRINK_FLOOR and prefixes < least and not accept_change:
-        lost = 100 - 100 * prefixes / source.list_prefixes
-        raise ShrankTooFar(
-            f"{source.name} shrank from {source.list_prefixes} to {prefixes} prefixes "
-            f"({lost:.1f} % less; its limit is {source.shrink_limit} %). The last good list stays "
-            f"in force. If the change is meant, update once with 'accept change'."
-        )
-    digest = _store(source, addresses)
-    if digest == source.list_digest:
-        return Kept(digest, prefixes, 0, 0)
-    difference = diff(get_set_if_whole(source.list_digest, of=source.name), addresses)
-    return Kept(digest, prefixes, difference.added.count, difference.removed.count)
-
-
-def _store(source: Source, addresses: AddressSet) -> str:
-    try:
-        return put_set(addresses)
-    except OSError as error:
-        raise ListNotStored(
-            f"{source.name} was retrieved but its list could not be stored "
-            f"({error.strerror or error}). The last good list stays in force. Make room on the "
-            f"disk of the data folder; the next try follows by itself."
-        ) from error
+def _record_unchanged(source: Source, *, owner: str, now: datetime, ended: datetime) -> Retrieval:
+    source.state, source.error, source.failures = SourceState.CURRENT, "", 0
+    source.checked_at = source.retrieved_at = now
+    retrieval = Retrieval(
+        source=source,
+        started_at=now,
+        finished_at=ended,
+        outcome=Outcome.UNCHANGED,
+        server=source.server,
+        entries=source.list_entries,
+        prefixes=source.list_prefixes,
+        list_digest=source.list_digest,
+    )
+    _write(source, retrieval, owner=owner, now=now)
+    log.info("retrieve source=%s outcome=unchanged in %.1fs", source.name, retrieval.seconds)
+    return retrieval
 
 
 def _record_success(
-    source: Source, *, owner: str, answer: Answer, kept: Kept, now: datetime, ended: datetime
+    source: Source, answer: Answer, kept: Kept, *, owner: str, now: datetime, ended: datetime
 ) -> Retrieval:
-    changed = kept.digest != source.list_digest
+    changed = kept.list_digest != source.list_digest
+    decoded = answer.decoded
     source.state, source.error, source.failures = SourceState.CURRENT, "", 0
     source.accepted_until, source.holds_change = None, False
-    source.server = answer.server
+    source.server = answer.retrieved.server
+    source.version = answer.retrieved.version or ""
     source.checked_at = source.retrieved_at = now
-    source.list_digest, source.list_prefixes = kept.digest, kept.prefixes
+    source.list_digest, source.list_prefixes = kept.list_digest, kept.prefixes
+    source.entries_digest, source.ledger_digest = kept.entries_digest, kept.ledger_digest
+    source.payload_digest = kept.payload_digest
+    source.list_entries = decoded.entries
+    source.list_skipped = sum(count for _, count in decoded.skipped)
     if changed:
         source.changed_at = now
-    decoded = answer.decoded
     retrieval = Retrieval(
         source=source,
         started_at=now,
         finished_at=ended,
         outcome=Outcome.CHANGED if changed else Outcome.UNCHANGED,
-        server=answer.server,
+        server=source.server,
         entries=decoded.entries,
         prefixes=kept.prefixes,
         host_bits_cleared=decoded.host_bits_cleared,
         skipped=[list(pair) for pair in decoded.skipped],
+        samples=list(decoded.samples),
         added=kept.added,
         removed=kept.removed,
-        list_digest=kept.digest,
+        list_digest=kept.list_digest,
     )
     _write(source, retrieval, owner=owner, now=now)
     log.info(

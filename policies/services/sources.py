@@ -9,31 +9,75 @@ from datetime import datetime
 
 from django.conf import settings as site
 
-from policies.models import Source
+from policies.models import Source, SourceSecrets
 from policies.sources import SOURCES
 from policies.sources.base import Source as Engine, SourceMisconfigured
 
 
-def build_source(source: Source) -> Engine:
-    """Build the engine of a row; raises SourceMisconfigured."""
-    return build_engine(kind=source.kind, settings=source.settings)
+def build_source(source: Source, *, now: datetime) -> Engine:  # noqa: ARG001
+    """Build the engine of a row as it is now; raises SourceMisconfigured, DecryptionFailed."""
+    return build_engine(kind=source.kind, settings={**source.settings, **secrets_of(source)})
 
 
 def build_engine(*, kind: str, settings: Mapping[str, object]) -> Engine:
-    """Build the engine of a kind from its settings; raises SourceMisconfigured.
+    """Build the engine of a kind from its settings, secrets included; raises SourceMisconfigured.
 
-    A DNS list that names no server is asked of the site's own (TSCM_DNS_SERVERS).
+    A list in the DNS that names no server is asked of the site's own (TSCM_DNS_SERVERS).
     """
     if kind not in SOURCES:
         raise SourceMisconfigured(f"kind {kind!r} is not known; known are {', '.join(SOURCES)}")
-    if kind == "dns" and not settings.get("servers"):
+    if kind in {"dns", "zone"} and not settings.get("servers"):
         settings = {**settings, "servers": list(site.TSCM_DNS_SERVERS)}
     return SOURCES[kind].from_settings(settings)
 
 
+def secrets_of(source: Source) -> dict[str, str]:
+    """Return the secret settings of a source; raises DecryptionFailed."""
+    kept = SourceSecrets.objects.filter(source=source).first() if source.pk else None
+    secrets: dict[str, str] = json.loads(kept.values) if kept else {}
+    return secrets
+
+
+def without_secrets(*, kind: str, settings: Mapping[str, object]) -> dict[str, object]:
+    """Return the settings that may be shown."""
+    secret = SOURCES[kind].secrets if kind in SOURCES else ()
+    return {name: value for name, value in settings.items() if name not in secret}
+
+
+def merged_secrets(
+    *, kind: str, settings: Mapping[str, object], held: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the secrets of a source: those given, and those held that were not; "" takes one away.
+
+    Raises SourceMisconfigured.
+    """
+    secrets: dict[str, str] = {}
+    for name in SOURCES[kind].secrets if kind in SOURCES else ():
+        value = settings.get(name, held.get(name, ""))
+        if not isinstance(value, str):
+            raise SourceMisconfigured(f"{name} must be a text")
+        if value:
+            secrets[name] = value
+    return secrets
+
+
+def keep_secrets(source: Source, secrets: Mapping[str, str]) -> None:
+    """Write the secrets of a source, all of them."""
+    if secrets:
+        SourceSecrets.objects.update_or_create(
+            source=source, defaults={"values": json.dumps(dict(secrets))}
+        )
+    else:
+        SourceSecrets.objects.filter(source=source).delete()
+
+
 def settings_key(*, kind: str, settings: Mapping[str, object]) -> str:
-    """Return the digest that two sources of one kind and the same settings share."""
-    text = json.dumps([kind, settings], sort_keys=True, separators=(",", ":"))
+    """Return the digest that two sources of one kind and the same settings share.
+
+    Secrets are left out: a digest in the clear would let them be guessed at.
+    """
+    shown = without_secrets(kind=kind, settings=settings)
+    text = json.dumps([kind, shown], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from policies.sources.base import Source
 from policies.sources.dns_list import DnsListSource
+from policies.sources.files import FileSource
+from policies.sources.http import HttpSource
 from policies.sources.memory import MemorySource
 
 SOURCES: dict[str, type[Source]] = {
     "dns": DnsListSource,
+    "file": FileSource,
+    "http": HttpSource,
     "memory": MemorySource,
 }

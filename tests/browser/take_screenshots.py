@@ -15,8 +15,7 @@ from playwright.sync_api import Page
 from devices.models import Device
 from devices.services import PullRecord, record_pulls
 from policies.models import Policy, Snapshot, Source
-from policies.services import refresh_policy
-from policies.services.manage import Member, create_policy, create_source
+from policies.services import Member, create_policy, create_source, refresh_policy
 from policies.states import Role
 from tests.factories import make_device
 

@@ -9,9 +9,9 @@ from cryptography.fernet import Fernet
 from django.db import connection
 from pytest_django import Settings
 
-from devices.fields import DecryptionFailed
 from devices.models import Device
 from devices.services import configure_device
+from policies.fields import DecryptionFailed
 from tests.factories import make_device, make_policy
 
 pytestmark = pytest.mark.django_db

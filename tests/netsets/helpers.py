@@ -8,7 +8,16 @@ from collections.abc import Iterable
 import numpy as np
 from hypothesis import strategies as st
 
-from netsets.cidr import AddressSet, Prefixes, from_addresses4, from_addresses6, union
+from netsets._entries import Entry
+from netsets.cidr import (
+    AddressSet,
+    Prefixes,
+    from_addresses4,
+    from_addresses6,
+    ranges_of,
+    union,
+)
+from netsets.entries import Entries
 
 BASES4 = (0, 0x0A000000, 0xFFFFFF00)  # the bottom, the middle, the top
 BASES6 = (0, 0x20010DB8 << 96, (1 << 64) - 128, (1 << 128) - 256)
@@ -62,3 +71,33 @@ def networks(prefixes: Prefixes) -> list[ipaddress.IPv4Network | ipaddress.IPv6N
         *(ipaddress.IPv4Network(pair) for pair in v4),
         *(ipaddress.IPv6Network((hi << 64 | lo, length)) for (hi, lo), length in v6),
     ]
+
+
+def rows(entries: Entries) -> list[tuple[int, int, int, int]]:
+    """Return entries as (version, first, last, line), in their order."""
+    return [(one.span.version, one.span.first, one.span.last, one.line) for one in entries]
+
+
+@st.composite
+def spans(draw: st.DrawFn) -> tuple[int, int, int]:
+    """Return a range of either family as (version, first, last), at an edge or in the middle."""
+    version = draw(st.sampled_from((4, 6)))
+    base = draw(st.sampled_from(BASES4 if version == 4 else BASES6))
+    a, b = draw(st.integers(0, 255)), draw(st.integers(0, 255))
+    whole = draw(st.integers(0, 19)) == 0
+    top = (1 << (32 if version == 4 else 128)) - 1
+    return (version, 0, top) if whole else (version, base + min(a, b), base + max(a, b))
+
+
+def listed(lines: Iterable[tuple[int, int, int, int]]) -> Entries:
+    """Return the entries given as (version, first, last, line), in any order."""
+    every = list(lines)
+    v4, v6 = ranges_of([Entry(*one[:3]) for one in every])
+    line4 = np.array([one[3] for one in every if one[0] == 4], np.uint32)
+    line6 = np.array([one[3] for one in every if one[0] == 6], np.uint32)
+    return Entries.of(v4=v4, v4_line=line4, v6=v6, v6_line=line6)
+
+
+some_entries = st.lists(st.tuples(spans(), st.integers(0, 50)), max_size=40).map(
+    lambda found: [(*span, line) for span, line in found]
+)

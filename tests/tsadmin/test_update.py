@@ -65,7 +65,7 @@ def test_a_second_update_tells_the_difference(
 ) -> None:
     tsadmin("update", device)
     assert "No new snapshot: snapshot 1 stays in force." in tsadmin("update", device).stdout
-    records[BLOCK] = ["A 1.2.3.5", "A 9.9.9.9", "A 9.9.9.8"]
+    records[BLOCK] = ["A 1.2.3.5", "A 9.9.9.7", "A 9.9.9.8"]
     answer = tsadmin("update", device)
     assert answer.stdout.splitlines()[2].split()[:5] == [BLOCK, "changed", "3", "+2", "-2"]
     assert "Snapshot 2:" in answer.stdout
@@ -89,7 +89,8 @@ def test_update_as_json_holds_the_same_and_nothing_else_is_printed(
 def test_what_was_rejected_is_told_by_reason(
     tsadmin: Tsadmin, device: str, records: dict[str, list[str]]
 ) -> None:
-    records[BLOCK] = ['TXT "1.2.3.4 1.2.3.4/33 v1.2.3.4"', 'TXT "5.6.7.9/16"']
+    many = " ".join(f"1.2.9.{number}" for number in range(20))
+    records[BLOCK] = ['TXT "1.2.3.4 1.2.3.4/33 v1.2.3.4"', 'TXT "5.6.7.9/16"', f'TXT "{many}"']
     answer = tsadmin("update", device)
     assert answer.code == 0, answer.stderr
     assert f"{BLOCK}: rejected 1: " in answer.stdout

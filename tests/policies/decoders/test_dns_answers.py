@@ -10,12 +10,14 @@ from dns.rdatatype import RdataType
 from hypothesis import given, strategies as st
 
 from netsets.cidr import AddressSet
+from netsets.entries import NO_LINE
 from policies.decoders import DECODERS, decode
 from policies.decoders.base import Decoded, DecodeError
 from policies.decoders.plain_addresses import plain4, plain6
 from policies.sources.base import Retrieved
 from policies.sources.dns_wire import Unreadable, read_records
 from tests.fakes.nameserver import reply
+from tests.netsets.helpers import rows
 
 NAME = "basic.example"
 
@@ -172,6 +174,28 @@ def test_host_bits_of_an_apl_item_are_cleared_and_counted() -> None:
     found = decoded(answer("APL 1:192.0.2.7/24 2:2001:db8::1/32 1:198.51.100.0/24"))
     assert found.addresses == AddressSet.of("192.0.2.0/24", "2001:db8::/32", "198.51.100.0/24")
     assert found.host_bits_cleared == 2
+
+
+def test_the_entries_of_all_encodings_are_kept_without_lines_and_without_negated_ones() -> None:
+    found = decoded(
+        answer("A 192.0.2.9", "A 192.0.2.9"),
+        answer("AAAA 2001:db8::1"),
+        answer("APL 1:192.0.2.0/24 !1:192.0.2.128/25 1:192.0.2.0/25 2:2001:db8::/32"),
+        answer('TXT "192.0.2.9 192.0.2.4-192.0.2.6"'),
+    )
+    assert found.listed is not None
+    assert [
+        (str(ipaddress.ip_address(first)), str(ipaddress.ip_address(last)), line)
+        for _, first, last, line in rows(found.listed)
+    ] == [
+        ("192.0.2.0", "192.0.2.255", NO_LINE),
+        ("192.0.2.0", "192.0.2.127", NO_LINE),
+        ("192.0.2.4", "192.0.2.6", NO_LINE),
+        ("192.0.2.9", "192.0.2.9", NO_LINE),
+        ("2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", NO_LINE),
+        ("2001:db8::1", "2001:db8::1", NO_LINE),
+    ]
+    assert found.addresses == AddressSet.of("192.0.2.0/25", "2001:db8::/32")
 
 
 def test_an_apl_item_of_another_family_is_skipped_and_counted() -> None:

@@ -6,6 +6,7 @@ from netsets.cidr import AddressSet
 from policies.decoders import decode
 from policies.decoders.base import Decoded, DecodeError
 from policies.sources.base import Retrieved
+from tests.netsets.helpers import rows
 
 
 def decoded(text: str, kind: str = "text") -> Decoded:
@@ -18,6 +19,13 @@ def test_reads_one_entry_a_line_and_counts_what_it_skips() -> None:
     assert found.addresses == AddressSet.of(*expected)
     assert (found.entries, found.host_bits_cleared) == (4, 1)
     assert sum(count for _, count in found.skipped) == 1
+
+
+def test_keeps_each_entry_with_its_line() -> None:
+    found = decoded("# head\n192.0.2.1\nv1.2.3.4\n192.0.2.0/24\n192.0.2.1\n")
+    base = 0xC0000200
+    assert found.listed is not None
+    assert rows(found.listed) == [(4, base, base + 255, 4), (4, base + 1, base + 1, 2)]
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# nothing\n", "<html>\n<body>\n192.0.2.1\n</html>"])

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.fakes.nameserver import Nameserver
+from tests.fakes.webserver import WebServer, text
 from tests.policies.sources.contract import SourceContract
 from tests.policies.sources.lists import Zone
 
@@ -24,6 +27,26 @@ class TestMemory(SourceContract):
     @contextmanager
     def offered(self, *entries: str) -> Iterator[Mapping[str, object]]:
         yield {"entries": list(entries)}
+
+
+class TestFile(SourceContract):
+    kind = "file"
+
+    @contextmanager
+    def offered(self, *entries: str) -> Iterator[Mapping[str, object]]:
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "list.txt"
+            path.write_text("\n".join(entries), encoding="ascii")
+            yield {"path": str(path), "roots": [folder]}
+
+
+class TestHttp(SourceContract):
+    kind = "http"
+
+    @contextmanager
+    def offered(self, *entries: str) -> Iterator[Mapping[str, object]]:
+        with WebServer(lambda _: text(*entries)) as server:
+            yield {"url": server.url(), "allow_internal": ["127.0.0.1"]}
 
 
 def _record(address: str) -> str:

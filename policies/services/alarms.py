@@ -1,0 +1,66 @@
+"""Open an alarm when something goes wrong, close it when that is over: one a cause."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from django.db import transaction
+
+from policies.models import Alarm, Policy, Source
+from policies.states import AlarmKind, PolicyState
+
+log = logging.getLogger(__name__)
+
+Cause = tuple[AlarmKind, str]
+
+
+def review_alarms(*, now: datetime) -> None:
+    """Make the open alarms those that there is a cause for now.
+
+    A list that becomes stale, or is fresh again, leaves its policies due: they may drop its
+    entries.
+    """
+    stale = {f"source {source.name}": source for source in _stale(now=now)}
+    wanted: dict[Cause, str] = {
+        (AlarmKind.STALE, subject): _why_stale(source) for subject, source in stale.items()
+    }
+    for policy in Policy.objects.filter(state=PolicyState.HELD).order_by("id"):
+        wanted[AlarmKind.HELD, f"policy {policy.name}"] = policy.state_detail
+    with transaction.atomic():
+        held = {
+            (AlarmKind(alarm.kind), alarm.subject): alarm
+            for alarm in Alarm.objects.filter(closed_at=None)
+        }
+        over = [alarm for cause, alarm in held.items() if cause not in wanted]
+        Alarm.objects.filter(pk__in=[alarm.pk for alarm in over]).update(closed_at=now)
+        for cause, message in wanted.items():
+            _raise(cause, message, held.get(cause), now=now)
+        turned = {subject for kind, subject in held.keys() ^ wanted.keys() if kind == "stale"}
+        names = [subject.removeprefix("source ") for subject in turned]
+        Policy.objects.filter(sources__name__in=names).update(due_at=now)
+    for alarm in over:
+        log.info("alarm over kind=%s subject=%s", alarm.kind, alarm.subject)
+
+
+def _raise(cause: Cause, message: str, held: Alarm | None, *, now: datetime) -> None:
+    kind, subject = cause
+    if held is None:
+        Alarm.objects.create(kind=kind, subject=subject, message=message, opened_at=now)
+        log.warning("alarm kind=%s subject=%s: %s", kind, subject, message)
+    elif held.message != message:
+        Alarm.objects.filter(pk=held.pk).update(message=message)
+
+
+def _stale(*, now: datetime) -> list[Source]:
+    """Return the sources whose list is past its limit, of those that somebody wants fresh."""
+    wanted = Source.objects.filter(is_enabled=True, policies__is_paused=False)
+    rows = wanted.exclude(retrieved_at=None).defer("settings").distinct().order_by("name", "id")
+    return [source for source in rows if source.is_stale(now=now)]
+
+
+def _why_stale(source: Source) -> str:
+    return (
+        f"The list of {source.name} was last retrieved {source.retrieved_at:%Y-%m-%d %H:%M} UTC; "
+        f"its limit is {source.stale_after}. {source.error or 'It was not due since then.'}"
+    )

@@ -1,0 +1,77 @@
+"""A person looked at a candidate, and decided."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+
+from policies.models import Candidate, Policy, Snapshot
+from policies.services.changes import record_change
+from policies.services.compile import (
+    Approval,
+    CandidateChanged,
+    candidate_of,
+    compile_policy_now,
+)
+from policies.services.refresh import Busy
+from policies.services.rows import Refused
+
+
+def approve_candidate(*, policy: Policy, digest: str, actor: str, now: datetime) -> Snapshot:
+    """Publish what the guard held back, exactly as it was looked at; return the snapshot.
+
+    `digest` is the candidate's `block_digest`, as the person saw it. Raises Refused where nothing
+    is held, an absolute rule holds it, or it is not what would be published now; Busy.
+    """
+    candidate = _held(policy, digest)
+    if not candidate.may_be_approved:
+        reasons = " ".join(
+            str(one["message"]) for one in candidate.findings if not one["is_change"]
+        )
+        raise Refused(f"nobody may let this pass: {reasons}")
+    approval = Approval(
+        f"approved by {actor}: {_rules(candidate)}"[:300],
+        candidate.block_digest,
+        candidate.allow_digest,
+    )
+    try:
+        report = compile_policy_now(policy_id=policy.pk, now=now, approval=approval)
+    except CandidateChanged as changed:
+        raise Refused(str(changed)) from changed
+    if report is None:
+        raise Busy(f"{policy.name} is being compiled by a worker; try again in a minute")
+    if report.snapshot is None:
+        raise Refused(f"{policy.name} published nothing: {report.detail or 'nothing is new'}")
+    record_change(
+        actor=actor, verb="approve", subject=f"policy {policy.name}", now=now,
+        before={"snapshot": report.snapshot.number - 1},
+        after={"snapshot": report.snapshot.number, "findings": _rules(candidate)},
+    )  # fmt: skip
+    return report.snapshot
+
+
+def discard_candidate(*, policy: Policy, digest: str, actor: str, now: datetime) -> None:
+    """Let the snapshot in force stay until the lists change again; raises Refused."""
+    candidate = _held(policy, digest)
+    with transaction.atomic():
+        candidate.is_discarded = True
+        candidate.save(update_fields=["is_discarded"])
+        Policy.objects.filter(pk=policy.pk).update(due_at=now)
+        record_change(
+            actor=actor, verb="discard", subject=f"policy {policy.name}", now=now,
+            after={"findings": _rules(candidate)},
+        )  # fmt: skip
+
+
+def _held(policy: Policy, digest: str) -> Candidate:
+    candidate = candidate_of(policy)
+    if candidate is None or candidate.is_discarded:
+        raise Refused(f"nothing of {policy.name} is held back")
+    if candidate.block_digest != digest:
+        raise Refused(f"what is held of {policy.name} has changed since; look at it again")
+    return candidate
+
+
+def _rules(candidate: Candidate) -> str:
+    return ", ".join(sorted({str(one["rule"]) for one in candidate.findings}))

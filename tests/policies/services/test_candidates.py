@@ -1,0 +1,167 @@
+"""What trips the guard is held for a person, who looks at it, approves it or discards it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from netsets.cidr import AddressSet
+from policies.models import Candidate, Change, Policy, Snapshot
+from policies.services import (
+    MustHold,
+    Refused,
+    approve_candidate,
+    change_policy,
+    compile_policy_now,
+    discard_candidate,
+    protect_network,
+    refresh_policy,
+)
+from policies.states import Expectation, PolicyState
+from policies.store import get_set
+from tests.factories import make_policy, publish
+
+pytestmark = pytest.mark.django_db
+HOUR = timedelta(hours=1)
+MANY = [f"5.{n}.0.0/16" for n in range(0, 40, 2)]
+MORE = [*MANY, *(f"6.{n}.0.0/16" for n in range(0, 100, 2))]
+
+
+def refresh(policy: Policy, *, now: datetime) -> None:
+    refresh_policy(policy=policy, clock=lambda: now)
+    policy.refresh_from_db()
+
+
+def say(policy: Policy, *entries: str) -> None:
+    policy.sources.update(settings={"entries": list(entries)}, shrink_limit=100)
+
+
+@pytest.fixture
+def held(now: datetime) -> Policy:
+    """A policy whose growth the guard holds back."""
+    policy = make_policy(now=now, block=MANY)
+    publish(policy, now=now)
+    say(policy, *MORE)
+    refresh(policy, now=now + HOUR)
+    assert policy.state == PolicyState.HELD
+    return policy
+
+
+def test_what_trips_the_guard_is_kept_to_be_looked_at(held: Policy, now: datetime) -> None:
+    candidate = Candidate.objects.get(policy=held)
+    assert get_set(candidate.block_digest) == AddressSet.of(*MORE)
+    assert candidate.numbers["added"]["addresses4"] == 50 * 65536
+    assert [finding["rule"] for finding in candidate.findings] == ["growth"]
+    assert candidate.may_be_approved
+    assert (held.snapshots.count(), held.current) == (1, held.snapshots.get())
+
+
+def test_an_approved_candidate_is_published_and_says_who_approved_it(
+    held: Policy, now: datetime
+) -> None:
+    digest = held.candidate.block_digest
+    snapshot = approve_candidate(policy=held, digest=digest, actor="console:alice", now=now + HOUR)
+    held.refresh_from_db()
+    assert (snapshot.number, snapshot.block_digest) == (2, digest)
+    assert (held.current, held.state) == (snapshot, PolicyState.CURRENT)
+    assert snapshot.note == "approved by console:alice: growth"
+    assert not Candidate.objects.exists()
+    assert Change.objects.get(verb="approve").actor == "console:alice"
+
+
+def test_an_approval_holds_for_what_was_looked_at_and_for_nothing_else(
+    held: Policy, now: datetime
+) -> None:
+    digest = held.candidate.block_digest
+    protect_network(network="6.2.0.1", reason="a hospital", actor="test", now=now)
+    with pytest.raises(Refused, match="have changed since"):
+        approve_candidate(policy=held, digest=digest, actor="test", now=now + HOUR)
+    assert Snapshot.objects.count() == 1
+    compile_policy_now(policy_id=held.pk, now=now + HOUR)
+    with pytest.raises(Refused, match="look at it again"):
+        approve_candidate(policy=held, digest=digest, actor="test", now=now + HOUR)
+
+
+def test_a_discarded_candidate_leaves_the_snapshot_in_force_and_is_not_held_again(
+    held: Policy, now: datetime
+) -> None:
+    discard_candidate(
+        policy=held, digest=held.candidate.block_digest, actor="console:alice", now=now + HOUR
+    )
+    for hour in (1, 2):
+        refresh(held, now=now + hour * HOUR)
+        assert held.state == PolicyState.CURRENT
+        assert "discarded" in held.state_detail
+    assert held.snapshots.count() == 1
+    say(held, *MORE, "7.7.7.7")
+    refresh(held, now=now + 3 * HOUR)
+    assert held.state == PolicyState.HELD
+    assert Change.objects.filter(verb="discard").count() == 1
+
+
+def test_a_candidate_is_forgotten_when_the_lists_are_back(held: Policy, now: datetime) -> None:
+    say(held, *MANY)
+    refresh(held, now=now + 2 * HOUR)
+    assert held.state == PolicyState.CURRENT
+    assert not Candidate.objects.exists()
+
+
+def test_nobody_approves_what_breaks_an_absolute_rule(now: datetime) -> None:
+    policy = make_policy(now=now, block=MANY)
+    publish(policy, now=now)
+    say(policy, *MANY, "92.0.0.0/7")
+    refresh(policy, now=now + HOUR)
+    candidate = policy.candidate
+    assert not candidate.may_be_approved
+    assert {finding["rule"] for finding in candidate.findings} >= {"width"}
+    with pytest.raises(Refused, match=r"nobody may let this pass.*/7"):
+        approve_candidate(policy=policy, digest=candidate.block_digest, actor="test", now=now)
+
+
+def test_a_policy_test_that_fails_holds_the_policy(now: datetime) -> None:
+    policy = make_policy(now=now, block=["5.6.0.0/24"])
+    good = publish(policy, now=now)
+    must = [MustHold(Expectation.NOT_BLOCKED, "5.6.0.7", "the pager of the hospital")]
+    change_policy(policy=policy, changes={}, tests=must, actor="test", now=now)
+    refresh(policy, now=now + HOUR)
+    assert policy.state == PolicyState.HELD
+    assert "the pager of the hospital" in policy.state_detail
+    assert policy.current == good
+    change_policy(policy=policy, changes={}, tests=[], actor="test", now=now)
+    refresh(policy, now=now + 2 * HOUR)
+    assert policy.state == PolicyState.CURRENT
+
+
+def test_what_must_be_blocked_holds_the_policy_when_it_is_not(now: datetime) -> None:
+    policy = make_policy(now=now, block=["5.6.0.0/24"])
+    must = [MustHold(Expectation.BLOCKED, "5.6.1.0/24")]
+    change_policy(policy=policy, changes={}, tests=must, actor="test", now=now)
+    refresh(policy, now=now)
+    assert (policy.state, policy.current) == (PolicyState.HELD, None)
+    assert "5.6.1.0/24" in policy.state_detail
+
+
+def test_a_test_that_means_nothing_is_refused(now: datetime) -> None:
+    policy = make_policy(now=now)
+    for network in ("pager.example", "5.6.0.7/24", ""):
+        with pytest.raises(Refused):
+            change_policy(
+                policy=policy, changes={}, actor="test", now=now,
+                tests=[MustHold(Expectation.BLOCKED, network)],
+            )  # fmt: skip
+    assert not policy.tests.exists()
+
+
+def test_a_list_of_which_too_much_is_unreadable_is_held(now: datetime) -> None:
+    policy = make_policy(now=now, block=["5.6.0.0/24"])
+    publish(policy, now=now)
+    policy.sources.update(list_skipped=30, list_entries=70)
+    compile_policy_now(policy_id=policy.pk, now=now + HOUR)
+    policy.refresh_from_db()
+    assert policy.state == PolicyState.HELD
+    assert "30 of 100 entries" in policy.state_detail
+    change_policy(policy=policy, changes={"reject_limit": 40}, actor="test", now=now)
+    compile_policy_now(policy_id=policy.pk, now=now + HOUR)
+    policy.refresh_from_db()
+    assert policy.state == PolicyState.CURRENT

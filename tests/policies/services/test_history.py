@@ -1,0 +1,125 @@
+"""An earlier snapshot comes back with one call, and stays until a person releases the policy."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from netsets.cidr import AddressSet
+from policies.models import Change, Policy, Snapshot
+from policies.services import (
+    Refused,
+    change_policy,
+    compile_policy_now,
+    protect_network,
+    prune,
+    refresh_policy,
+    release_policy,
+    return_to_snapshot,
+)
+from policies.states import PolicyState
+from policies.store import get_set
+from tests.factories import make_policy, publish
+
+pytestmark = pytest.mark.django_db
+HOUR = timedelta(hours=1)
+
+
+def say(policy: Policy, *entries: str, now: datetime) -> None:
+    policy.sources.update(settings={"entries": list(entries)}, shrink_limit=100)
+    refresh_policy(policy=policy, clock=lambda: now)
+    policy.refresh_from_db()
+
+
+@pytest.fixture
+def policy(now: datetime) -> Policy:
+    """A policy with three snapshots."""
+    policy = make_policy(now=now, block=["5.6.0.1"])
+    publish(policy, now=now)
+    for number in (2, 3):
+        say(policy, f"5.6.0.{number}", now=now + number * HOUR)
+    return policy
+
+
+def go_back(policy: Policy, number: int, *, now: datetime) -> Snapshot:
+    snapshot = Snapshot.objects.get(policy=policy, number=number)
+    return_to_snapshot(snapshot=snapshot, actor="console:alice", now=now)
+    policy.refresh_from_db()
+    assert policy.current is not None
+    return policy.current
+
+
+def test_an_earlier_snapshot_is_published_again_under_the_next_number(
+    policy: Policy, now: datetime
+) -> None:
+    current = go_back(policy, 1, now=now + 4 * HOUR)
+    assert (current.number, policy.state) == (4, PolicyState.PINNED)
+    assert get_set(current.block_digest) == AddressSet.of("5.6.0.1")
+    assert current.note == "return to snapshot 1 by console:alice"
+    assert current.sources[0]["name"] == policy.sources.get().name
+    assert Change.objects.get(verb="return").detail == {"pinned": ["", "snapshot 1"]}
+
+
+def test_a_pinned_policy_does_not_follow_its_sources_until_it_is_released(
+    policy: Policy, now: datetime
+) -> None:
+    go_back(policy, 1, now=now + 4 * HOUR)
+    say(policy, "5.6.0.9", now=now + 5 * HOUR)
+    assert (policy.state, policy.last_number) == (PolicyState.PINNED, 4)
+    release_policy(policy=policy, actor="console:alice", now=now + 6 * HOUR)
+    compile_policy_now(policy_id=policy.pk, now=now + 6 * HOUR)
+    policy.refresh_from_db()
+    assert (policy.state, policy.last_number) == (PolicyState.CURRENT, 5)
+    assert policy.current is not None
+    assert get_set(policy.current.block_digest) == AddressSet.of("5.6.0.9")
+
+
+def test_what_is_protected_today_is_not_blocked_by_yesterdays_snapshot(
+    policy: Policy, now: datetime
+) -> None:
+    say(policy, "5.6.0.0/24", now=now + 4 * HOUR)
+    say(policy, "5.6.0.7", now=now + 5 * HOUR)
+    protect_network(network="5.6.0.0/25", reason="ours since today", actor="test", now=now)
+    current = go_back(policy, 4, now=now + 6 * HOUR)
+    assert get_set(current.block_digest) == AddressSet.of("5.6.0.128/25")
+    protect_network(network="5.6.0.128", reason="ours as well", actor="test", now=now)
+    compile_policy_now(policy_id=policy.pk, now=now + 7 * HOUR)
+    policy.refresh_from_db()
+    assert policy.current is not None
+    assert not AddressSet.of("5.6.0.128") & get_set(policy.current.block_digest)
+
+
+def test_a_snapshot_that_breaks_an_absolute_rule_of_today_does_not_come_back(
+    policy: Policy, now: datetime
+) -> None:
+    say(policy, "5.8.0.0/16", now=now + 4 * HOUR)
+    say(policy, "5.6.0.3", now=now + 5 * HOUR)
+    current = policy.current
+    change_policy(policy=policy, changes={"widest4": 20}, actor="test", now=now)
+    with pytest.raises(Refused, match="snapshot 4 cannot be published"):
+        go_back(policy, 4, now=now + 6 * HOUR)
+    policy.refresh_from_db()
+    assert (policy.pinned, policy.current) == (None, current)
+
+
+def test_only_a_pinned_policy_can_be_released(policy: Policy, now: datetime) -> None:
+    with pytest.raises(Refused, match="not pinned"):
+        release_policy(policy=policy, actor="test", now=now)
+
+
+def test_a_policy_keeps_as_many_snapshots_as_it_says_and_the_pinned_one(
+    policy: Policy, now: datetime
+) -> None:
+    go_back(policy, 1, now=now + 4 * HOUR)
+    change_policy(policy=policy, changes={"keep_snapshots": 2}, actor="test", now=now)
+    prune(now=now + 5 * HOUR, keep=50, held=[])
+    assert sorted(policy.snapshots.values_list("number", flat=True)) == [1, 3, 4]
+
+
+def test_a_policy_keeps_its_snapshots_for_as_many_days_as_it_says(
+    policy: Policy, now: datetime
+) -> None:
+    change_policy(policy=policy, changes={"keep_days": 2}, actor="test", now=now)
+    prune(now=now + timedelta(days=2, hours=2, minutes=30), keep=50, held=[])
+    assert sorted(policy.snapshots.values_list("number", flat=True)) == [3]
