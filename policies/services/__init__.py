@@ -22,6 +22,7 @@ from policies.services.manage_protected import (
     unprotect_network,
 )
 from policies.services.manage_sources import change_source, create_source, delete_source
+from policies.services.pack import CannotPack, pack_snapshot
 from policies.services.protected import AddressRefused, make_policies_due, protect
 from policies.services.prune import Pruned, prune
 from policies.services.publish import PublishFailed, publish_snapshot
@@ -39,6 +40,7 @@ from policies.services.sources import build_source, find_or_make_source
 __all__ = [
     "AddressRefused",
     "Busy",
+    "CannotPack",
     "CompileReport",
     "InUse",
     "Member",
@@ -62,6 +64,7 @@ __all__ = [
     "find_or_make_source",
     "make_policies_due",
     "members_of",
+    "pack_snapshot",
     "protect",
     "protect_network",
     "prune",

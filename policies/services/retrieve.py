@@ -136,6 +136,10 @@ def _ask(
 
 
 def _record_unchanged(source: Source, *, owner: str, now: datetime, ended: datetime) -> Retrieval:
+    if source.is_watched:  # of the many looks at what did not change one row is kept
+        newest = source.retrievals.order_by("-started_at", "-id").first()
+        if newest is not None and newest.outcome == Outcome.UNCHANGED:
+            newest.delete()
     source.state, source.error, source.failures = SourceState.CURRENT, "", 0
     source.checked_at = source.retrieved_at = now
     retrieval = Retrieval(

@@ -22,12 +22,15 @@ def build_source(source: Source, *, now: datetime) -> Engine:  # noqa: ARG001
 def build_engine(*, kind: str, settings: Mapping[str, object]) -> Engine:
     """Build the engine of a kind from its settings, secrets included; raises SourceMisconfigured.
 
-    A list in the DNS that names no server is asked of the site's own (TSCM_DNS_SERVERS).
+    A list in the DNS that names no server is asked of the site's own (TSCM_DNS_SERVERS); a file has
+    to lie in a folder that the site allows (TSCM_LIST_FOLDERS).
     """
     if kind not in SOURCES:
         raise SourceMisconfigured(f"kind {kind!r} is not known; known are {', '.join(SOURCES)}")
     if kind in {"dns", "zone"} and not settings.get("servers"):
         settings = {**settings, "servers": list(site.TSCM_DNS_SERVERS)}
+    if kind == "file":
+        settings = {**settings, "roots": [str(folder) for folder in site.TSCM_LIST_FOLDERS]}
     return SOURCES[kind].from_settings(settings)
 
 

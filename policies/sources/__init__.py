@@ -14,3 +14,6 @@ SOURCES: dict[str, type[Source]] = {
     "http": HttpSource,
     "memory": MemorySource,
 }
+
+# Kinds that are looked at every minute: to see that nothing changed costs next to nothing.
+WATCHED = frozenset({"file"})
