@@ -97,7 +97,8 @@ def read_tls(read: Settings) -> Tls:
     """Return whom we trust and the certificate we show; raise `SourceMisconfigured`."""
     ca = read.optional("ca", longest=_LONGEST_PEM)
     try:
-        Tls(ca=ca).context(with_certificate=False)
+        if ca:
+            Tls(ca=ca).context(with_certificate=False)
     except (ssl.SSLError, ValueError) as error:
         raise SourceMisconfigured("ca must be certificates in PEM form") from error
     if read.values.get("auth") != "certificate":

@@ -78,8 +78,8 @@ class Route:
             ended = "disconnected" in str(error) or "closed connection" in str(error)
             fault = CutShort if ended else NotHttp
             raise fault(f"{url}: {error}".removesuffix(".")) from error
-        except (httpcore.ProtocolError, httpcore.NetworkError) as error:
-            raise NotHttp(f"{url}: {error}") from error
+        except httpcore.NetworkError as error:
+            raise CutShort(f"{url}: the connection broke ({error})") from error
 
     def _context(self, url: Url, *, with_certificate: bool) -> ssl.SSLContext | None:
         # To read all the authorities that a system trusts takes longer than to fetch a short list.
@@ -136,6 +136,7 @@ class Door(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,  # noqa: ARG002
     ) -> httpcore.NetworkStream:
         """Connect to the first address that answers; raise an `HttpFault`."""
+        host = _without_brackets(host)
         reasons = []
         addresses = self._addresses(host)
         for index, address in enumerate(addresses):
@@ -204,12 +205,13 @@ class DeadlineStream(httpcore.NetworkStream):
         timeout: float | None = None,  # noqa: ARG002
     ) -> httpcore.NetworkStream:
         """Go on in TLS, verified for `server_hostname`; raise an `HttpFault`."""
+        name = _without_brackets(server_hostname or "")
         try:
-            stream = self._stream.start_tls(ssl_context, server_hostname, self._left())
+            stream = self._stream.start_tls(ssl_context, name, self._left())
         except httpcore.ConnectTimeout as error:
             raise self._late() from error
         except httpcore.ConnectError as error:
-            raise _tls_fault(server_hostname or self._about, error) from error
+            raise _tls_fault(name, error) from error
         return DeadlineStream(stream, about=self._about, deadline=self._deadline)
 
     def get_extra_info(self, info: str) -> Any:
@@ -226,7 +228,13 @@ class DeadlineStream(httpcore.NetworkStream):
 
 
 def _for_httpcore(url: Url, target: str) -> httpcore.URL:
-    return httpcore.URL(scheme=url.scheme, host=url.host, port=url.port, target=target)
+    # Brackets and all: httpcore puts the host as it is into what it says to a proxy.
+    host = f"[{url.host}]" if ":" in url.host else url.host
+    return httpcore.URL(scheme=url.scheme, host=host, port=url.port, target=target)
+
+
+def _without_brackets(host: str) -> str:
+    return host.removeprefix("[").removesuffix("]")
 
 
 def _check_behind_proxy(url: Url, *, allowed: Allowed, deadline: Deadline) -> None:

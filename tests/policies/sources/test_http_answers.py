@@ -6,6 +6,7 @@ import tracemalloc
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given, strategies as st
 
 from netsets.cidr import AddressSet
 from policies.decoders import decode
@@ -172,6 +173,31 @@ def test_an_answer_that_is_cut_is_told_from_one_that_is_none(
 ) -> None:
     with WebServer(lambda _: Raw(steps)) as server, pytest.raises(fault):
         retrieve(server)
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.binary(max_size=40),
+            st.sampled_from(
+                [
+                    b"HTTP/1.1 200 OK\r\n", b"HTTP/1.0 200\r\n", b"HTTP/1.1 100 Continue\r\n\r\n",
+                    b"Content-Length: 10\r\n", b"Content-Length: -1\r\n", b"Location: //\r\n",
+                    b"Transfer-Encoding: chunked\r\n", b"Content-Encoding: gzip\r\n", b"\r\n",
+                    b"HTTP/1.1 302 Found\r\n", b"HTTP/1.1 101 Switching\r\n", b"5\r\n", b"\x1f\x8b",
+                ]
+            ),
+        ),
+        max_size=8,
+    )
+)  # fmt: skip
+def test_whatever_a_server_sends_is_a_list_or_a_fault_of_the_source(parts: list[bytes]) -> None:
+    with WebServer(lambda _: Raw(parts)) as server:
+        try:
+            retrieved = retrieve(server)
+        except SourceError:
+            return
+    assert body_of(retrieved)
 
 
 def trickle() -> Iterator[bytes | Pause]:

@@ -196,6 +196,18 @@ def test_a_list_by_https_comes_through_a_proxy_that_cannot_read_it(
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_is_told_an_ipv6_address_in_brackets(
+    squid: Squid, authority: trustme.CA, scheme: str
+) -> None:
+    secured = server_tls(authority.issue_cert("::1")) if scheme == "https" else None
+    with WebServer(a_list, tls=secured, host="::1") as server:
+        ca = authority.cert_pem.bytes().decode()
+        retrieved = retrieve(server, proxy=squid.url, ca=ca, allow_internal=["::1"])
+    assert body_of(retrieved) == b"192.0.2.1\n"
+    assert server.requests[0].headers["host"] == f"[::1]:{server.port}"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_proxy_that_wants_a_login_gets_ours_and_the_server_does_not(
     guarded_squid: Squid, authority: trustme.CA, scheme: str
 ) -> None:
