@@ -78,8 +78,6 @@ class Route:
             ended = "disconnected" in str(error) or "closed connection" in str(error)
             fault = CutShort if ended else NotHttp
             raise fault(f"{url}: {error}".removesuffix(".")) from error
-        except httpcore.NetworkError as error:
-            raise CutShort(f"{url}: the connection broke ({error})") from error
 
     def _context(self, url: Url, *, with_certificate: bool) -> ssl.SSLContext | None:
         # To read all the authorities that a system trusts takes longer than to fetch a short list.
@@ -100,7 +98,7 @@ class Route:
                 name.decode("latin-1").lower(): value.decode("latin-1")
                 for name, value in response.headers
             }
-            if response.status == 407:
+            if response.status == 407 and self.proxy is not None:
                 raise _proxy_fault(f"{url}: the proxy answered 407", "407")
             body = self._body(url, found, response) if response.status == 200 else b""
         return Answer(url, door.server, response.status, found, body)
@@ -137,23 +135,26 @@ class Door(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """Connect to the first address that answers; raise an `HttpFault`."""
         host = _without_brackets(host)
-        reasons = []
+        reasons: list[str] = []
         addresses = self._addresses(host)
         for index, address in enumerate(addresses):
             share = self._deadline.remaining() / (len(addresses) - index)
             if not share:
-                break
+                raise TimedOut(
+                    f"{host}: no connection in time ({'; '.join(reasons) or 'none tried'})"
+                )
             try:
                 stream = httpcore.SyncBackend().connect_tcp(address, port, timeout=share)
             except httpcore.ConnectTimeout:
                 reasons.append(f"{address}#{port}: no answer")
             except httpcore.ConnectError as error:
-                reasons.append(f"{address}#{port}: {getattr(error.__cause__, 'strerror', error)}")
+                reason = getattr(error.__cause__, "strerror", None) or error
+                reasons.append(f"{address}#{port}: {reason}")
             else:
                 self.server = f"{address}#{port}"
                 return DeadlineStream(stream, about=f"{host}:{port}", deadline=self._deadline)
         fault = ProxyUnreachable if self._proxy is not None else Unreachable
-        raise fault(f"{host}: no connection ({'; '.join(reasons) or 'no time left'})")
+        raise fault(f"{host}: no connection ({'; '.join(reasons)})")
 
     def _addresses(self, host: str) -> list[str]:
         """Return what may be connected to: with a proxy it is the proxy, which a person named."""

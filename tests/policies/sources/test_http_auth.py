@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +19,7 @@ from policies.sources.http_errors import (
     ServerFailed,
     Unauthorized,
 )
+from policies.sources.resolver import is_address
 from tests.fakes.foreground import NotInstalled
 from tests.fakes.squid import Squid
 from tests.fakes.webserver import Reply, Request, WebServer, redirect, text
@@ -182,6 +184,33 @@ def test_a_proxy_that_does_not_answer_is_told_from_a_server_that_does_not(squid:
         retrieve(gone, proxy=squid.url)
     with pytest.raises(ProxyUnreachable, match="the proxy answered 503"):
         retrieve(gone, proxy=squid.url, url=gone.url().replace("http:", "https:"))
+
+
+def know_no_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the appliance's resolver know addresses alone."""
+    system = socket.getaddrinfo
+
+    def getaddrinfo(host: str, *rest: Any, **options: Any) -> Any:
+        return system(host, *rest, **options) if is_address(host) else []
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+
+def test_a_proxy_may_have_a_name_of_its_own(squid: Squid, monkeypatch: pytest.MonkeyPatch) -> None:
+    with WebServer(a_list) as server:
+        proxy = f"http://localhost:{squid.port}"
+        assert body_of(retrieve(server, proxy=proxy)) == b"192.0.2.1\n"
+        know_no_names(monkeypatch)
+        with pytest.raises(ProxyUnreachable, match=r"^proxy localhost: no address found"):
+            retrieve(server, proxy=proxy)
+
+
+def test_a_name_that_only_the_proxy_knows_is_the_proxys_to_judge(
+    squid: Squid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    know_no_names(monkeypatch)
+    with WebServer(a_list) as server, pytest.raises(ProxyRefused, match="the proxy answered 403"):
+        retrieve(server, proxy=squid.url, url="https://refused.example/")
 
 
 def test_a_proxy_that_forbids_the_place_is_told_apart(squid: Squid) -> None:
