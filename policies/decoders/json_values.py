@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 
 import jsonpath_rfc9535
 from jsonpath_rfc9535 import JSONPathError, JSONValue
@@ -13,7 +14,7 @@ from policies.decoders.entry_line import entry_line, refused_line
 from policies.sources.base import Layout
 
 # A document in memory is up to thirty times its text.
-MAX_BYTES = 32 << 20
+MAX_BYTES = 16 << 20
 MAX_VALUES = 2_000_000
 
 
@@ -29,7 +30,8 @@ def json_lines(text: bytes, layout: Layout) -> bytes:
         )
     query = jsonpath_rfc9535.compile(layout.path)
     try:
-        values = [node.value for root in _documents(text) for node in query.finditer(root)]
+        nodes = (node for root in _documents(text) for node in query.finditer(root))
+        values = [node.value for node in islice(nodes, MAX_VALUES + 1)]
     except (JSONPathError, RecursionError) as error:
         raise DecodeError(f"the JSON is nested too deeply for {layout.path} ({error}).") from error
     if len(values) > MAX_VALUES:

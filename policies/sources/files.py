@@ -110,7 +110,8 @@ def _read_path(read: Settings, roots: tuple[Path, ...]) -> Path:
     """Return the path; links are held to `roots` when they are followed, the words here."""
     text = read.text("path")
     path = Path(text)
-    if not path.is_absolute() or ".." in path.parts or "\0" in text or len(text) > _LONGEST:
+    is_plain = text.isprintable() and len(text) <= _LONGEST
+    if not path.is_absolute() or ".." in path.parts or not is_plain:
         raise SourceMisconfigured(f"path must be absolute and without .., not {shown(text)}")
     if not roots:
         raise SourceMisconfigured(

@@ -72,9 +72,9 @@ def safe_addresses(host: str, *, allowed: Allowed, deadline: Deadline) -> list[s
         if allowed.covers(host, address):
             continue
         if address in own or address in INSIDE:
-            whose = "the appliance's own" if address in own else "inside the network"
+            where = "of the appliance itself" if address in own else "inside the network"
             found = "" if is_address(host) else f" resolves to {address}, which"
-            raise ReachesInside(f"{host}{found} is an address {whose}, where no list is fetched")
+            raise ReachesInside(f"{host}{found} is an address {where}")
     return addresses[:MAX_ADDRESSES]
 
 

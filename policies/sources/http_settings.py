@@ -97,8 +97,9 @@ def read_tls(read: Settings) -> Tls:
     """Return whom we trust and the certificate we show; raise `SourceMisconfigured`."""
     ca = read.optional("ca", longest=_LONGEST_PEM)
     try:
-        Tls(ca=ca).context(with_certificate=False)
-    except (ssl.SSLError, ValueError) as error:
+        if ca:
+            Tls(ca=ca).context(with_certificate=False)
+    except (ssl.SSLError, TypeError, ValueError) as error:
         raise SourceMisconfigured("ca must be certificates in PEM form") from error
     if read.values.get("auth") != "certificate":
         return Tls(ca=ca)
@@ -112,7 +113,7 @@ def read_tls(read: Settings) -> Tls:
             raise SourceMisconfigured(f"{name} must be given where auth is certificate")
     try:
         tls.context(with_certificate=True)
-    except (ssl.SSLError, ValueError) as error:
+    except (ssl.SSLError, TypeError, ValueError) as error:
         raise SourceMisconfigured(
             "client_certificate and client_key must be a certificate in PEM form and its own key, "
             "without a password"
@@ -157,7 +158,11 @@ def _login(read: Settings, name_key: str, password_key: str) -> tuple[bytes, byt
     password = read.values.get(password_key, "")
     if not isinstance(password, str) or not 0 < len(password) <= _LONGEST:
         raise SourceMisconfigured(f"{password_key} must be given with {name_key}")
-    return name.encode(), password.encode()
+    try:
+        return name.encode(), password.encode()
+    except UnicodeEncodeError:
+        # Not chained: the error holds the password.
+        raise SourceMisconfigured(f"{password_key} must be Unicode text") from None
 
 
 def _value(read: Settings, key: str, *, needed_by: str) -> bytes:

@@ -78,8 +78,6 @@ class Route:
             ended = "disconnected" in str(error) or "closed connection" in str(error)
             fault = CutShort if ended else NotHttp
             raise fault(f"{url}: {error}".removesuffix(".")) from error
-        except (httpcore.ProtocolError, httpcore.NetworkError) as error:
-            raise NotHttp(f"{url}: {error}") from error
 
     def _context(self, url: Url, *, with_certificate: bool) -> ssl.SSLContext | None:
         # To read all the authorities that a system trusts takes longer than to fetch a short list.
@@ -100,7 +98,7 @@ class Route:
                 name.decode("latin-1").lower(): value.decode("latin-1")
                 for name, value in response.headers
             }
-            if response.status == 407:
+            if response.status == 407 and self.proxy is not None:
                 raise _proxy_fault(f"{url}: the proxy answered 407", "407")
             body = self._body(url, found, response) if response.status == 200 else b""
         return Answer(url, door.server, response.status, found, body)
@@ -136,23 +134,27 @@ class Door(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,  # noqa: ARG002
     ) -> httpcore.NetworkStream:
         """Connect to the first address that answers; raise an `HttpFault`."""
-        reasons = []
+        host = _without_brackets(host)
+        reasons: list[str] = []
         addresses = self._addresses(host)
         for index, address in enumerate(addresses):
             share = self._deadline.remaining() / (len(addresses) - index)
             if not share:
-                break
+                raise TimedOut(
+                    f"{host}: no connection in time ({'; '.join(reasons) or 'none tried'})"
+                )
             try:
                 stream = httpcore.SyncBackend().connect_tcp(address, port, timeout=share)
             except httpcore.ConnectTimeout:
                 reasons.append(f"{address}#{port}: no answer")
             except httpcore.ConnectError as error:
-                reasons.append(f"{address}#{port}: {getattr(error.__cause__, 'strerror', error)}")
+                reason = getattr(error.__cause__, "strerror", None) or error
+                reasons.append(f"{address}#{port}: {reason}")
             else:
                 self.server = f"{address}#{port}"
                 return DeadlineStream(stream, about=f"{host}:{port}", deadline=self._deadline)
         fault = ProxyUnreachable if self._proxy is not None else Unreachable
-        raise fault(f"{host}: no connection ({'; '.join(reasons) or 'no time left'})")
+        raise fault(f"{host}: no connection ({'; '.join(reasons)})")
 
     def _addresses(self, host: str) -> list[str]:
         """Return what may be connected to: with a proxy it is the proxy, which a person named."""
@@ -204,12 +206,13 @@ class DeadlineStream(httpcore.NetworkStream):
         timeout: float | None = None,  # noqa: ARG002
     ) -> httpcore.NetworkStream:
         """Go on in TLS, verified for `server_hostname`; raise an `HttpFault`."""
+        name = _without_brackets(server_hostname or "")
         try:
-            stream = self._stream.start_tls(ssl_context, server_hostname, self._left())
+            stream = self._stream.start_tls(ssl_context, name, self._left())
         except httpcore.ConnectTimeout as error:
             raise self._late() from error
         except httpcore.ConnectError as error:
-            raise _tls_fault(server_hostname or self._about, error) from error
+            raise _tls_fault(name, error) from error
         return DeadlineStream(stream, about=self._about, deadline=self._deadline)
 
     def get_extra_info(self, info: str) -> Any:
@@ -226,7 +229,13 @@ class DeadlineStream(httpcore.NetworkStream):
 
 
 def _for_httpcore(url: Url, target: str) -> httpcore.URL:
-    return httpcore.URL(scheme=url.scheme, host=url.host, port=url.port, target=target)
+    # Brackets and all: httpcore puts the host as it is into what it says to a proxy.
+    host = f"[{url.host}]" if ":" in url.host else url.host
+    return httpcore.URL(scheme=url.scheme, host=host, port=url.port, target=target)
+
+
+def _without_brackets(host: str) -> str:
+    return host.removeprefix("[").removesuffix("]")
 
 
 def _check_behind_proxy(url: Url, *, allowed: Allowed, deadline: Deadline) -> None:

@@ -36,6 +36,9 @@ class Url:
         try:
             parts = urlsplit(text)
             port = parts.port
+            target = quote(parts.path or "/", safe=_UNCHANGED)
+            if parts.query:
+                target += "?" + quote(parts.query, safe=_UNCHANGED)
         except ValueError as error:
             raise BadUrl(f"cannot be read ({error})") from error
         if parts.scheme not in _PORTS:
@@ -45,9 +48,6 @@ class Url:
         host = (parts.hostname or "").removesuffix(".")
         if not (is_address(host) or is_dns_name(host)):
             raise BadUrl("must name a host, in its xn-- form where it has other letters than a-z")
-        target = quote(parts.path or "/", safe=_UNCHANGED)
-        if parts.query:
-            target += "?" + quote(parts.query, safe=_UNCHANGED)
         return cls(parts.scheme, host, port or _PORTS[parts.scheme], target)
 
     def joined(self, location: str) -> Url:

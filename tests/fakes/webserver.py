@@ -88,7 +88,8 @@ class WebServer:
 
     def url(self, path: str = "/list.txt", *, host: str = "") -> str:
         """Return a URL of this server, by another name for it where `host` is given."""
-        return f"{self._scheme}://{host or self.host}:{self.port}{path}"
+        here = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self._scheme}://{host or here}:{self.port}{path}"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -111,12 +112,12 @@ class _Server(http.server.ThreadingHTTPServer):
     """The listener; it gives each connection a thread."""
 
     daemon_threads = False  # server_close waits for them
-    address_family = socket.AF_INET
 
     def __init__(
         self, address: tuple[str, int], owner: WebServer, tls: ssl.SSLContext | None
     ) -> None:
         self.owner = owner
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self._tls = tls
         self._clients: list[socket.socket] = []
         super().__init__(address, _Conversation)

@@ -149,6 +149,19 @@ def test_ndjson_is_read_a_document_a_line() -> None:
     assert (found.entries, found.skipped) == (2, ())
 
 
+# Row 19 of the failures: memory that grows with what comes.
+
+
+def test_json_beyond_the_bounds_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    every = Layout(kind="json", path="$[*]")
+    with pytest.raises(DecodeError, match=r"has 16,777,217 bytes, and more than 16,777,216"):
+        entry_lines(b" " * ((16 << 20) + 1), every)
+    monkeypatch.setattr("policies.decoders.json_values.MAX_VALUES", 2)
+    assert len(lines('["192.0.2.1", "192.0.2.2"]', every)) == 2
+    with pytest.raises(DecodeError, match=r"leads to more than 2 values"):
+        lines("[1, 2, 3]", every)
+
+
 def test_a_json_value_that_is_no_text_is_a_reject() -> None:
     found = decoded('["192.0.2.1", 3221225986]', Layout(kind="json", path="$[*]"))
     assert found.addresses == AddressSet.of("192.0.2.1")

@@ -342,6 +342,7 @@ def test_a_reading_ends_at_its_deadline(folder: Path) -> None:
         ({"path": "lists/a.txt"}, "path"),
         ({"path": "/srv/lists/../a.txt"}, "path"),
         ({"path": "/srv/lists/a\0.txt"}, "path"),
+        ({"path": "/srv/lists/a\ud800.txt"}, "path"),
         ({"path": "/srv/lists-of-others/a.txt"}, "path"),
         ({"path": "/etc/passwd"}, "path"),
         ({"roots": []}, "path"),

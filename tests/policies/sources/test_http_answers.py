@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 import tracemalloc
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given, strategies as st
 
 from netsets.cidr import AddressSet
 from policies.decoders import decode
-from policies.sources.base import EmptyList, SourceError, SourceRefused, SourceUnavailable
-from policies.sources.http import USER_AGENT
+from policies.sources.base import Deadline, EmptyList, SourceError, SourceRefused, SourceUnavailable
+from policies.sources.http import USER_AGENT, HttpSource
 from policies.sources.http_errors import (
     CutShort,
     Forbidden,
@@ -174,6 +176,31 @@ def test_an_answer_that_is_cut_is_told_from_one_that_is_none(
         retrieve(server)
 
 
+@given(
+    st.lists(
+        st.one_of(
+            st.binary(max_size=40),
+            st.sampled_from(
+                [
+                    b"HTTP/1.1 200 OK\r\n", b"HTTP/1.0 200\r\n", b"HTTP/1.1 100 Continue\r\n\r\n",
+                    b"Content-Length: 10\r\n", b"Content-Length: -1\r\n", b"Location: //\r\n",
+                    b"Transfer-Encoding: chunked\r\n", b"Content-Encoding: gzip\r\n", b"\r\n",
+                    b"HTTP/1.1 302 Found\r\n", b"HTTP/1.1 101 Switching\r\n", b"5\r\n", b"\x1f\x8b",
+                ]
+            ),
+        ),
+        max_size=8,
+    )
+)  # fmt: skip
+def test_whatever_a_server_sends_is_a_list_or_a_fault_of_the_source(parts: list[bytes]) -> None:
+    with WebServer(lambda _: Raw(parts)) as server:
+        try:
+            retrieved = retrieve(server)
+        except SourceError:
+            return
+    assert body_of(retrieved)
+
+
 def trickle() -> Iterator[bytes | Pause]:
     while True:
         yield b"X"
@@ -198,6 +225,50 @@ def test_a_port_where_nobody_listens_is_unreachable() -> None:
     with WebServer(lambda _: text()) as server:
         pass
     with pytest.raises(Unreachable, match=r"127\.0\.0\.1#\d+: Connection refused"):
+        retrieve(server)
+
+
+@pytest.fixture
+def silent() -> Iterator[int]:
+    """A port that takes one connection and says nothing, and answers no other."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        port: int = listener.getsockname()[1]
+        yield port
+
+
+def ask(url: str, *, seconds: float) -> None:
+    source = HttpSource.from_settings({"url": url, "allow_internal": ["127.0.0.1"]})
+    source.retrieve(known=None, deadline=Deadline.after(seconds))
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_port_that_takes_a_connection_and_says_nothing_is_left_at_the_deadline(
+    silent: int, scheme: str
+) -> None:
+    with pytest.raises(TimedOut):
+        ask(f"{scheme}://127.0.0.1:{silent}/", seconds=0.3)
+
+
+def test_a_port_that_does_not_even_take_a_connection_is_unreachable(silent: int) -> None:
+    with socket.socket() as first, socket.socket() as second:
+        for sock in (first, second):  # until the listener's queue is full
+            sock.setblocking(False)
+            sock.connect_ex(("127.0.0.1", silent))
+        with pytest.raises(Unreachable, match=r"127\.0\.0\.1#\d+: no answer"):
+            ask(f"http://127.0.0.1:{silent}/", seconds=0.3)
+
+
+def test_without_time_left_nobody_is_asked() -> None:
+    with WebServer(lambda _: text("192.0.2.1")) as server:
+        with pytest.raises(TimedOut, match="none tried"):
+            retrieve(server, seconds=0)
+        assert not server.requests
+
+
+def test_a_407_of_the_server_itself_is_no_fault_of_a_proxy() -> None:
+    with WebServer(lambda _: Reply(status=407)) as server, pytest.raises(OtherStatus):
         retrieve(server)
 
 

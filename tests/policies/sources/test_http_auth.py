@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
+import socket
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import trustme
 
-from policies.sources.base import SourceMisconfigured
-from policies.sources.http import HttpSource
 from policies.sources.http_errors import (
     CertificateUntrusted,
     ProxyLoginRefused,
@@ -20,6 +19,7 @@ from policies.sources.http_errors import (
     ServerFailed,
     Unauthorized,
 )
+from policies.sources.resolver import is_address
 from tests.fakes.foreground import NotInstalled
 from tests.fakes.squid import Squid
 from tests.fakes.webserver import Reply, Request, WebServer, redirect, text
@@ -100,55 +100,6 @@ def test_no_secret_is_in_what_is_shown_of_a_source(auth: str) -> None:
         assert "t0ken" not in shown
 
 
-def test_the_settings_that_are_kept_secret_are_named() -> None:
-    assert set(HttpSource.secrets) == {
-        "password", "token", "header_value", "client_key", "proxy_password",
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("wrong", "named"),
-    [
-        ({"auth": "digest"}, "auth"),
-        ({"auth": "basic"}, "username"),
-        ({"auth": "basic", "username": "a:b", "password": "x"}, "username"),
-        ({"auth": "basic", "username": "a"}, "password"),
-        ({"auth": "basic", "username": "a", "password": 7}, "password"),
-        ({"auth": "bearer"}, "token"),
-        ({"auth": "bearer", "token": "a\r\nX: b"}, "token"),
-        ({"auth": "bearer", "token": "\u00fc"}, "token"),
-        ({"auth": "header"}, "header_name"),
-        ({"auth": "header", "header_name": "a b", "header_value": "x"}, "header_name"),
-        ({"auth": "header", "header_name": "Host", "header_value": "x"}, "header_name"),
-        ({"auth": "header", "header_name": "Key"}, "header_value"),
-        ({"proxy": "https://proxy.example:3128"}, "proxy"),
-        ({"proxy": "socks5://proxy.example"}, "proxy"),
-        ({"proxy": "http://u:geheim@proxy.example"}, "proxy"),
-        ({"proxy": "http://proxy.example/x"}, "proxy"),
-        ({"proxy": "http://proxy.example", "proxy_username": "a"}, "proxy_password"),
-        ({"url": "ftp://lists.example/"}, "url"),
-        ({"url": "https://me:geheim@lists.example/"}, "url"),
-        ({"url": "https:///list"}, "url"),
-        ({"url": "https://lists.example:0x50/"}, "url"),
-        ({"url": "https://l\u00efsts.example/"}, "url"),
-        ({"url": "https://lists.example/a b"}, "url"),
-        ({"url": "https://lists.example/" + "x" * 2000}, "url"),
-        ({"url": 7}, "url"),
-        ({"max_bytes": 1}, "max_bytes"),
-        ({"max_redirects": 11}, "max_redirects"),
-        ({"member": 7}, "member"),
-        ({"user_agent": "a\nb"}, "user_agent"),
-    ],
-)
-def test_a_setting_that_cannot_work_is_refused_by_name_and_no_secret_repeated(
-    wrong: dict[str, object], named: str
-) -> None:
-    with pytest.raises(SourceMisconfigured, match=rf"^{named}\b") as raised:
-        HttpSource.from_settings({"url": "https://lists.example/list.txt", **wrong})
-    assert "geheim" not in str(raised.value)
-    assert len(str(raised.value)) < 400
-
-
 # Through a real proxy.
 
 
@@ -196,6 +147,18 @@ def test_a_list_by_https_comes_through_a_proxy_that_cannot_read_it(
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_is_told_an_ipv6_address_in_brackets(
+    squid: Squid, authority: trustme.CA, scheme: str
+) -> None:
+    secured = server_tls(authority.issue_cert("::1")) if scheme == "https" else None
+    with WebServer(a_list, tls=secured, host="::1") as server:
+        ca = authority.cert_pem.bytes().decode()
+        retrieved = retrieve(server, proxy=squid.url, ca=ca, allow_internal=["::1"])
+    assert body_of(retrieved) == b"192.0.2.1\n"
+    assert server.requests[0].headers["host"] == f"[::1]:{server.port}"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_proxy_that_wants_a_login_gets_ours_and_the_server_does_not(
     guarded_squid: Squid, authority: trustme.CA, scheme: str
 ) -> None:
@@ -221,6 +184,33 @@ def test_a_proxy_that_does_not_answer_is_told_from_a_server_that_does_not(squid:
         retrieve(gone, proxy=squid.url)
     with pytest.raises(ProxyUnreachable, match="the proxy answered 503"):
         retrieve(gone, proxy=squid.url, url=gone.url().replace("http:", "https:"))
+
+
+def know_no_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the appliance's resolver know addresses alone."""
+    system = socket.getaddrinfo
+
+    def getaddrinfo(host: str, *rest: Any, **options: Any) -> Any:
+        return system(host, *rest, **options) if is_address(host) else []
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+
+def test_a_proxy_may_have_a_name_of_its_own(squid: Squid, monkeypatch: pytest.MonkeyPatch) -> None:
+    with WebServer(a_list) as server:
+        proxy = f"http://localhost:{squid.port}"
+        assert body_of(retrieve(server, proxy=proxy)) == b"192.0.2.1\n"
+        know_no_names(monkeypatch)
+        with pytest.raises(ProxyUnreachable, match=r"^proxy localhost: no address found"):
+            retrieve(server, proxy=proxy)
+
+
+def test_a_name_that_only_the_proxy_knows_is_the_proxys_to_judge(
+    squid: Squid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    know_no_names(monkeypatch)
+    with WebServer(a_list) as server, pytest.raises(ProxyRefused, match="the proxy answered 403"):
+        retrieve(server, proxy=squid.url, url="https://refused.example/")
 
 
 def test_a_proxy_that_forbids_the_place_is_told_apart(squid: Squid) -> None:

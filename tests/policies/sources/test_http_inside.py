@@ -90,7 +90,7 @@ def test_the_appliance_is_inside_at_any_of_its_addresses() -> None:
 
 def test_an_own_address_is_refused_though_it_is_public(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("policies.sources.http_address.own_addresses", lambda: {"1.2.3.4"})
-    with pytest.raises(ReachesInside, match=r"1\.2\.3\.4 is an address the appliance's own"):
+    with pytest.raises(ReachesInside, match=r"1\.2\.3\.4 is an address of the appliance itself"):
         safe_addresses("1.2.3.4", allowed=Allowed(), deadline=Deadline.after(SOON))
 
 

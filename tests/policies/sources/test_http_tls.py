@@ -50,6 +50,15 @@ def test_a_certificate_is_verified_for_the_name_in_the_url(
     assert len(server.requests) == 1
 
 
+def test_a_server_with_an_ipv6_address_is_verified_by_it(authority: trustme.CA, ca: str) -> None:
+    certificate = server_tls(authority.issue_cert("::1"))
+    with WebServer(a_list, tls=certificate, host="::1") as server:
+        retrieved = retrieve(server, ca=ca, allow_internal=["::1"])
+        assert retrieved is not None
+        assert retrieved.server == f"::1#{server.port}"
+    assert server.requests[0].headers["host"] == f"[::1]:{server.port}"
+
+
 def test_a_certificate_of_an_authority_we_do_not_know_is_refused(authority: trustme.CA) -> None:
     with WebServer(a_list, tls=server_tls(authority.issue_cert("127.0.0.1"))) as server:
         with pytest.raises(CertificateUntrusted, match="set ca to the certificate of its auth"):
