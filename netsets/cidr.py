@@ -145,9 +145,8 @@ def union(sets: Iterable[AddressSet]) -> AddressSet:
     every = [held for held in sets if held]
     if len(every) < 2:
         return every[0] if every else AddressSet.empty()
-    v4 = np.concatenate([held.v4 for held in every])
     return AddressSet(
-        _ranges4.collapse(_ranges4.pack(v4[:, 0], v4[:, 1])),
+        _ranges4.collapse(np.concatenate([_ranges4.pack(*held.v4.T) for held in every])),
         _ranges6.collapse(np.concatenate([held.v6 for held in every])),
     )
 
