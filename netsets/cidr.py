@@ -34,8 +34,8 @@ class AddressSet:
 
     def __post_init__(self) -> None:
         """Make the arrays read-only for everybody who holds this set."""
-        object.__setattr__(self, "v4", _read_only(self.v4))
-        object.__setattr__(self, "v6", _read_only(self.v6))
+        object.__setattr__(self, "v4", read_only(self.v4))
+        object.__setattr__(self, "v6", read_only(self.v6))
 
     @classmethod
     def empty(cls) -> AddressSet:
@@ -224,7 +224,8 @@ def ranges_of(entries: Iterable[Entry]) -> tuple[Array32, Array64]:
     )
 
 
-def _read_only(array: npt.NDArray[_Scalar]) -> npt.NDArray[_Scalar]:
+def read_only(array: npt.NDArray[_Scalar]) -> npt.NDArray[_Scalar]:
+    """Return a view of the array through which nobody can change it."""
     view = array.view()
     view.setflags(write=False)
     return view
