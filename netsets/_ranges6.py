@@ -7,7 +7,7 @@ range is a run of cells, and runs of cells are 32-bit ranges, which `_ranges4` k
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -37,14 +37,30 @@ def collapse(ranges: Array64) -> Array64:
 
 def intersect(a: Array64, b: Array64) -> Array64:
     """Return the range array of the numbers in both."""
+    return _ranges4.by_blocks(a, b, _near(a, b), _intersect)
+
+
+def without(a: Array64, b: Array64) -> Array64:
+    """Return the range array of the numbers in `a` and not in `b`."""
+    return _ranges4.by_blocks(a, b, _near(a, b), _without)
+
+
+def _near(a: Array64, b: Array64) -> Iterator[tuple[int, int]]:
+    """Yield for each block of `a` from and up to where in `b` ranges may touch it."""
+    starts = np.arange(0, len(a), _ranges4.BLOCK)
+    stops = np.minimum(starts + _ranges4.BLOCK, len(a)) - 1
+    low, high = search(b, a[starts, :2]), search(b, a[stops, 2:])
+    return zip(np.maximum(low - 1, 0).tolist(), high.tolist(), strict=True)
+
+
+def _intersect(a: Array64, b: Array64) -> Array64:
     a, b = a[touched(a, b)], b[touched(b, a)]
     rest, others = unlike(a, b)
     pieces = _combine(a[rest], b[others], np.logical_and)
     return _ranges4.replace(a, rest, pieces, search(a, pieces[:, :2]) - 1)
 
 
-def without(a: Array64, b: Array64) -> Array64:
-    """Return the range array of the numbers in `a` and not in `b`."""
+def _without(a: Array64, b: Array64) -> Array64:
     hit = touched(a, b)
     if not hit.any():
         return a

@@ -3,7 +3,8 @@
 Rows are sorted by first address, the widest first. Which rows hold an address is not a matter of
 the neighbours alone: a wide range may stand far in front of it. So for each block of rows the
 highest last address is kept, its *reach*, and a search looks only into blocks that reach far
-enough. Every such block holds a row that is asked for, so that a search costs what it finds.
+enough. Each of those, but the outermost, holds a row that is asked for: a search costs what it
+finds.
 """
 
 from __future__ import annotations

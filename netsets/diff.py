@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from netsets import _keys, _ranges4, _ranges6
+from netsets import _keys, _ranges4
 from netsets.cidr import AddressSet, union
 from netsets.entries import Entries
 
@@ -47,11 +47,7 @@ class Cause:
 
 def diff(old: AddressSet, new: AddressSet) -> Difference:
     """Return what `new` has and `old` has not, and the reverse."""
-    old4, new4 = _ranges4.unlike(old.v4, new.v4)
-    old6, new6 = _ranges6.unlike(old.v6, new.v6)
-    before = AddressSet(old.v4[old4], old.v6[old6])
-    after = AddressSet(new.v4[new4], new.v6[new6])
-    return Difference(added=after - before, removed=before - after)
+    return Difference(added=new - old, removed=old - new)
 
 
 def diff_entries(old: Entries, new: Entries) -> EntryDifference:
