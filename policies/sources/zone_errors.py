@@ -7,7 +7,8 @@ SourceError
 ├── SourceUnavailable
 │   ├── EndedEarly             the stream ended before the last SOA
 │   ├── SerialChanged          another version of the zone began midway
-│   └── WrongTime              BADTIME: the clocks are too far apart
+│   ├── WrongTime              BADTIME: the clocks are too far apart
+│   └── NoHandshake            the port took our TLS greeting and said nothing to it
 └── SourceRefused
     ├── SerialWentBackwards    the zone is older than the one held
     ├── NotAuthoritative       NOTAUTH, or no SOA: the server does not hold the zone
@@ -21,7 +22,7 @@ SourceError
     ├── KeyRefused             BADSIG or BADTRUNC: the server does not accept our signature
     ├── NotSigned              a message that should be signed is not
     ├── WrongSignature         a signature that does not fit what came
-    ├── NoTls                  the port does not speak TLS
+    ├── NoTls                  the port answers in something else than TLS
     ├── NotForDns              the server does not agree to DNS over TLS (ALPN "dot")
     ├── CertificateUntrusted   signed by nobody we trust
     ├── CertificateExpired     past its date, or not valid yet
@@ -125,8 +126,14 @@ class WrongSignature(DnsFault, SourceRefused):
     advice = _CHECK_KEY
 
 
+class NoHandshake(DnsFault, SourceUnavailable):
+    """The port took our TLS greeting and said nothing to it, as plain DNS over TCP does."""
+
+    advice = _CHECK_PORT
+
+
 class NoTls(DnsFault, SourceRefused):
-    """The port does not speak TLS."""
+    """The port answers in something else than TLS."""
 
     advice = _CHECK_PORT
 

@@ -8,11 +8,12 @@ from socket import socket
 from typing import Self
 
 from policies.sources.base import SourceMisconfigured
-from policies.sources.dns_errors import ClosedEarly, DnsFault, TimedOut
+from policies.sources.dns_errors import DnsFault
 from policies.sources.zone_errors import (
     CertificateExpired,
     CertificateForOther,
     CertificateUntrusted,
+    NoHandshake,
     NotForDns,
     NoTls,
     TlsFailed,
@@ -53,9 +54,9 @@ class Tls:
         except ssl.SSLCertVerificationError as error:
             raise _certificate_fault(error, name=name, about=about) from error
         except TimeoutError as error:
-            raise TimedOut(f"{about}: the TLS handshake did not end in time") from error
+            raise NoHandshake(f"{about}: the TLS handshake was not answered in time") from error
         except (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionError) as error:
-            raise ClosedEarly(f"{about}: the connection ended in the TLS handshake") from error
+            raise NoHandshake(f"{about}: the connection ended in the TLS handshake") from error
         except ssl.SSLError as error:
             raise _handshake_fault(error, about=about) from error
         if wrapped.selected_alpn_protocol() != _ALPN:

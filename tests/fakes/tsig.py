@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from typing import Any
 
 import dns.tsig
 
@@ -17,7 +18,7 @@ class TsigKey:
     secret: str = base64.b64encode(b"a secret of thirty-two bytes, ok").decode()
 
     @property
-    def settings(self) -> dict[str, object]:
+    def settings(self) -> dict[str, Any]:
         """The key as a source's settings have it."""
         return {
             "key_name": self.name,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from netsets.cidr import AddressSet
 from policies.decoders import decode
 from policies.sources.base import Deadline, Known, Retrieved
@@ -25,9 +27,9 @@ def transfer(
     return source.retrieve(known=known, deadline=Deadline.after(seconds))
 
 
-def transferred(server: str, **settings: object) -> Retrieved:
+def transferred(server: str, **settings: Any) -> Retrieved:
     """Transfer a zone that must come."""
-    retrieved = transfer(server, **settings)  # type: ignore[arg-type]
+    retrieved = transfer(server, **settings)
     assert retrieved is not None
     return retrieved
 
