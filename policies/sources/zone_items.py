@@ -118,6 +118,8 @@ def _alias(owner: Labels, trigger: bytes, action: bytes | None) -> Item:
 
 def ip_trigger(labels: Labels, kind: Kind) -> Item:
     """Return the prefix that `LENGTH.ADDRESS` stands for, or why it is none."""
+    if len(labels) < 2:
+        return skipped(NOT_CANONICAL)
     length, *backwards = (label.decode("latin-1") for label in labels)
     words = backwards[::-1]
     version, text = 6, ":".join("" if word == "zz" else word for word in words)

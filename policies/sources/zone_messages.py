@@ -179,7 +179,10 @@ def _walk(wire: bytes, place: int, count: int) -> tuple[list[int], list[int], in
                 raise Unreadable(f"no name at byte {place}")
             place += 1
         place += 11 + (wire[place + 9] << 8) + wire[place + 10]
-        if size and wire[place : place + _REPEATED] == wire[start : start + _REPEATED]:
+        if (
+            wire[start] >= _POINTER
+            and wire[place : place + _REPEATED] == wire[start : start + _REPEATED]
+        ):
             alike = _alike(wire, start, place - start, count - len(starts))
             starts.extend(range(place, place + alike * (place - start), place - start))
             stops.extend(starts[len(stops) :])

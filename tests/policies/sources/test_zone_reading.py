@@ -134,6 +134,17 @@ def test_both_ways_agree_on_every_zone(drawn: list[list[tuple[str, str]]], compr
     assert counted(quickly(wires)) == slowly(wires)
 
 
+def test_owners_that_begin_alike_are_not_taken_for_one() -> None:
+    pairs = [
+        ("rpz-ip", "CNAME ."),
+        ("long-label.b.rpz-ip", "CNAME ."),
+        ("long-label.b.rpz-ip", "A 192.0.2.1"),
+    ]
+    pairs += [("long-label.b.rpz-ip", "CNAME rpz-drop."), ("long-label.b", "A 192.0.2.1")]
+    wires = [compressed([rrset(name, data) for name, data in pairs])]
+    assert counted(quickly(wires)) == slowly(wires)
+
+
 ADDRESSES_AND_TRIGGERS = [
     ("ns", "A 192.0.2.53"),
     ("", "NS ns.list.example."),
