@@ -75,6 +75,13 @@ class Settings:
             return ()
         return self.texts(key, most=most, longest=longest, fewest=0)
 
+    def boolean(self, key: str, *, default: bool) -> bool:
+        """Return the yes or no under `key`."""
+        value = self.values.get(key, default)
+        if not isinstance(value, bool):
+            raise SourceMisconfigured(f"{key} must be true or false, not {shown(value)}")
+        return value
+
     def texts(self, key: str, *, most: int, longest: int, fewest: int = 1) -> tuple[str, ...]:
         """Return the list of texts under `key`: so many, and each of a bounded length."""
         value = self.values.get(key)

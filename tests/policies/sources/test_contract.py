@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.fakes.nameserver import Nameserver
+from tests.fakes.transfers import ZONE, ServedZone
 from tests.fakes.webserver import WebServer, text
 from tests.policies.sources.contract import SourceContract
 from tests.policies.sources.lists import Zone
@@ -19,6 +20,16 @@ class TestDnsList(SourceContract):
         zone = Zone({"basic.example": [*map(_record, entries), "HINFO a b"]})
         with Nameserver(zone) as nameserver:
             yield {"name": "basic.example", "servers": [nameserver.server]}
+
+
+class TestZone(SourceContract):
+    kind = "zone"
+
+    @contextmanager
+    def offered(self, *entries: str) -> Iterator[Mapping[str, object]]:
+        records = [f"a{n}.{ZONE}. {_record(entry)}" for n, entry in enumerate(entries)]
+        with Nameserver(ServedZone(records=records)) as nameserver:
+            yield {"name": ZONE, "servers": [nameserver.server]}
 
 
 class TestMemory(SourceContract):
