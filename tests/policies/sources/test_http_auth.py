@@ -205,7 +205,7 @@ def test_a_proxy_may_have_a_name_of_its_own(squid: Squid, monkeypatch: pytest.Mo
             retrieve(server, proxy=proxy)
 
 
-def test_a_name_that_only_the_proxy_knows_is_the_proxys_to_judge(
+def test_a_name_that_only_the_proxy_knows_is_left_to_the_proxy(
     squid: Squid, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     know_no_names(monkeypatch)
