@@ -26,8 +26,6 @@ SHIFT = np.uint64(32)
 ONE = np.uint32(1)
 FEW = 8  # so many times fewer ranges are searched for among the many, and not the other way round
 
-_HOST = np.array([(1 << (32 - length)) - 1 for length in range(33)], np.uint32)
-
 
 def pack(first: Array32, last: Array32) -> Array64:
     """Return ranges as one sortable number each: first in the high half, last in the low."""

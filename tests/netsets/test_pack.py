@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from netsets.checks import count64, families
+from netsets.checks import check_size, count64, families
 from netsets.cidr import AddressSet, from_addresses4, from_addresses6, union
 from netsets.guard import Guard
 from netsets.merge import MergeLimit
@@ -127,6 +127,17 @@ def test_merging_adds_nothing_forbidden_and_no_more_than_the_site_allows(
         size = 1 << (32 - merge.coarsest4)
         start = number // size * size
         assert len(held & set(range(start, start + size))) >= 2
+
+
+@given(small, st.integers(1, 20), st.integers(25, 32), st.integers(200, 600))
+def test_a_merged_list_passes_the_guard_that_its_block_list_passed(
+    addresses: Pair, most: int, widest: int, share: int
+) -> None:
+    block = build(addresses)
+    guard = Guard(widest4=widest, widest6=64, max_share=share / 2**32)
+    found = packed(block, most=most, merge=FREELY, guard=guard)
+    if not check_size(guard, block, subject="it"):
+        assert check_size(guard, found.addresses, subject="it") == ()
 
 
 @given(st.lists(small, min_size=2, max_size=4), st.integers(1, 20), limits)
