@@ -75,7 +75,11 @@ def test_a_gzip_sent_as_gzip_is_opened_twice() -> None:
         (zipped(zipfile.ZIP_BZIP2, a_txt=LIST), "", "", BadArchive),
         (zipped(zipfile.ZIP_LZMA, a_txt=LIST), "", "", BadArchive),
     ],
-)
+    ids=[  # archives hold the time they were made at, and two workers must name tests alike
+        "br", "twice", "no gzip", "no zip", "cut", "more behind", "length", "deflate", "cut zip",
+        "no member", "empty zip", "bzip2", "lzma",
+    ],
+)  # fmt: skip
 def test_an_archive_that_cannot_be_read_whole_is_refused(
     body: bytes, encoding: str, member: str, fault: type[SourceError]
 ) -> None:
