@@ -67,7 +67,7 @@ class FileSource:
         for _ in range(_ATTEMPTS):
             seen = self._look()
             version = self._version(seen)
-            if known is not None and known.version == version:
+            if known is not None and known.version == version and not known.is_whole_wanted:
                 return None
             bodies = self._read(seen, deadline)
             # Looked at once more: a file may have been replaced, or have come, meanwhile.

@@ -146,12 +146,14 @@ class HttpSource:
 
         A server is believed when it says "not modified", but only of the version that is held: a
         304 with another ETag is answered with an unconditional question at once. It may still be
-        wrong, so ask without `known` once a day. Raises an `HttpFault`.
+        wrong, so that a whole list is to be wanted once a day. Raises an `HttpFault`.
         """
         held = Version.parse(known.version) if known is not None else None
         if held is not None and held.asked != self._asked():
             held = None
         condition = held.condition() if held is not None else []
+        if known is not None and known.is_whole_wanted:
+            condition = []
         answer = self._follow(condition, deadline)
         if answer.status == _NOT_MODIFIED and held is not None and condition:
             if held.is_confirmed_by(answer):

@@ -99,7 +99,7 @@ class ZoneSource:
             talk = Conversation(stream, zone, self.key, self.max_records)
             serial, held = talk.serial(), _serial(known)
             if held is not None:
-                if serial == held:
+                if serial == held and not _is_whole_wanted(known):
                     return None
                 _refuse_older(f"{address}: {self.name}", serial, held)
             version = self._increment(talk, known) or talk.whole()
@@ -110,7 +110,9 @@ class ZoneSource:
     def _increment(self, talk: Conversation, known: Known | None) -> Version | None:
         """Return the version that increments lead to, None where it takes the whole zone."""
         serial = _serial(known)
-        if not self.incremental or known is None or known.payload is None or serial is None:
+        if not self.incremental or serial is None or _is_whole_wanted(known):
+            return None
+        if known is None or known.payload is None:
             return None
         try:
             records = ZoneRecords.decode(known.payload())
@@ -148,6 +150,10 @@ def _tls(read: Settings) -> Tls | None:
 def _serial(known: Known | None) -> int | None:
     """Return the serial held, None where none is."""
     return int(known.version) if known is not None and known.version.isdecimal() else None
+
+
+def _is_whole_wanted(known: Known | None) -> bool:
+    return known is not None and known.is_whole_wanted
 
 
 def _refuse_older(about: str, serial: int, held: int) -> None:
