@@ -35,8 +35,9 @@ class Sent(TypedDict):
 
 @shared_task
 def send_due(**_newer: object) -> Sent:
-    """Send one job for each source and each policy that is due."""
+    """Take out the records that expired; send one job for each source and policy that is due."""
     now = timezone.now()
+    services.expire_records(now=now)  # first: the lists it leaves due go in the same round
     # Claimed rows too: the job finds out in a moment whether the worker that holds one still lives.
     sources = list(Source.objects.due(now=now).values_list("pk", flat=True))
     policies = list(Policy.objects.due(now=now).values_list("pk", flat=True))

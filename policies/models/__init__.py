@@ -5,6 +5,7 @@ from __future__ import annotations
 from policies.models.change import Change
 from policies.models.claim import Claimable, ClaimableQuerySet, ClaimLost
 from policies.models.policy import Policy, PolicySource, ProtectedAddress
+from policies.models.record import ListRecord
 from policies.models.snapshot import Feed, Snapshot
 from policies.models.source import Retrieval, Source
 
@@ -14,6 +15,7 @@ __all__ = [
     "Claimable",
     "ClaimableQuerySet",
     "Feed",
+    "ListRecord",
     "Policy",
     "PolicySource",
     "ProtectedAddress",

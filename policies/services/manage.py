@@ -34,6 +34,7 @@ from policies.services.changes import record_change
 from policies.services.compile import guard_of
 from policies.services.protected import AddressRefused, clean_network, make_policies_due
 from policies.services.sources import build_engine, settings_key
+from policies.services.user_list_rules import defaults_of, why_not_kept, why_not_taken
 from policies.sources import SOURCES
 from policies.sources.base import SourceMisconfigured
 from policies.states import Role
@@ -82,7 +83,7 @@ def create_source(
     now: datetime,
 ) -> Source:
     """Make a source; it is retrieved as soon as a policy takes it."""
-    source = Source(due_at=now)
+    source = Source(due_at=now, **defaults_of(kind))
     _set(source, {**(options or {}), "name": name, "kind": kind, "settings": settings})
     _prepare_source(source)
     with transaction.atomic():
@@ -276,7 +277,9 @@ def _prepare_source(source: Source) -> None:
         raise Refused(str(error), setting="settings") from error
     except (TypeError, UnicodeEncodeError) as error:
         raise Refused(f"settings cannot be stored as JSON: {error}", setting="settings") from error
-    key = settings_key(kind=source.kind, settings=source.settings)
+    if reason := why_not_kept(source):
+        raise Refused(reason, setting="settings")
+    key = settings_key(kind=source.kind, settings=source.settings, name=source.name)
     twin = Source.objects.filter(settings_key=key).exclude(pk=source.pk).first()
     if twin is not None:
         raise Refused(f"source {twin.name} has these settings; use that one", setting="settings")
@@ -326,6 +329,8 @@ def _check_members(members: Sequence[Member]) -> None:
                 setting="sources",
             )
         seen.add(member.source.pk)
+        if reason := why_not_taken(member.source, role=member.role):
+            raise Refused(reason, setting="sources")
 
 
 def _set_members(policy: Policy, members: Sequence[Member]) -> None:

@@ -84,7 +84,7 @@ def retrieve_source(
     try:
         source = Source.objects.get(pk=source_id)
         try:
-            answer = _ask(source, Deadline.after(seconds))
+            answer = _ask(source, Deadline.after(seconds), now=now)
             accept = accept_change or source.is_accepted(now=now)
             kept = _keep(source, answer.decoded.addresses, accept_change=accept)
         except Exception as error:
@@ -99,11 +99,11 @@ def retrieve_source(
         Source.objects.release(pk=source_id, owner=owner)
 
 
-def _ask(source: Source, deadline: Deadline) -> Answer:
+def _ask(source: Source, deadline: Deadline, *, now: datetime) -> Answer:
     """Retrieve and decode; an empty answer is an EmptyList unless the source may be empty."""
     nothing = Answer(Decoded(AddressSet.empty(), 0), "")
     try:
-        retrieved = build_source(source).retrieve(known=None, deadline=deadline)
+        retrieved = build_source(source, now=now).retrieve(known=None, deadline=deadline)
     except EmptyList:
         if source.may_be_empty:
             return nothing

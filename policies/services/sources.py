@@ -10,13 +10,20 @@ from datetime import datetime
 from django.conf import settings as site
 
 from policies.models import Source
-from policies.sources import SOURCES
+from policies.services.user_list_rules import entries_in_force
+from policies.sources import SOURCES, user_list
 from policies.sources.base import Source as Engine, SourceMisconfigured
 
 
-def build_source(source: Source) -> Engine:
-    """Build the engine of a row; raises SourceMisconfigured."""
-    return build_engine(kind=source.kind, settings=source.settings)
+def build_source(source: Source, *, now: datetime) -> Engine:
+    """Build the engine of a row, with the records that a list kept here has at `now`.
+
+    Raises SourceMisconfigured.
+    """
+    settings = source.settings
+    if source.kind == user_list.KIND:
+        settings = {**settings, "entries": entries_in_force(source, now=now)}
+    return build_engine(kind=source.kind, settings=settings)
 
 
 def build_engine(*, kind: str, settings: Mapping[str, object]) -> Engine:
@@ -31,9 +38,13 @@ def build_engine(*, kind: str, settings: Mapping[str, object]) -> Engine:
     return SOURCES[kind].from_settings(settings)
 
 
-def settings_key(*, kind: str, settings: Mapping[str, object]) -> str:
-    """Return the digest that two sources of one kind and the same settings share."""
-    text = json.dumps([kind, settings], sort_keys=True, separators=(",", ":"))
+def settings_key(*, kind: str, settings: Mapping[str, object], name: str = "") -> str:
+    """Return the digest that two sources of one kind and the same settings share.
+
+    Of lists kept here no two are the same: by `name` each has a key of its own.
+    """
+    parts = [kind, settings, *([name] if kind == user_list.KIND else [])]
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -78,7 +78,7 @@ def test_a_claim_outlives_any_job_that_may_hold_it(
 ) -> None:
     ends: list[datetime | None] = []
 
-    def look(*_args: object) -> object:
+    def look(*_args: object, **_named: object) -> object:
         for rows in (Source.objects.all(), Policy.objects.all()):
             held = rows.exclude(claimed_until=None)
             ends.extend(held.values_list("claimed_until", flat=True))

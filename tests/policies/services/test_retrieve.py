@@ -189,9 +189,9 @@ def test_what_is_asked_for_during_a_retrieval_stays_asked_for(
     source = policy.sources.get()
     later = now + timedelta(seconds=1)
 
-    def meanwhile(row: Source) -> object:
+    def meanwhile(row: Source, *, now: datetime) -> object:
         request_refresh(policy=policy, now=later, accept_change=True)
-        return build_source(row)
+        return build_source(row, now=now)
 
     monkeypatch.setattr("policies.services.retrieve.build_source", meanwhile)
     retrieve(source, now=now)

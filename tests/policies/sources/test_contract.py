@@ -26,5 +26,13 @@ class TestMemory(SourceContract):
         yield {"entries": list(entries)}
 
 
+class TestUserList(SourceContract):
+    kind = "user"
+
+    @contextmanager
+    def offered(self, *entries: str) -> Iterator[Mapping[str, object]]:
+        yield {"type": "block", "entries": list(entries)}
+
+
 def _record(address: str) -> str:
     return f"{'AAAA' if ':' in address else 'A'} {address}"
