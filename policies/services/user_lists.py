@@ -163,6 +163,12 @@ def export_csv(*, source: Source, now: datetime) -> Iterator[str]:
     return write_csv(records.iterator(chunk_size=_BATCH))
 
 
+def file_name(source: Source) -> str:
+    """Return what an export of the list is called as a file."""
+    plain = "".join(sign if sign.isascii() and sign.isalnum() else "-" for sign in source.name)
+    return f"{plain}.csv"
+
+
 def _expire(source: Source, *, now: datetime) -> int:
     with transaction.atomic():
         expired = ListRecord.objects.expired(now=now).filter(source=source).order_by("id")
