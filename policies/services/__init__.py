@@ -34,6 +34,7 @@ from policies.services.sources import build_source, find_or_make_source
 from policies.services.user_lists import (
     LinesRefused,
     Written,
+    add_record,
     add_records,
     change_record,
     create_user_list,
@@ -56,6 +57,7 @@ __all__ = [
     "Refused",
     "Written",
     "accept_change",
+    "add_record",
     "add_records",
     "build_source",
     "change_policy",

@@ -279,12 +279,12 @@ def _prepare_source(source: Source) -> None:
         raise Refused(f"settings cannot be stored as JSON: {error}", setting="settings") from error
     if reason := why_not_kept(source):
         raise Refused(reason, setting="settings")
+    _check(source, SOURCE_COLUMNS)
     key = settings_key(kind=source.kind, settings=source.settings, name=source.name)
     twin = Source.objects.filter(settings_key=key).exclude(pk=source.pk).first()
     if twin is not None:
         raise Refused(f"source {twin.name} has these settings; use that one", setting="settings")
     source.settings_key = key
-    _check(source, SOURCE_COLUMNS)
     if source.refresh_minutes > (most := LONGEST_REFRESH // timedelta(minutes=1)):
         raise Refused(f"refresh_minutes may be up to {most:,}", setting="refresh_minutes")
 

@@ -1,6 +1,7 @@
 """Make the lists that people keep here, and write their records.
 
     create_user_list(*, name, type, actor, now) -> Source
+    add_record(*, source, entry, note="", expires_at=None, actor, now) -> ListRecord
     add_records(*, source, drafts, skip_bad=False, actor, now) -> Written
     replace_records(*, source, drafts, skip_bad=False, actor, now) -> Written
     change_record(*, record, changes, actor, now) -> ListRecord
@@ -8,7 +9,7 @@
     export_csv(*, source, now) -> lines
     expire_records(*, now) -> int
 
-What is added comes from `record_text`: `read_lines`, `read_csv` or `draft_of`. Everything raises
+Drafts come from `record_text`: `read_bytes`, `read_lines` or `read_csv`. Everything raises
 Refused, and LinesRefused where single lines are to blame; then nothing was changed. After a write
 the list and its policies are left due.
 """
@@ -26,7 +27,7 @@ from policies.models import ListRecord, Policy, Source
 from policies.models.record import ListRecordQuerySet, sortable
 from policies.services.changes import record_change
 from policies.services.manage import Refused, create_source
-from policies.services.record_text import BadLine, Draft, Drafts, clean_note, write_csv
+from policies.services.record_text import BadLine, Draft, Drafts, clean_note, draft_of, write_csv
 from policies.services.user_list_rules import is_user_list
 from policies.sources.user_list import KIND, MAX_RECORDS
 
@@ -60,6 +61,28 @@ class Written:
 def create_user_list(*, name: str, type: str, actor: str, now: datetime) -> Source:  # noqa: A002
     """Make an empty list to block or to allow; a policy takes it like any other source."""
     return create_source(name=name, kind=KIND, settings={"type": type}, actor=actor, now=now)
+
+
+def add_record(
+    *,
+    source: Source,
+    entry: str,
+    note: str = "",
+    expires_at: datetime | None = None,
+    actor: str,
+    now: datetime,
+) -> ListRecord:
+    """Add one record."""
+    try:
+        draft = draft_of(entry=entry, note=note, expires_at=expires_at)
+        add_records(source=source, drafts=Drafts((draft,)), actor=actor, now=now)
+    except LinesRefused as error:
+        raise Refused(error.bad[0].reason, setting="text") from error
+    except Refused:
+        raise
+    except ValueError as error:
+        raise Refused(str(error), setting="text") from error
+    return ListRecord.objects.select_related("source").get(source=source, text=str(draft.run))
 
 
 def add_records(

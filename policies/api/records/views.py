@@ -34,7 +34,7 @@ from policies.api.records.serializers import (
     WrittenSerializer,
 )
 from policies.models import ListRecord, Source
-from policies.services.record_text import Drafts, draft_of, read_bytes
+from policies.services.record_text import Drafts, read_bytes
 from policies.services.user_lists import file_name
 from policies.sources.user_list import KIND
 from policies.tasks import nudge
@@ -83,14 +83,16 @@ class RecordViewSet(Reading[ListRecord]):
         sent = NewRecordSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
         try:
-            draft = draft_of(**sent.validated_data)
-            self._write(source, Drafts((draft,)))
-        except services.LinesRefused as error:
-            raise ValidationError({"entry": [error.bad[0].reason]}, "refused") from error
-        except ValueError as error:
+            record = services.add_record(
+                source=source,
+                **sent.validated_data,
+                actor=actor_of(request),
+                now=timezone.now(),
+            )
+        except services.Refused as error:
             raise ValidationError({"entry": [str(error)]}, "refused") from error
-        made = self.get_queryset().get(text=str(draft.run))
-        return self.shown(made, status=status.HTTP_201_CREATED)
+        nudge()
+        return self.shown(record, status=status.HTTP_201_CREATED)
 
     def partial_update(self, request: Request, source_id: str, pk: str) -> Response:  # noqa: ARG002
         """Change a record's note or when it expires."""
