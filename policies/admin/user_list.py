@@ -31,15 +31,15 @@ def list_buttons(source: Source, request: HttpRequest, *, on_list: bool = False)
     """Return what a person may do with a list kept here; nothing for another source."""
     if not is_user_list(source):
         return []
-    may_see = request.user.has_perm("policies.view_listrecord")
     buttons = []
+    may_see = request.user.has_perm("policies.view_listrecord")
     if may_see and not on_list:
         buttons.append(Button("All records", page_of_list(source), "list"))
     if request.user.has_perm("policies.add_listrecord"):
         one = f"{reverse('admin:policies_listrecord_add')}?source={source.pk}"
         many = reverse("admin:policies_listrecord_paste", args=[source.pk])
         buttons += [Button("Add one", one, "add"), Button("Paste or upload", many, "upload")]
-    if may_see:
+    if may_see and on_list:
         saved = reverse("admin:policies_listrecord_download", args=[source.pk])
         buttons.append(Button("Download CSV", saved, "download"))
     return buttons

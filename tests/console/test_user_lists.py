@@ -65,7 +65,7 @@ def test_a_list_made_with_the_form_of_sources_may_be_emptied_too(alice: Client) 
 def test_the_page_of_a_source_shows_the_newest_records(alice: Client, ours: Source) -> None:
     body = shown(alice.get(address(Source, "change", ours.pk)))
     for words in ("Records to block, the newest of 2", "203.0.113.0/24", "scanner",
-                  "console:carol", "Paste or upload", "Download CSV"):  # fmt: skip
+                  "console:carol", "Paste or upload", "All records"):  # fmt: skip
         assert words in body, words
 
 
