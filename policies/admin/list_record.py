@@ -177,6 +177,15 @@ class ListRecordAdmin(ServiceAdmin):
         context = {"title": title, "overview": overview, **(extra_context or {})}
         return super().changelist_view(request, context)
 
+    def response_add(
+        self, request: HttpRequest, obj: ListRecord, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Go on as was asked; another one is for the same list."""
+        answer = super().response_add(request, obj, post_url_continue)
+        if "_addanother" in request.POST:
+            return HttpResponseRedirect(f"{request.path}?source={obj.source_id}")
+        return answer
+
     def response_post_save_add(self, request: HttpRequest, obj: ListRecord) -> HttpResponseRedirect:  # noqa: ARG002
         """Go back to the list."""
         return HttpResponseRedirect(page_of_list(obj.source))

@@ -55,6 +55,7 @@ class _Reader(Protocol):
 class Draft:
     """A record to be, held to every rule but those of the list it goes into."""
 
+    text: str  # the one spelling of `run`
     run: Run
     note: str = ""
     expires_at: datetime | None = None
@@ -92,7 +93,7 @@ def draft_of(
             f"{run} is wider than /{WIDEST[run.version]}, the widest entry a list takes; "
             f"add its parts, if that is meant"
         )
-    return Draft(run, clean_note(note), expires_at, line)
+    return Draft(str(run), run, clean_note(note), expires_at, line)
 
 
 def clean_note(note: str) -> str:

@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from typing import Any
 
 from django.db import IntegrityError, transaction
 
@@ -75,14 +76,13 @@ def add_record(
     """Add one record."""
     try:
         draft = draft_of(entry=entry, note=note, expires_at=expires_at)
+    except ValueError as error:
+        raise Refused(str(error), setting="text") from error
+    try:
         add_records(source=source, drafts=Drafts((draft,)), actor=actor, now=now)
     except LinesRefused as error:
         raise Refused(error.bad[0].reason, setting="text") from error
-    except Refused:
-        raise
-    except ValueError as error:
-        raise Refused(str(error), setting="text") from error
-    return ListRecord.objects.select_related("source").get(source=source, text=str(draft.run))
+    return ListRecord.objects.select_related("source").get(source=source, text=draft.text)
 
 
 def add_records(
@@ -91,14 +91,14 @@ def add_records(
     """Add records, all or none; with `skip_bad` all that can be taken."""
     with transaction.atomic():
         _take_hold(source, now=now)
-        held = _texts_held(source, [str(one.run) for one in drafts.good])
+        held = _texts_held(source, [one.text for one in drafts.good])
         good, bad = _fitting(drafts, held=held, now=now)
         if bad and not skip_bad:
             raise LinesRefused(bad)
         _refuse_too_many(source, source.records.count() + len(good))
         if good:
             _insert(source, good, actor=actor, now=now)
-            after = {"records added": _named([str(one.run) for one in good])}
+            after = {"records added": _named([one.text for one in good])}
             _record(source, verb="add", actor=actor, now=now, after=after)
     return Written(len(good), bad=bad)
 
@@ -109,27 +109,26 @@ def replace_records(
     """Make the records of a list exactly these; one that stays keeps who added it and when."""
     with transaction.atomic():
         _take_hold(source, now=now)
-        held = {record.text: record for record in source.records.order_by("id")}
+        held = {
+            text: (note, expires_at)
+            for text, note, expires_at in source.records.values_list("text", *_CHANGEABLE)
+        }
         good, bad = _fitting(drafts, held=set(), now=now)
         if bad and not skip_bad:
             raise LinesRefused(bad)
-        wanted = {str(one.run): one for one in good}
-        gone = [text for text in held if text not in wanted]
-        new = [one for text, one in wanted.items() if text not in held]
+        gone = sorted(held.keys() - {one.text for one in good})
+        new = [one for one in good if one.text not in held]
         other = [
-            _changed(held[text], one)
-            for text, one in wanted.items()
-            if text in held and (held[text].note, held[text].expires_at) != _kept(one)
+            one for one in good if one.text in held and held[one.text] != (one.note, one.expires_at)
         ]
         _delete(source, gone)
-        _insert(source, new, actor=actor, now=now)
-        ListRecord.objects.bulk_update(other, _CHANGEABLE, batch_size=200)
+        _insert(source, [*new, *other], actor=actor, now=now, over=True)
         if gone or new or other:
             _record(
                 source, verb="replace", actor=actor, now=now,
                 before={"records removed": _named(gone)},
                 after={
-                    "records added": _named([str(one.run) for one in new]),
+                    "records added": _named([one.text for one in new]),
                     "records changed": _named([one.text for one in other]),
                 },
             )  # fmt: skip
@@ -231,15 +230,15 @@ def _fitting(
     good: dict[str, Draft] = {}
     bad = list(drafts.bad)
     for draft in drafts.good:
-        text = str(draft.run)
-        if reason := _why_not(draft, text, held=held, twin=good.get(text), now=now):
-            bad.append(BadLine(draft.line, text, reason))
+        if reason := _why_not(draft, held=held, twin=good.get(draft.text), now=now):
+            bad.append(BadLine(draft.line, draft.text, reason))
         else:
-            good[text] = draft
+            good[draft.text] = draft
     return list(good.values()), tuple(sorted(bad, key=lambda one: one.line))
 
 
-def _why_not(draft: Draft, text: str, *, held: set[str], twin: Draft | None, now: datetime) -> str:
+def _why_not(draft: Draft, *, held: set[str], twin: Draft | None, now: datetime) -> str:
+    text = draft.text
     if text in held:
         return f"{text} is in the list already"
     if twin is not None:
@@ -258,11 +257,14 @@ def _refuse_too_many(source: Source, number: int) -> None:
         )
 
 
-def _insert(source: Source, drafts: Iterable[Draft], *, actor: str, now: datetime) -> None:
+def _insert(
+    source: Source, drafts: Iterable[Draft], *, actor: str, now: datetime, over: bool = False
+) -> None:
+    """Insert records; with `over` one that is there gets the new note and end, and no more."""
     rows = (
         ListRecord(
             source=source,
-            text=str(one.run),
+            text=one.text,
             family=one.run.version,
             first=sortable(one.run.first),
             last=sortable(one.run.last),
@@ -273,10 +275,17 @@ def _insert(source: Source, drafts: Iterable[Draft], *, actor: str, now: datetim
         )
         for one in drafts
     )
+    options: dict[str, Any] = {}
+    if over:
+        options = {
+            "update_conflicts": True,
+            "unique_fields": ("source", "text"),
+            "update_fields": _CHANGEABLE,
+        }
     try:
         with transaction.atomic():
             while batch := list(islice(rows, _BATCH)):
-                ListRecord.objects.bulk_create(batch)
+                ListRecord.objects.bulk_create(batch, **options)
     except IntegrityError as error:
         raise Refused(f"{source.name} was just changed by somebody else; look again") from error
 
@@ -284,15 +293,6 @@ def _insert(source: Source, drafts: Iterable[Draft], *, actor: str, now: datetim
 def _delete(source: Source, texts: Sequence[str]) -> None:
     for part in _parts(texts):
         source.records.filter(text__in=part).delete()
-
-
-def _changed(record: ListRecord, draft: Draft) -> ListRecord:
-    record.note, record.expires_at = _kept(draft)
-    return record
-
-
-def _kept(draft: Draft) -> tuple[str, datetime | None]:
-    return draft.note, draft.expires_at
 
 
 def _checked(name: str, value: object, *, now: datetime) -> object:

@@ -91,6 +91,13 @@ def test_one_record_is_added_changed_and_removed(alice: Client, ours: Source) ->
     assert verbs == ["remove", "change", "add"]
 
 
+def test_another_record_is_added_to_the_same_list(alice: Client, ours: Source) -> None:
+    data = {"source": ours.pk, "text": "192.0.2.1", "_addanother": "1"}
+    answer = alice.post(page("add"), data)
+    assert (answer.status_code, answer["Location"]) == (302, f"{page('add')}?source={ours.pk}")
+    assert f'value="{ours.pk}" selected' in shown(alice.get(answer["Location"]))
+
+
 @pytest.mark.parametrize(
     ("wrong", "field", "reason"),
     [

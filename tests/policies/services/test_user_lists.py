@@ -370,7 +370,8 @@ def test_what_is_exported_and_imported_is_the_same_list(
 def _draft(first: int, width: int, note: str, hours: int | None, *, now: datetime) -> Draft:
     last = min(first + width, (1 << 32) - 1)
     expires_at = None if hours is None else now + hours * HOUR
-    return Draft(Run(4, first, last), " ".join(note.split()), expires_at)
+    run = Run(4, first, last)
+    return Draft(str(run), run, " ".join(note.split()), expires_at)
 
 
 def test_an_export_leaves_out_what_has_expired(now: datetime) -> None:
