@@ -60,5 +60,13 @@ class TestHttp(SourceContract):
             yield {"url": server.url(), "allow_internal": ["127.0.0.1"]}
 
 
+class TestUserList(SourceContract):
+    kind = "user"
+
+    @contextmanager
+    def offered(self, *entries: str) -> Iterator[Mapping[str, object]]:
+        yield {"type": "block", "entries": list(entries)}
+
+
 def _record(address: str) -> str:
     return f"{'AAAA' if ':' in address else 'A'} {address}"
