@@ -212,11 +212,7 @@ def minus(a_hi: Array64, a_lo: Array64, b_hi: Words, b_lo: Words) -> tuple[Array
 def decompose(ranges: Array64) -> tuple[Array64, Array8]:
     """Return the fewest aligned blocks that make up the ranges: (first, prefix length)."""
     first, last = ranges[:, :2], ranges[:, 2:]
-    differ = first ^ last
-    above = plus(differ[:, 0], differ[:, 1], ZERO, ONE)
-    touched = (differ & np.stack(above, axis=1)) | (first & differ)
-    whole = ~touched.any(axis=1)
-    lengths = np.uint8(128) - bits(differ)
+    whole, lengths = prefix_lengths(first, last)
     if whole.all():
         return np.ascontiguousarray(first), lengths
     odd = np.flatnonzero(~whole)
@@ -230,6 +226,15 @@ def decompose(ranges: Array64) -> tuple[Array64, Array8]:
     _emit(blocks, lengths, slot=stops[odd] - counts[odd], at=first[odd], sizes=climb, up=True)
     _emit(blocks, lengths, slot=stops[odd] - 1, at=top, sizes=fall, up=False)
     return blocks, lengths
+
+
+def prefix_lengths(first: Array64, last: Array64) -> tuple[Bools, Array8]:
+    """Return for each range whether it is one prefix, and the length that it then has."""
+    differ = first ^ last
+    above = plus(differ[:, 0], differ[:, 1], ZERO, ONE)
+    touched = (differ & np.stack(above, axis=1)) | (first & differ)
+    whole: Bools = (touched[:, 0] | touched[:, 1]) == 0
+    return whole, (np.uint8(128) - bits(differ)).astype(np.uint8)
 
 
 def bits(pairs: Array64) -> Array8:
