@@ -130,7 +130,7 @@ def _compile(
     allow = [_read(folder / "allow")]
     began = time.perf_counter()
     compiled = compile_policy(
-        block=block, allow=allow, guard=Guard(), protected=AddressSet.empty(), previous=previous
+        block=block, allow=allow, guard=Guard(), protected=(), previous=previous
     )
     return compiled.block, time.perf_counter() - began
 

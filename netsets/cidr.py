@@ -34,8 +34,8 @@ class AddressSet:
 
     def __post_init__(self) -> None:
         """Make the arrays read-only for everybody who holds this set."""
-        object.__setattr__(self, "v4", _read_only(self.v4))
-        object.__setattr__(self, "v6", _read_only(self.v6))
+        object.__setattr__(self, "v4", read_only(self.v4))
+        object.__setattr__(self, "v6", read_only(self.v6))
 
     @classmethod
     def empty(cls) -> AddressSet:
@@ -145,9 +145,8 @@ def union(sets: Iterable[AddressSet]) -> AddressSet:
     every = [held for held in sets if held]
     if len(every) < 2:
         return every[0] if every else AddressSet.empty()
-    v4 = np.concatenate([held.v4 for held in every])
     return AddressSet(
-        _ranges4.collapse(_ranges4.pack(v4[:, 0], v4[:, 1])),
+        _ranges4.collapse(np.concatenate([_ranges4.pack(*held.v4.T) for held in every])),
         _ranges6.collapse(np.concatenate([held.v6 for held in every])),
     )
 
@@ -225,7 +224,8 @@ def ranges_of(entries: Iterable[Entry]) -> tuple[Array32, Array64]:
     )
 
 
-def _read_only(array: npt.NDArray[_Scalar]) -> npt.NDArray[_Scalar]:
+def read_only(array: npt.NDArray[_Scalar]) -> npt.NDArray[_Scalar]:
+    """Return a view of the array through which nobody can change it."""
     view = array.view()
     view.setflags(write=False)
     return view

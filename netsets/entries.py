@@ -12,9 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from netsets import _keys, _ranges4, _ranges6
-from netsets._keys import Keys
-from netsets._ranges4 import Array32, Array64, Bools
-from netsets.cidr import AddressSet, Prefixes, check_lengths
+from netsets._ranges4 import Array32, Array64, Bools, Keys
+from netsets.cidr import AddressSet, Prefixes, check_lengths, read_only
 from netsets.span import Span, page_slices
 
 NO_LINE = 0  # the list has no lines, as a zone has none
@@ -42,6 +41,11 @@ class Entries:
     v6_first: Array64
     v6_last: Array64
     v6_line: Array32
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only for everybody who holds these entries."""
+        for name in self.__slots__:
+            object.__setattr__(self, name, read_only(getattr(self, name)))
 
     @classmethod
     def empty(cls) -> Entries:

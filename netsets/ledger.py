@@ -14,8 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from netsets import _keys
-from netsets._keys import Keys
-from netsets._ranges4 import Array32
+from netsets._ranges4 import Array32, Keys
 from netsets._rows import Rows, Rows4, Rows6
 from netsets.entries import Entries
 from netsets.lookup import MOST
@@ -78,10 +77,8 @@ def advance(ledger: Ledger, entries: Entries, *, tick: int, forget_before: int) 
     """
     if not 0 < tick <= _LAST_TICK:
         raise ValueError(f"a tick is between 1 and {_LAST_TICK}, not {tick}")
-    old4, old6 = (
-        _keys.keys4(ledger.v4.first, ledger.v4.last),
-        _keys.keys6(ledger.v6.first, ledger.v6.last),
-    )
+    old4 = _keys.keys4(ledger.v4.first, ledger.v4.last[:])
+    old6 = _keys.keys6(ledger.v6.first, ledger.v6.last[:])
     new4 = _keys.keys4(entries.v4_first, entries.v4_last)
     new6 = _keys.keys6(entries.v6_first, entries.v6_last)
     keys4, *notes4 = _advanced(old4, ledger.v4.notes, new4, tick, forget_before)

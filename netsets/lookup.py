@@ -62,10 +62,10 @@ class EntryIndex:
         return len(self.v4) + len(self.v6)
 
     def entries(self) -> Entries:
-        """Return the entries; the columns are not copied."""
+        """Return the entries; what columns there are is not copied."""
         (line4,), (line6,) = self.v4.notes, self.v6.notes
         v4, v6 = self.v4, self.v6
-        return Entries(v4.first, v4.last, line4, v6.first, v6.last, line6)
+        return Entries(v4.first, v4.last[:], line4, v6.first, v6.last[:], line6)
 
     def covering(self, span: Span, *, most: int = MOST) -> tuple[Found, ...]:
         """Return the entries that hold the whole span, the widest first.

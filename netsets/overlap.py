@@ -14,7 +14,7 @@ import numpy as np
 from netsets import _ranges4, _ranges6
 from netsets._ranges4 import Bools
 from netsets.cidr import AddressSet, union
-from netsets.diff import Named, split
+from netsets.diff import Named
 from netsets.entries import Entries
 
 
@@ -43,7 +43,7 @@ class Worth:
 def worth(entries: Entries, others: Sequence[Named]) -> Worth:
     """Return what a list is worth beside others, each given by name."""
     held = entries.addresses()
-    shared = [(name, _common(held, other)) for name, other in others]
+    shared = [(name, held & other) for name, other in others]
     anywhere = union(common for _, common in shared)
     return Worth(
         only=held - anywhere,
@@ -58,12 +58,6 @@ def touching(entries: Entries, addresses: AddressSet) -> int:
     hit4: Bools = _ranges4.touched(np.stack((entries.v4_first, entries.v4_last), 1), addresses.v4)
     hit6: Bools = _ranges6.touched(np.hstack((entries.v6_first, entries.v6_last)), addresses.v6)
     return int(np.count_nonzero(hit4) + np.count_nonzero(hit6))
-
-
-def _common(a: AddressSet, b: AddressSet) -> AddressSet:
-    """Return the addresses in both, as `&` does and sooner where many ranges are alike."""
-    apart = split(a, b)
-    return union((apart.alike, apart.first & apart.second))
 
 
 def _overlap(name: str, entries: Entries, held: AddressSet, common: AddressSet) -> Overlap:

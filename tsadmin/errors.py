@@ -64,11 +64,14 @@ def _expected() -> tuple[_Translation, ...]:
     from devices.services import DeviceRefused
     from policies.fields import DecryptionFailed
     from policies.models import ClaimLost
-    from policies.services import Busy
+    from policies.services import Busy, Refused as ServiceRefused
 
     return (
         ((SettingRefused,), _setting),
-        ((DeviceRefused, TokenRefused, DecryptionFailed, Busy), lambda error: Refused(str(error))),
+        (
+            (DeviceRefused, TokenRefused, ServiceRefused, DecryptionFailed, Busy),
+            lambda error: Refused(str(error)),
+        ),
         ((ClaimLost,), lambda error: Refused(f"{error}; try again in a minute")),
         ((ObjectDoesNotExist,), lambda error: Refused(f"{error} It was removed meanwhile.")),
         ((DatabaseError,), _database),

@@ -13,12 +13,14 @@ from accounts.api import TokenViewSet
 from devices.api.views import DeviceViewSet, PullViewSet
 from devices.api.why import WhyView
 from policies.api import views as policies
+from policies.api.records.views import RecordViewSet
 from tscm_site.errors import api_not_found
 
 router = SimpleRouter()
 router.register("devices", DeviceViewSet)
 router.register("policies", policies.PolicyViewSet)
 router.register("sources", policies.SourceViewSet)
+router.register(r"sources/(?P<source_id>[0-9]{1,18})/records", RecordViewSet)
 router.register("snapshots", policies.SnapshotViewSet)
 router.register("retrievals", policies.RetrievalViewSet)
 router.register("pulls", PullViewSet)

@@ -59,6 +59,7 @@ VARIABLES: tuple[Variable, ...] = (
         "Queue: the private Redis that `make run` starts, or a Redis or RabbitMQ elsewhere.",
     ),
     Variable("TSCM_DNS_SERVERS", "ts-dns.threatstop.com", "DNS servers of the lists, in order."),
+    Variable("TSCM_LIST_FOLDERS", "<data>/lists", "Folders that lists may be read from."),
     Variable("TSCM_SECRET_KEY", "", "Signs sessions and forms; made at the first start."),
     Variable("TSCM_FIELD_KEYS", "", "Fernet keys of encrypted fields; made at the first start."),
     Variable("TSCM_DEBUG", "false", "Show details of errors in the browser; never on a network."),
@@ -106,6 +107,7 @@ class Environment:
     broker_url: str
     private_redis_socket: Path | None  # None when TSCM_BROKER_URL names a broker elsewhere
     dns_servers: tuple[str, ...]
+    list_folders: tuple[Path, ...]
     secret_key: str = field(repr=False)
     field_keys: tuple[str, ...] = field(repr=False)
     debug: bool
@@ -146,6 +148,7 @@ def read_environment(
         broker_url=f"redis+socket://{quote(str(socket))}" if socket else _broker_url(given),
         private_redis_socket=socket,
         dns_servers=_dns_servers(given),
+        list_folders=_list_folders(given, checkout),
         secret_key=_secret_key(given, data_dir),
         field_keys=_field_keys(given, data_dir),
         debug=env_bool("TSCM_DEBUG", given),
@@ -182,7 +185,10 @@ def env_int(name: str, environ: Mapping[str, str], *, least: int, most: int) -> 
 
 def env_path(name: str, environ: Mapping[str, str], *, relative_to: Path) -> Path:
     """An absolute path; a relative one starts at `relative_to`, `~` is the home folder."""
-    value = env_str(name, environ)
+    return _absolute(name, env_str(name, environ), relative_to=relative_to)
+
+
+def _absolute(name: str, value: str, *, relative_to: Path) -> Path:
     if "\0" in value or "\n" in value:
         raise EnvironmentRefused(name, repr(value), "a path on one line")
     # Not resolve(): a link such as /srv/tscm -> /mnt/disk2 is the administrator's to move.
@@ -351,6 +357,16 @@ def _dns_servers(environ: Mapping[str, str]) -> tuple[str, ...]:
     if not servers:
         raise EnvironmentRefused("TSCM_DNS_SERVERS", "", "at least one host name or address")
     return servers
+
+
+def _list_folders(environ: Mapping[str, str], checkout: Path) -> tuple[Path, ...]:
+    """The folders given, absolute; none of them may be the whole machine."""
+    name = "TSCM_LIST_FOLDERS"
+    folders = tuple(_absolute(name, text, relative_to=checkout) for text in env_list(name, environ))
+    for folder in folders:
+        if folder == Path("/"):
+            raise EnvironmentRefused(name, str(folder), "folders that hold lists and nothing else")
+    return folders
 
 
 def _allowed_hosts(environ: Mapping[str, str], console: Bind) -> tuple[str, ...]:

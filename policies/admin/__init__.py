@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from policies.admin import policy, protected, records, source
+from policies.admin import list_record, policy, protected, records, source
 
-__all__ = ["policy", "protected", "records", "source"]
+__all__ = ["list_record", "policy", "protected", "records", "source"]

@@ -34,13 +34,13 @@ DEVICES_SHOWN = 50
 class PolicyForm(ServiceForm):
     note = forms.CharField(required=False, widget=UnfoldAdminTextareaWidget({"rows": 3}))
     block_sources = forms.ModelMultipleChoiceField(
-        Source.objects.only("name").order_by("name", "id"),
+        Source.objects.only("name", "kind").order_by("name", "id"),
         required=False,
         widget=UnfoldAdminSelect2MultipleWidget(),
         help_text="Their addresses together are what the firewalls block.",
     )
     allow_sources = forms.ModelMultipleChoiceField(
-        Source.objects.only("name").order_by("name", "id"),
+        Source.objects.only("name", "kind").order_by("name", "id"),
         required=False,
         widget=UnfoldAdminSelect2MultipleWidget(),
         help_text="Their addresses are never blocked, whatever a block source says.",

@@ -15,6 +15,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from policies.admin.base import Overview, Panel
+from policies.admin.user_list import list_buttons, list_panels
 from policies.admin.writes import ServiceAdmin, ServiceForm
 from policies.models import Source
 from policies.services.manage_sources import (
@@ -50,7 +51,8 @@ class SourceForm(ServiceForm):
         widget=UnfoldAdminTextareaWidget({"rows": 8, "spellcheck": "false"}),
         help_text='JSON. A DNS list: {"name": "basic.threatstop.local", "servers": ["192.0.2.53"], '
         '"port": 53}, without servers the site\'s own are asked. A fixed list: {"entries": '
-        '["192.0.2.0/24", "198.51.100.7"]}.',
+        '["192.0.2.0/24", "198.51.100.7"]}. A list kept here: {"type": "block"} '
+        'or {"type": "allow"}; its records are added on its page.',
     )
 
     class Meta:
@@ -65,7 +67,9 @@ class SourceForm(ServiceForm):
                 source = Source.objects.get(pk=self.instance.pk)
                 return change_source(source=source, changes=values, actor=self.actor, now=self.now)
             named = {key: values.pop(key) for key in ("name", "kind", "settings")}
-            return create_source(**named, options=values, actor=self.actor, now=self.now)
+            # What was left as it stood is the kind's to say: a list kept here has other defaults.
+            options = {key: value for key, value in values.items() if key in self.changed_data}
+            return create_source(**named, options=options, actor=self.actor, now=self.now)
         except Refused as refused:
             self.refuse(refused.setting, refused)
             return None
@@ -88,7 +92,7 @@ class SourceAdmin(ServiceAdmin):
         ),
     )
 
-    def overview(self, row: Source, request: HttpRequest) -> Overview:  # noqa: ARG002
+    def overview(self, row: Source, request: HttpRequest) -> Overview:
         """Return the state, the list held, the last retrievals and the policies that take it."""
         now = timezone.now()
         held = (
@@ -106,7 +110,8 @@ class SourceAdmin(ServiceAdmin):
         return Overview(
             headline=word(row.state_word.tone, row.state_word.label),
             sentence=row.error,
-            top=(Panel("List", table(("", ""), facts, empty="")),),
+            buttons=list_buttons(row, request),
+            top=(Panel("List", table(("", ""), facts, empty="")), *list_panels(row, now=now)),
             bottom=(
                 Panel("Policies that take it", _policies(row)),
                 Panel(

@@ -40,9 +40,10 @@ class SourceSerializer(RowSerializer[Source]):
 
     settings = serializers.DictField(
         help_text="By the rules of the kind. memory: {entries: [...]}. dns: {name, servers, port, "
-        "encoding, max_names, max_bytes}; without servers the site's own are asked."
+        "encoding, max_names, max_bytes}; without servers the site's own are asked. user: {type}, "
+        "block or allow for good; its entries are its records."
     )
-    kind = Text(max_length=32, help_text="dns or memory")
+    kind = Text(max_length=32, help_text="dns, memory or user")
     policies = serializers.PrimaryKeyRelatedField[Policy](many=True, read_only=True)
     state_label = serializers.CharField(source="state_word.label", read_only=True)
     tone = serializers.CharField(source="state_word.tone", read_only=True)

@@ -22,6 +22,7 @@ from policies.services.manage_protected import (
     unprotect_network,
 )
 from policies.services.manage_sources import change_source, create_source, delete_source
+from policies.services.pack import CannotPack, pack_snapshot
 from policies.services.protected import AddressRefused, make_policies_due, protect
 from policies.services.prune import Pruned, prune
 from policies.services.publish import PublishFailed, publish_snapshot
@@ -35,33 +36,55 @@ from policies.services.refresh import (
 from policies.services.retrieve import retrieve_source
 from policies.services.rows import InUse, Refused
 from policies.services.sources import build_source, find_or_make_source
+from policies.services.user_lists import (
+    LinesRefused,
+    Written,
+    add_record,
+    add_records,
+    change_record,
+    create_user_list,
+    expire_records,
+    export_csv,
+    remove_records,
+    replace_records,
+)
 
 __all__ = [
     "AddressRefused",
     "Busy",
+    "CannotPack",
     "CompileReport",
     "InUse",
+    "LinesRefused",
     "Member",
     "MustHold",
     "Pruned",
     "PublishFailed",
     "RefreshReport",
     "Refused",
+    "Written",
     "accept_change",
+    "add_record",
+    "add_records",
     "approve_candidate",
     "build_source",
     "change_policy",
     "change_protected",
+    "change_record",
     "change_source",
     "compile_policy_now",
     "create_policy",
     "create_source",
+    "create_user_list",
     "delete_policy",
     "delete_source",
     "discard_candidate",
+    "expire_records",
+    "export_csv",
     "find_or_make_source",
     "make_policies_due",
     "members_of",
+    "pack_snapshot",
     "protect",
     "protect_network",
     "prune",
@@ -69,6 +92,8 @@ __all__ = [
     "record_change",
     "refresh_policy",
     "release_policy",
+    "remove_records",
+    "replace_records",
     "request_refresh",
     "retrieve_source",
     "return_to_snapshot",

@@ -27,6 +27,7 @@ from policies.models import Policy, PolicySource, PolicyTest, Source
 from policies.services.changes import record_change
 from policies.services.guards import guard_of
 from policies.services.rows import InUse, Refused, check_columns, save_row, set_columns
+from policies.services.user_list_rules import why_not_taken
 from policies.states import Expectation, Role
 
 POLICY_COLUMNS = (
@@ -198,6 +199,8 @@ def _check_members(members: Sequence[Member]) -> None:
                 setting="sources",
             )
         seen.add(member.source.pk)
+        if reason := why_not_taken(member.source, role=member.role):
+            raise Refused(reason, setting="sources")
         if not 1 <= member.priority <= MAX_PRIORITY:
             raise Refused(
                 f"priority of {member.source.name} must be from 1 to {MAX_PRIORITY}",
