@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from netsets.cidr import AddressSet, union
-from netsets.critical import CRITICAL
+from netsets.critical import critical_services
 from netsets.lookup import Extent, holds, overlap, within
 from netsets.span import Span
 from netsets.special import SPECIAL_PURPOSE
@@ -17,8 +17,8 @@ from policies.states import Role
 from policies.store import map_set
 
 UNTOLD = (
-    "it is not told because of what: the snapshot is of an older version, returned to one that "
-    "had left it out, or is cut by more items than are kept"
+    "it is not recorded what took it out: the snapshot is of an older version, or returns to one "
+    "that had left it out"
 )
 
 
@@ -118,4 +118,4 @@ def _addresses(reason: str, label: str) -> AddressSet:
         return AddressSet.empty()
 
 
-_CRITICAL = {item.label: item.addresses for items in CRITICAL.values() for item in items}
+_CRITICAL = {item.label: item.addresses for item in critical_services()}

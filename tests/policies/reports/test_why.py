@@ -147,8 +147,8 @@ def test_an_allow_entry_that_cut_nothing_is_not_blamed(now: datetime) -> None:
     ("asked", "reason", "label"),
     [
         ("5.6.7.8", "protected", "5.6.7.0/24: the office"),
-        ("198.41.0.4", "critical", "a.root-servers.net"),
-        ("2001:503:ba3e::2:30", "critical", "a.root-servers.net"),
+        ("198.41.0.4", "critical", "root name servers: a.root-servers.net"),
+        ("2001:503:ba3e::2:30", "critical", "root name servers: a.root-servers.net"),
         ("10.1.2.3", "special-purpose", "special-purpose range"),
         ("fe80::1", "special-purpose", "special-purpose range"),
     ],
