@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from devices.reports.question import Question, QuestionRefused
-from devices.reports.verdict import WORDS, EntryRow, rows_of, sentence
+from devices.reports.verdict import WORDS, EntryRow, device_note, rows_of, sentence
 from devices.reports.why import DeviceAnswer, PolicyAnswer, Why, why
 from policies.models import Snapshot
 
@@ -50,6 +50,11 @@ class DevicePart:
     """What the page says of one device."""
 
     told: DeviceAnswer
+
+    @property
+    def note(self) -> str:
+        """What there is to say beside the verdict."""
+        return device_note(self.told)
 
     @property
     def word(self) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from devices.reports.question import Question, QuestionRefused
-from devices.reports.why import why
+from devices.reports.why import DeviceAnswer, why
 from policies.api.parameters import parameters
 from policies.api.why import (
     ExtentField,
@@ -33,7 +33,14 @@ class DeviceAnswerSerializer(serializers.Serializer[Any]):
     policy = serializers.IntegerField(source="device.policy_id", read_only=True)
     blocked = ExtentField()
     snapshot = SnapshotShortSerializer(read_only=True, allow_null=True)
+    is_packed = serializers.SerializerMethodField(
+        help_text="Whether it has less than the whole snapshot, being too small for it."
+    )
     trouble = serializers.CharField(read_only=True, help_text="Why it cannot be told.")
+
+    def get_is_packed(self, answer: DeviceAnswer) -> bool:
+        """Whether it has less than the whole snapshot."""
+        return answer.packing is not None
 
 
 class WhySerializer(serializers.Serializer[Any]):

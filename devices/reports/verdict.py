@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from devices.reports.why import Why
+from devices.reports.why import DeviceAnswer, Why
 from netsets.lookup import Extent
 from policies.reports.listed import ListAnswer, ListedEntry
 from policies.states import Tone
@@ -60,6 +60,15 @@ def _rows(one: ListAnswer) -> Iterator[EntryRow]:
     if more > 0:
         yield EntryRow(one, None, f"{more:,} more {'lie' if more > 1 else 'lies'} inside it")
     yield from (EntryRow(one, entry, "was listed") for entry in one.gone)
+
+
+def device_note(one: DeviceAnswer) -> str:
+    """Return what there is to say of a device beside the answer."""
+    if one.trouble:
+        return one.trouble
+    if one.snapshot is None:
+        return "nothing is published"
+    return f"packed in {one.packing.entries:,} entries" if one.packing else ""
 
 
 def seen_text(moment: datetime | None) -> str:

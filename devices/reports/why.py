@@ -11,7 +11,7 @@ from django.db.models import Max, OuterRef, Subquery
 from devices.models import Device, Pull
 from netsets.lookup import Extent
 from netsets.span import Span
-from policies.models import Change, Policy, Snapshot
+from policies.models import Change, Packing, Policy, Snapshot
 from policies.reports.cuts import CutAnswer
 from policies.reports.listed import ListAnswer
 from policies.reports.why import SnapshotAnswer, WhyReader
@@ -19,6 +19,7 @@ from policies.reports.why import SnapshotAnswer, WhyReader
 DELIVERED = (200, 304)
 BLOCK_FILE = "threatstop-block.txt"
 _DEVICE = "device "
+_Served = tuple[Device, Snapshot | None, str]  # and why there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class DeviceAnswer:
     device: Device
     snapshot: Snapshot | None
     blocked: Extent
+    packing: Packing | None = None  # what it has instead of the whole snapshot, being too small
     trouble: str = ""  # why it cannot be told
 
 
@@ -100,7 +102,7 @@ def why(*, span: Span, at: datetime | None = None, with_devices: bool = True) ->
     reader = WhyReader(span)
     policies = tuple(_policy(reader, policy, at=at) for policy in _policies())
     told = {one.answer.snapshot.pk: one.answer for one in policies if one.answer is not None}
-    devices = tuple(_devices(reader, told, at=at)) if with_devices else ()
+    devices = tuple(_devices(reader, at=at)) if with_devices else ()
     others = speaking(reader.other_lists(told.values())) if at is None else ()
     return Why(span, at, policies, devices, others)
 
@@ -127,30 +129,55 @@ def _policy(reader: WhyReader, policy: Policy, *, at: datetime | None) -> Policy
         return PolicyAnswer(policy, None, _unreadable(snapshot, error))
 
 
-def _devices(
-    reader: WhyReader, told: dict[int, SnapshotAnswer], *, at: datetime | None
-) -> Iterator[DeviceAnswer]:
-    served = _served_now() if at is None else _pulled_by(at)
+def _devices(reader: WhyReader, *, at: datetime | None) -> Iterator[DeviceAnswer]:
+    served = list(_served_now() if at is None else _pulled_by(at))
+    packings = _packings(served)
     for device, snapshot, trouble in served:
         if snapshot is None:
-            yield DeviceAnswer(device, None, "not", trouble)
-            continue
-        answer = told.get(snapshot.pk)
-        try:
-            blocked = answer.blocked if answer else reader.blocked(snapshot)
-        except (OSError, ValueError) as error:
-            yield DeviceAnswer(device, snapshot, "not", _unreadable(snapshot, error))
-            continue
-        yield DeviceAnswer(device, snapshot, blocked)
+            yield DeviceAnswer(device, None, "not", trouble=trouble)
+        else:
+            packing = packings.get((snapshot.pk, device.max_policy_size))
+            yield _device(reader, device, snapshot, packing)
 
 
-def _served_now() -> Iterator[tuple[Device, Snapshot | None, str]]:
+def _device(
+    reader: WhyReader, device: Device, snapshot: Snapshot, packing: Packing | None
+) -> DeviceAnswer:
+    if packing is None and _is_too_large(snapshot, device):
+        trouble = f"snapshot {snapshot.number} is larger than the device holds"
+        return DeviceAnswer(device, snapshot, "not", trouble=trouble)
+    try:
+        blocked = reader.extent((packing or snapshot).block_digest)
+    except (OSError, ValueError) as error:
+        return DeviceAnswer(device, snapshot, "not", trouble=_unreadable(snapshot, error))
+    return DeviceAnswer(device, snapshot, blocked, packing)
+
+
+def _packings(served: Iterable[_Served]) -> dict[tuple[int, int | None], Packing]:
+    """Return what was packed for devices that are too small, by snapshot and size."""
+    large = {
+        (snapshot.pk, device.max_policy_size)
+        for device, snapshot, _ in served
+        if snapshot is not None and _is_too_large(snapshot, device)
+    }
+    rows = Packing.objects.filter(snapshot__in={pk for pk, _ in large}) if large else ()
+    return {
+        (one.snapshot_id, one.most): one for one in rows if (one.snapshot_id, one.most) in large
+    }
+
+
+def _is_too_large(snapshot: Snapshot, device: Device) -> bool:
+    return device.max_policy_size is not None and snapshot.entries > device.max_policy_size
+
+
+def _served_now() -> Iterator[_Served]:
     devices = Device.objects.select_related("policy__current", "pinned_snapshot")
-    for device in devices.order_by("nickname", "id"):
+    packed = devices.prefetch_related("policy__current__packings")
+    for device in packed.order_by("nickname", "id"):
         yield device, device.published, ""
 
 
-def _pulled_by(at: datetime) -> Iterator[tuple[Device, Snapshot | None, str]]:
+def _pulled_by(at: datetime) -> Iterator[_Served]:
     """Yield each device with the snapshot that it had pulled by a moment."""
     pulls = Pull.objects.filter(
         device=OuterRef("pk"), at__lte=at, status__in=DELIVERED, is_complete=True, method="GET",

@@ -45,14 +45,14 @@ class WhyReader:
 
         Raises OSError and ValueError where its own file is lost; a lost list says so itself.
         """
-        blocked, allowed = self.blocked(snapshot), self._lists.extent(snapshot.allow_digest)
+        blocked, allowed = self.extent(snapshot.block_digest), self.extent(snapshot.allow_digest)
         lists = tuple(self._lists.list(entry) for entry in snapshot.sources)
         cuts = find_cuts(snapshot, self._span, lists, blocked=blocked)
         return SnapshotAnswer(snapshot, blocked, allowed, lists, cuts)
 
-    def blocked(self, snapshot: Snapshot) -> Extent:
-        """Return how much of the addresses a snapshot blocks; raises OSError and ValueError."""
-        return self._lists.extent(snapshot.block_digest)
+    def extent(self, digest: str) -> Extent:
+        """Return how much of the addresses a stored set holds; raises OSError and ValueError."""
+        return self._lists.extent(digest)
 
     def other_lists(self, told: Iterable[SnapshotAnswer]) -> tuple[ListAnswer, ...]:
         """Return what the newest lists say of which none of these snapshots was compiled."""

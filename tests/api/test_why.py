@@ -66,7 +66,7 @@ def test_an_address_is_answered_with_its_entries_and_devices(
         "devices": [
             {
                 "device": device.pk, "name": "fmc", "policy": policy.pk, "blocked": "wholly",
-                "snapshot": short, "trouble": "",
+                "snapshot": short, "is_packed": False, "trouble": "",
             }
         ],
         "other_lists": [],

@@ -9,7 +9,13 @@ from django.test.utils import CaptureQueriesContext
 
 from devices.models import Device
 from devices.reports.why import DeviceAnswer, Why, why
-from devices.services import PullRecord, assign_policy, configure_device, record_pulls
+from devices.services import (
+    PullRecord,
+    assign_policy,
+    configure_device,
+    pack_for_devices,
+    record_pulls,
+)
 from netsets.span import Span
 from policies.models import Policy, Snapshot
 from policies.services import refresh_policy
@@ -90,6 +96,34 @@ def test_a_device_with_updates_off_answers_for_the_snapshot_it_keeps(now: dateti
     answer = ask("5.6.7.8")
     assert answer.policies[0].blocked == "not"
     assert (the_device(answer).snapshot, the_device(answer).blocked) == (first, "wholly")
+
+
+def test_a_small_device_answers_for_what_was_packed_for_it(now: datetime) -> None:
+    policy = make_policy(now=now, block=["5.6.0.0/16", "7.7.7.7", "8.1.1.1", "8.3.3.3"])
+    small = make_device(policy=policy, now=now, nickname="small", max_policy_size="2")
+    make_device(policy=policy, now=now, nickname="whole")
+    snapshot = publish(policy, now=now)
+    pack_for_devices(now=now)
+    pull(small, 1, at=now)
+    packed = snapshot.packings.get()
+    lost = {"8.1.1.1", "8.3.3.3"}
+    assert packed.dropped
+    for at in (None, now + HOUR):
+        found = {text: ask(text, at=at).devices[0] for text in sorted(lost)}
+        assert {one.packing for one in found.values()} == {packed}
+        assert {text for text, one in found.items() if one.blocked == "not"} == lost
+        assert ask("5.6.1.1", at=at).devices[0].blocked == "wholly"
+    assert [one.blocked for one in ask("8.1.1.1").devices] == ["not", "wholly"]
+
+
+def test_a_device_too_small_for_what_it_had_pulled_cannot_tell(now: datetime) -> None:
+    policy = make_policy(now=now, block=["5.6.7.8", "7.7.7.7"])
+    device = make_device(policy=policy, now=now)
+    publish(policy, now=now)
+    pull(device, 1, at=now)
+    Device.objects.update(max_policy_size=1)
+    found = the_device(ask("5.6.7.8", at=now + HOUR))
+    assert (found.blocked, found.trouble) == ("not", "snapshot 1 is larger than the device holds")
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from devices.reports.question import Question, QuestionRefused
-from devices.reports.verdict import WORDS, EntryRow, rows_of, seen_text, sentence
+from devices.reports.verdict import WORDS, EntryRow, device_note, rows_of, seen_text, sentence
 from devices.reports.why import DeviceAnswer, PolicyAnswer, Why, why
 from policies.models import Snapshot
 from policies.reports.cuts import CutAnswer
@@ -78,8 +78,7 @@ def _entry_row(row: EntryRow) -> tuple[str, ...]:
 def _device_row(one: DeviceAnswer) -> tuple[str, ...]:
     word = "cannot tell" if one.trouble else WORDS[one.blocked][1]
     snapshot = str(one.snapshot.number) if one.snapshot else ""
-    note = one.trouble or ("" if one.snapshot else "nothing is published")
-    return (str(one.device), word, str(one.device.policy), snapshot, note)
+    return (str(one.device), word, str(one.device.policy), snapshot, device_note(one))
 
 
 def _cut_text(cut: CutAnswer) -> str:
@@ -121,6 +120,7 @@ def _device_json(one: DeviceAnswer) -> Json:
         "policy": str(one.device.policy),
         "blocked": one.blocked,
         "snapshot": _snapshot_json(one.snapshot),
+        "is_packed": one.packing is not None,
         "trouble": one.trouble,
     }
 
