@@ -38,6 +38,7 @@ page = SpectacularSwaggerSplitView.as_view(
 
 urlpatterns = [
     path("v1/", include(router.urls)),
+    path("v1/", include("policies.api.report_urls")),
     path("v1/why/", WhyView.as_view(), name="why"),
     path("v1/schema/", schema, name="api-schema"),
     path("v1/docs/", login_required(page), name="api-docs"),
