@@ -12,7 +12,7 @@ from tsadmin.errors import Misused
 from tsadmin.flags import Json, hyphen_or_underscore, with_settings
 from tsadmin.group import OneLineErrors
 from tsadmin.records import records
-from tsadmin.reports import why
+from tsadmin.reports import diff, why
 from tsadmin.site import start
 from tsadmin.tokens import tokens
 
@@ -225,5 +225,6 @@ def demo(
 
 
 app.command()(why)
+app.command()(diff)
 app.add_typer(records, name="records")
 app.add_typer(tokens, name="token")

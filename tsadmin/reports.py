@@ -36,3 +36,44 @@ def why(
     from tsadmin.commands.why import print_why
 
     print_why(address=address, at=at, now=timezone.now(), as_json=json)
+
+
+def diff(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A policy, or a device for the one it follows.")
+    ],
+    before: Annotated[
+        str, typer.Argument(metavar="FROM", help="A snapshot's number.", show_default=False)
+    ] = "",
+    after: Annotated[
+        str,
+        typer.Argument(
+            metavar="TO", help="A snapshot's number, or 'candidate'.", show_default=False
+        ),
+    ] = "",
+    *,
+    allow: Annotated[
+        bool, typer.Option("--allow", help="Tell the prefixes of the allow list.")
+    ] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Print every prefix, one a line, and nothing else.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Tell what changed between two snapshots, and because of which source.
+
+    Without TO up to the snapshot in force, without FROM from the one before. 'candidate' stands
+    for what the guard holds back: what would change if it were published.
+    """
+    start()
+    from policies.states import Role
+    from tsadmin.commands.diff import print_diff
+
+    print_diff(
+        name=name,
+        before=before,
+        after=after,
+        role=Role.ALLOW if allow else Role.BLOCK,
+        everything=everything,
+        as_json=json,
+    )

@@ -40,5 +40,5 @@ def amount(counts: Counts) -> str:
 
 @register.filter
 def percent(share: float) -> str:
-    """Return a share, 0 to 1, in percent."""
-    return f"{100 * share:.1f} %"
+    """Return a share, 0 to 1, in percent; what is little is not called nothing."""
+    return "< 0.1 %" if 0 < share < 0.0005 else f"{100 * share:.1f} %"
