@@ -45,7 +45,7 @@ def test_the_last_change_is_told_with_its_cause(tsadmin: Tsadmin, policy: Policy
     assert shown.startswith(
         "From edge #2 to edge #3: Added Removed block list 1 IPv4, 0 IPv6, in 1"
     )
-    assert f"{name} block 1 IPv4, 0 IPv6, in 1 prefixes nothing" in shown
+    assert f"{name} block 1 IPv4, 0 IPv6, in 1 prefix nothing" in shown
     assert shown.endswith("+8.2.2.2")
     assert words(tsadmin("diff", "fmc").stdout) == shown
 
