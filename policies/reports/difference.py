@@ -12,12 +12,12 @@ from typing import Any, Literal, NamedTuple
 
 from netsets.cidr import AddressSet, Prefixes
 from netsets.diff import Difference, attribute, diff
+from netsets.render.text import stream
 from netsets.span import Span
 from policies.models import Candidate, Snapshot
 from policies.states import Role
 from policies.store import map_set
 
-CHUNK = 10_000  # lines of a text that are made at once
 Compiled = Snapshot | Candidate
 Sign = Literal["+", "-"]
 
@@ -108,10 +108,12 @@ class ListDifference:
             start = max(0, start - len(prefixes))
         return tuple(found)
 
-    def text(self) -> Iterator[str]:
-        """Yield all changes as lines, some thousand at once."""
-        for start in range(0, len(self), CHUNK):
-            yield "".join(f"{change}\n" for change in self.page(start, CHUNK))
+    def text(self) -> Iterator[bytes]:
+        """Yield all changes as lines, in parts well under a megabyte."""
+        for sign, prefixes in self._prefixes:
+            mark = sign.encode("ascii")
+            for part in stream(prefixes):
+                yield mark + part[:-1].replace(b"\n", b"\n" + mark) + b"\n"
 
 
 def list_difference(before: Compiled, after: Compiled, role: Role) -> ListDifference:

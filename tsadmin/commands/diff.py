@@ -56,7 +56,7 @@ def print_diff(
     told = _told(_older(policy, before, newer), newer, role)
     if everything:
         for text in told.prefixes.text():
-            typer.echo(text, nl=False)
+            typer.echo(text.decode("ascii"), nl=False)
     elif as_json:
         print_json(_json(told))
     else:

@@ -7,9 +7,9 @@ from django.core.files.storage import storages
 from django.db import transaction
 from hypothesis import given, strategies as st
 
+from netsets.render import text
 from netsets.span import Span
 from policies.models import Policy, ProtectedAddress, Snapshot, Source
-from policies.reports import difference
 from policies.reports.difference import (
     CauseCounts,
     Counts,
@@ -32,7 +32,7 @@ def block(before: Snapshot, after: Snapshot) -> ListDifference:
 
 
 def lines(told: ListDifference) -> list[str]:
-    return "".join(told.text()).splitlines()
+    return b"".join(told.text()).decode("ascii").splitlines()
 
 
 def spread(found: list[str], sign: str) -> set[int]:
@@ -52,7 +52,7 @@ def test_a_difference_is_what_a_look_at_every_address_says(
         told = block(before, after)
         transaction.set_rollback(True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(difference, "CHUNK", size)
+        patch.setattr(text, "BLOCK", size)
         found = lines(told)
     assert spread(found, "+") == new.blocked - old.blocked
     assert spread(found, "-") == old.blocked - new.blocked
