@@ -6,6 +6,7 @@ from policies.services.alarms import review_alarms
 from policies.services.approve import approve_candidate, discard_candidate
 from policies.services.changes import record_change
 from policies.services.compile import CompileReport, compile_policy_now
+from policies.services.due import due_sources
 from policies.services.history import release_policy, return_to_snapshot
 from policies.services.manage_policies import (
     Member,
@@ -79,6 +80,7 @@ __all__ = [
     "delete_policy",
     "delete_source",
     "discard_candidate",
+    "due_sources",
     "expire_records",
     "export_csv",
     "find_or_make_source",
