@@ -11,9 +11,9 @@ import dns.message
 import dns.name
 import dns.rcode
 import dns.rdata
-import dns.rdataclass
 import dns.rdatatype
 import dns.tsig
+from dns.rdataclass import RdataClass
 from dns.rdatatype import RdataType
 from dns.rdtypes.ANY.SOA import SOA
 
@@ -93,17 +93,17 @@ class Asked:
     def soa(self, message: Message, number: int) -> SOA:
         """Return an answer that must be the zone's SOA."""
         record = message.record(number)
+        rdtype, rdclass = RdataType.make(record.rdtype), RdataClass.make(record.rdclass)
+        length = record.end - record.data
         try:
             owner = message.name(record.start)
-            rdata = dns.rdata.from_wire(
-                record.rdclass, record.rdtype, message.wire, record.data, record.end - record.data
-            )
+            rdata = dns.rdata.from_wire(rdclass, rdtype, message.wire, record.data, length)
         except (dns.exception.DNSException, ValueError) as error:
             raise BadMessage(f"{self.about}: its SOA cannot be read ({error})") from error
         if not isinstance(rdata, SOA):
-            kind = dns.rdatatype.to_text(record.rdtype)
+            kind = dns.rdatatype.to_text(rdtype)
             raise NotATransfer(f"{self.about}: it begins with a {kind} record instead of the SOA")
-        if owner != self.zone or record.rdclass != dns.rdataclass.IN:
+        if owner != self.zone or rdclass != RdataClass.IN:
             raise NotOfTheZone(f"{self.about}: the SOA is that of {owner}")
         return rdata
 
@@ -114,8 +114,9 @@ class Asked:
         if not header.is_answer:
             raise NotAnAnswer(f"{self.about}: a question came back (QR is 0)")
         # A refusal need not be signed: whoever can forge one can cut the connection as well.
-        if self.verifier is not None and (message.signature is not None or not header.rcode):
-            self.verifier.check(message)
+        signature = message.signature if self.verifier is not None else None
+        if self.verifier is not None and (signature is not None or not header.rcode):
+            self.verifier.check(message, signature)
         if header.rcode:
             code = dns.rcode.to_text(header.rcode)
             fault = _REFUSALS.get(header.rcode, OtherRefusal)

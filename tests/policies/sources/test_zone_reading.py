@@ -18,7 +18,7 @@ from hypothesis import given, strategies as st
 
 from policies.sources.dns_wire import Unreadable
 from policies.sources.zone_fast import Outside, ZoneReader
-from policies.sources.zone_items import items_of, labels_in
+from policies.sources.zone_items import MACHINERY, items_of, labels_in
 from policies.sources.zone_messages import read_message
 from policies.sources.zone_records import Changes, Item, Kind, NotHeld, Rows, ZoneRecords
 from tests.fakes.transfers import ZONE
@@ -177,6 +177,9 @@ def test_whatever_is_read_at_once_is_read_alike_by_dnspython(
         found = counted(quickly([spoilt_wire]))
     except Unreadable:
         return
+    message = read_message(spoilt_wire)
+    if any(message.answers_of(rdtype) for rdtype in MACHINERY - {RdataType.NS}):
+        return  # what keeps a zone together is passed over, and not looked into
     assert found == slowly([spoilt_wire])
 
 
