@@ -37,6 +37,7 @@ from policies.sources.zone_errors import (
     NotOfTheZone,
     RefusesIncrements,
     SerialChanged,
+    SerialWentBackwards,
     ZoneTooLarge,
 )
 from policies.sources.zone_fast import Outside, ZoneReader
@@ -163,6 +164,17 @@ class Conversation:
         for number in message.answers_of(RdataType.SOA):
             return asked.soa(message, number).serial
         raise NotAuthoritative(f"{asked.about}: the server does not hold the zone")
+
+    def is_newer(self, serial: int, held: int | None) -> bool:
+        """Tell a serial from the one held; raise `SerialWentBackwards` for an older one."""
+        if held is None:
+            return True
+        if (serial - held) % (1 << 32) > (1 << 31) - 1:  # RFC 1982
+            zone = self.zone.to_text(omit_final_dot=True)
+            raise SerialWentBackwards(
+                f"{self.stream.address}: {zone}: serial {serial} is older than {held}, the one held"
+            )
+        return serial != held
 
     def whole(self) -> Version:
         """Transfer the zone by AXFR."""

@@ -385,6 +385,25 @@ def test_increments_out_of_order_change_nothing(increments: list[str]) -> None:
         after(increments)
 
 
+def test_a_server_that_has_no_increment_after_all_changes_nothing() -> None:
+    with Nameserver(FIRST) as nameserver:
+        first = transferred(nameserver.server)
+    zone = ServedZone(serial=2, increments=[OLD])
+    with Nameserver(zone) as nameserver:
+        assert transfer(nameserver.server, known=first) is None
+    assert zone.asked == ["SOA", "IXFR"]
+
+
+def test_an_increment_to_an_older_serial_is_refused() -> None:
+    with Nameserver(FIRST) as nameserver:
+        first = transferred(nameserver.server)
+    with (
+        Nameserver(ServedZone(serial=2, increments=[soa(0), OLD, soa(0)])) as nameserver,
+        pytest.raises(SerialWentBackwards, match="serial 0 is older than 1"),
+    ):
+        transfer(nameserver.server, known=first)
+
+
 def test_increments_that_end_early_change_nothing() -> None:
     with Nameserver(FIRST) as nameserver:
         first = transferred(nameserver.server)
