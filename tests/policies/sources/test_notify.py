@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -188,7 +189,7 @@ def test_connections_beyond_the_bound_are_ended_at_once() -> None:
 
 def test_messages_beyond_the_rate_are_dropped_unread(monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[bytes] = []
-    monkeypatch.setattr(notify_listener.time, "monotonic", lambda: 1000.0)
+    monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
     with (
         listening(lambda message, _: heard.append(message)) as listener,
         socket.socket(type=socket.SOCK_DGRAM) as client,
