@@ -82,9 +82,8 @@ def beat(environment: Environment) -> tuple[str, ...]:
     return _celery("beat", "--loglevel", "INFO", "--schedule", schedule, "--pidfile", "")
 
 
-def notify(environment: Environment) -> tuple[str, ...]:
+def notify(_environment: Environment) -> tuple[str, ...]:
     """The listener for NOTIFY; it is kept only where TSCM_NOTIFY_BIND says where to listen."""
-    del environment  # the settings read the same one
     return (sys.executable, "-m", "django", "hear_notify", "--settings", "tscm_site.settings")
 
 
