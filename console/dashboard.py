@@ -28,6 +28,7 @@ _POLICY_ORDER = {
             PolicyState.PARTIAL,
             PolicyState.WAITING,
             PolicyState.NEW,
+            PolicyState.PINNED,
             PolicyState.CURRENT,
         )
     )

@@ -219,6 +219,10 @@ SPECTACULAR_SETTINGS = {
         "PolicyState": "policies.states.PolicyState",
         "Outcome": "policies.states.Outcome",
         "Role": "policies.states.Role",
+        "Expectation": "policies.states.Expectation",
+        "StaleEntries": "policies.states.StaleEntries",
+        "KindEnum": "devices.kinds.CHOICES",
+        "AlarmKind": "policies.states.AlarmKind",
         "HealthState": "devices.health.HealthState",
     },
 }

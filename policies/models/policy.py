@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
@@ -14,6 +14,9 @@ from policies.models.acceptance import Acceptable
 from policies.models.claim import Claimable, ClaimableQuerySet
 from policies.models.source import Source
 from policies.states import Expectation, PolicyState, Role, StaleEntries
+
+if TYPE_CHECKING:
+    from policies.models.snapshot import Candidate
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 validate_name = RegexValidator(
@@ -221,6 +224,12 @@ class Policy(Claimable, Acceptable):
     def state_word(self) -> PolicyState:
         """The state, with its label and tone."""
         return PolicyState(self.state)
+
+    @property
+    def held(self) -> Candidate | None:
+        """What the guard holds back for a person to decide on; None where it holds nothing."""
+        candidate: Candidate | None = getattr(self, "candidate", None)
+        return candidate if candidate is not None and not candidate.is_discarded else None
 
     @property
     def awaits_acceptance(self) -> bool:

@@ -178,6 +178,9 @@ class SourceSecrets(models.Model):
 
     source = models.OneToOneField(Source, on_delete=models.CASCADE, related_name="kept_secrets")
     values = EncryptedTextField(help_text="JSON: {setting: text}.")
+    names = models.JSONField(
+        default=list, help_text="Which settings are kept: to be told without the key."
+    )
 
     class Meta:
         verbose_name_plural = "source secrets"

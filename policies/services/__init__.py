@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from policies.services.alarms import review_alarms
-from policies.services.approve import approve_candidate, discard_candidate
+from policies.services.approve import approve_candidate, discard_candidate, held_candidate
 from policies.services.changes import record_change
 from policies.services.compile import CompileReport, compile_policy_now
+from policies.services.guards import try_tests
 from policies.services.history import release_policy, return_to_snapshot
 from policies.services.manage_policies import (
     Member,
@@ -33,7 +34,7 @@ from policies.services.refresh import (
     request_refresh,
 )
 from policies.services.retrieve import retrieve_source
-from policies.services.rows import InUse, Refused
+from policies.services.rows import InUse, Outdated, Refused
 from policies.services.sources import build_source, find_or_make_source
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "InUse",
     "Member",
     "MustHold",
+    "Outdated",
     "Pruned",
     "PublishFailed",
     "RefreshReport",
@@ -60,6 +62,7 @@ __all__ = [
     "delete_source",
     "discard_candidate",
     "find_or_make_source",
+    "held_candidate",
     "make_policies_due",
     "members_of",
     "protect",
@@ -74,5 +77,6 @@ __all__ = [
     "return_to_snapshot",
     "review_alarms",
     "tests_of",
+    "try_tests",
     "unprotect_network",
 ]

@@ -13,7 +13,7 @@ from devices.models import Device
 from policies import services as policy_services
 from policies.models import Retrieval, Snapshot
 from policies.services import Busy, RefreshReport, refresh_policy
-from policies.states import FAILED_OUTCOMES, PolicyState
+from policies.states import FAILED_OUTCOMES, PUBLISHED_STATES
 from tsadmin.commands.facts import counted, device_urls, snapshot_json
 from tsadmin.commands.finding import find_device
 from tsadmin.errors import Refused
@@ -23,7 +23,6 @@ from tsadmin.site import actor
 # A worker that holds the policy is done long before: a retrieval ends by its own deadline.
 BUSY_SECONDS = 60.0
 _PAUSE_SECONDS = 1.0
-_PUBLISHED = (PolicyState.CURRENT, PolicyState.PARTIAL)
 _Result = TypeVar("_Result")
 
 
@@ -104,7 +103,7 @@ def _trouble(device: Device, report: RefreshReport) -> str:
     failed = [one for one in report.retrievals if one.outcome in FAILED_OUTCOMES]
     if failed:
         return " ".join(one.error for one in failed)
-    if report.compiled.state not in _PUBLISHED:
+    if report.compiled.state not in PUBLISHED_STATES:
         return f"{device.nickname}: {report.compiled.state.label}: {report.compiled.detail}"
     current, most = device.policy.current, device.max_policy_size
     if device.is_too_small and current is not None and most is not None:
