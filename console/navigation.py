@@ -32,6 +32,7 @@ _GROUPS: tuple[tuple[str, tuple[_Page, ...]], ...] = (
             _Page("Sources", "policies.source", "rss_feed"),
             _Page("Snapshots", "policies.snapshot", "photo_camera"),
             _Page("Retrievals", "policies.retrieval", "sync"),
+            _Page("Alarms", "policies.alarm", "notifications"),
             _Page("Protected addresses", "policies.protectedaddress", "verified_user"),
         ),
     ),

@@ -82,10 +82,10 @@ def republish(policy: Policy, *entries: str, now: datetime) -> Snapshot:
     return publish(policy, now=now)
 
 
-def hold(*, now: datetime, more: Sequence[str] = (), **columns: object) -> Policy:
+def hold(*, now: datetime, more: Sequence[str] = (), allow: Sequence[str] = ()) -> Policy:
     """Make a published policy whose growth the guard holds back an hour later."""
     many = [f"5.{n}.0.0/16" for n in range(0, 40, 2)]
-    policy = make_policy(now=now, block=many, **columns)
+    policy = make_policy(now=now, block=many, allow=allow)
     publish(policy, now=now)
     more = more or [f"6.{n}.0.0/16" for n in range(0, 100, 2)]
     republish(policy, *many, *more, now=now + timedelta(hours=1))

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from policies.admin import policy, protected, records, source
+from policies.admin import alarm, policy, protected, records, snapshot, source
 
-__all__ = ["policy", "protected", "records", "source"]
+__all__ = ["alarm", "policy", "protected", "records", "snapshot", "source"]

@@ -10,8 +10,8 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from policies.models import Candidate, Snapshot
-from policies.words import NOTHING, addresses, count, table
+from policies.models import Candidate, Policy, Snapshot
+from policies.words import NOTHING, addresses, count, table, word
 
 Compiled = Snapshot | Candidate
 
@@ -24,6 +24,15 @@ def gained(compiled: Compiled) -> str:
 def lost(compiled: Compiled) -> str:
     """Return the addresses that the one before blocked."""
     return f"\N{MINUS SIGN}{addresses(compiled.numbers['removed'])}"
+
+
+def standing(policy: Policy, snapshot: Snapshot) -> SafeString:
+    """Return what a snapshot is to its policy, as a word."""
+    if snapshot.pk == policy.pinned_id:
+        return word("warning", "pinned")
+    if snapshot.pk == policy.current_id:
+        return word("success", "current")
+    return word("neutral", "earlier")
 
 
 def numbers_table(compiled: Compiled) -> SafeString:
@@ -84,7 +93,7 @@ def manifest_table(compiled: Compiled) -> SafeString:
 
 
 def _source(entry: dict[str, Any]) -> SafeString:
-    """Return a link by the id that was kept: a source that is gone by now is said to be there."""
+    """Return a link by the id that was kept; that of a source which is gone says so."""
     if not entry.get("source"):
         return format_html("{}", entry["name"])
     url = reverse("admin:policies_source_change", args=[entry["source"]])

@@ -57,7 +57,7 @@ class DecidingAdmin(UpdatingAdmin):
         try:
             messages.success(request, deed(self.policy_of(self._there(row, pk)), request))
         except (Refused, Busy) as refused:
-            messages.error(request, f"{refused}.")
+            messages.error(request, str(refused))
         nudge()
         return HttpResponseRedirect(self.page_of(pk))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 from unfold.widgets import (
-    UnfoldAdminCheckboxSelectMultiple,
+    UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminSelect2MultipleWidget,
     UnfoldAdminTextareaWidget,
 )
@@ -29,59 +29,11 @@ from policies.services.manage_policies import (
 from policies.services.rows import Refused
 from policies.states import Role
 
-FIELDSETS = (
-    (None, {"fields": ("name", "note")}),
-    ("Sources", {"fields": ("block_sources", "allow_sources")}),
-    (
-        "Guard",
-        {
-            "fields": (
-                "widest4", "widest6", "max_share", "shrink_limit", "growth_limit", "reject_limit",
-            ),
-            "description": "What this policy may never do, however its sources err. When the "
-            "guard trips, the last snapshot stays in force, and what was held back waits on this "
-            "page for a person.",
-        },
-    ),
-    (
-        "Never blocked",
-        {
-            "fields": (
-                "protect_critical", "critical_except", "keep_special", "keep_documentation",
-            ),
-            "description": "Taken out of the block list whatever a source says. Protected "
-            "addresses are taken out of every policy; they have a page of their own.",
-        },
-    ),
-    (
-        "Tests",
-        {
-            "fields": ("tests",),
-            "description": "Tried on every list before it is published. One that fails holds the "
-            "policy, and nobody can let it pass.",
-        },
-    ),
-    (
-        "Freshness",
-        {
-            "fields": ("stale_entries",),
-            "description": "A list past its limit of age raises an alarm in either case. Allow "
-            "lists always keep their entries.",
-        },
-    ),
-    (
-        "Small devices",
-        {
-            "fields": ("merge_to4", "merge_to6", "priorities"),
-            "description": "For devices with a maximum policy size below what the policy holds.",
-        },
-    ),
-    ("History", {"fields": ("keep_snapshots", "keep_days")}),
-    ("Delivery", {"fields": ("empty_list_address",)}),
-)  # fmt: skip
+# Where what the services call otherwise stands in the form.
+_FIELDS = {"sources": "allow_sources", "tests": "must_hold"}
 
 
-def _sources(help_text: str) -> forms.ModelMultipleChoiceField:
+def _sources(help_text: str) -> Any:
     return forms.ModelMultipleChoiceField(
         Source.objects.only("name").order_by("name", "id"),
         required=False,
@@ -90,8 +42,9 @@ def _sources(help_text: str) -> forms.ModelMultipleChoiceField:
     )
 
 
-def _lines(help_text: str, *, rows: int) -> forms.CharField:
+def _lines(label: str, help_text: str, *, rows: int) -> forms.CharField:
     return forms.CharField(
+        label=label,
         required=False,
         max_length=200_000,
         widget=UnfoldAdminTextareaWidget({"rows": rows, "spellcheck": "false"}),
@@ -106,15 +59,17 @@ class PolicyForm(ServiceForm):
     critical_except = forms.MultipleChoiceField(
         choices=[(group, group) for group in CRITICAL],
         required=False,
-        widget=UnfoldAdminCheckboxSelectMultiple(),
+        widget=UnfoldAdminCheckboxSelectMultipleWidget(),
         help_text="What is ticked may be blocked after all.",
     )
-    tests = _lines(
+    must_hold = _lines(
+        "Tests",
         "One a line: an address, a network or a range, what must hold, and a note behind a '#' if "
         "you like. 203.0.113.7 must never be blocked # the pager. 198.51.100.0/24 must be blocked",
         rows=4,
     )
     priorities = _lines(
+        "Priorities",
         f"One a line, the number first: 10 known scanners. Where a device cannot hold all, 1 is "
         f"kept longest; a source that is not named has {DEFAULT_PRIORITY}.",
         rows=3,
@@ -134,16 +89,16 @@ class PolicyForm(ServiceForm):
                 member.source.pk for member in members if member.role == role
             ]
         self.initial["priorities"] = priorities_text(members)
-        self.initial["tests"] = tests_text(tests_of(self.instance))
+        self.initial["must_hold"] = tests_text(tests_of(self.instance))
         if self.instance.is_private:
             for name in ("name", "block_sources", "allow_sources", "priorities"):
                 if name in self.fields:
                     self.fields[name].disabled = True
 
-    def clean_tests(self) -> list[MustHold]:
+    def clean_must_hold(self) -> list[MustHold]:
         """Return the tests as the service takes them."""
         try:
-            return read_tests(self.cleaned_data["tests"])
+            return read_tests(self.cleaned_data["must_hold"])
         except ValueError as error:
             raise forms.ValidationError(str(error)) from error
 
@@ -163,10 +118,9 @@ class PolicyForm(ServiceForm):
             for source in sources[role]
         ]
         try:
-            return self._written(values, members, values.pop("tests"))
+            return self._written(values, members, values.pop("must_hold"))
         except Refused as refused:
-            field = "allow_sources" if refused.setting == "sources" else refused.setting
-            self.refuse(field, refused)
+            self.refuse(_FIELDS.get(refused.setting, refused.setting), refused)
             return None
 
     def _written(

@@ -282,7 +282,12 @@ class PolicyTest(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.network} {Expectation(self.expect).label}"
+        return f"{self.network} {self.expect_word.label}"
+
+    @property
+    def expect_word(self) -> Expectation:
+        """What is expected, with its label."""
+        return Expectation(self.expect)
 
 
 class ProtectedAddress(models.Model):

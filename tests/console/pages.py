@@ -9,10 +9,12 @@ from django.urls import reverse
 
 from devices.models import Device, Pull
 from devices.services import PullRecord, record_pulls
-from policies.models import Change, Policy, ProtectedAddress, Retrieval, Snapshot, Source
+from policies.models import Alarm, Change, Policy, ProtectedAddress, Retrieval, Snapshot, Source
 from tests.factories import make_device, make_policy, publish
 
-MODELS = (Device, Pull, Policy, Source, Snapshot, Retrieval, ProtectedAddress, Change)
+MODELS = (
+    Device, Pull, Policy, Source, Snapshot, Retrieval, Alarm, ProtectedAddress, Change,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ def make_site(*, now: datetime) -> Site:
     device = make_device(policy=policy, now=now, nickname="fmc-1")
     record_pulls(records=[pull_of(device, at=now)])
     device.refresh_from_db()
+    Alarm.objects.create(kind="stale", subject="source a", message="It is old.", opened_at=now)
     return Site(device, policy, snapshot)
 
 
@@ -66,4 +69,7 @@ def all_pages(site: Site) -> list[str]:
 
 
 def add_pages() -> list[str]:
-    return [address(model, "add") for model in (Device, Policy, Source, ProtectedAddress)]
+    """Return the address of every page that is only for who may write."""
+    back = address(Snapshot, "return", Snapshot.objects.order_by("pk")[0].pk)
+    adding = [address(model, "add") for model in (Device, Policy, Source, ProtectedAddress)]
+    return [*adding, back]
