@@ -35,8 +35,9 @@ class Sent(TypedDict):
 
 @shared_task
 def send_due(**_newer: object) -> Sent:
-    """Review the alarms, then send one job for each source and each policy that is due."""
+    """Review what time alone changes, then send one job for each source and policy that is due."""
     now = timezone.now()
+    services.forget_protected(now=now)
     services.review_alarms(now=now)
     # Claimed rows too: the job finds out in a moment whether the worker that holds one still lives.
     sources = list(Source.objects.due(now=now).values_list("pk", flat=True))

@@ -15,6 +15,7 @@ from devices.services.manage import (
     remove_device,
     settings_of,
 )
+from devices.services.protected import protect_devices
 from devices.services.pulls import PullRecord, prune_pulls, record_pulls
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "feed_urls",
     "lists_of",
     "own_lists",
+    "protect_devices",
     "prune_pulls",
     "published_device",
     "record_pulls",

@@ -319,3 +319,8 @@ class ProtectedAddress(models.Model):
 
     def __str__(self) -> str:
         return f"{self.network} ({self.reason})"
+
+    @property
+    def goes_by_itself(self) -> bool:
+        """Whether it is protected for a time; a person may delete such a row before that."""
+        return self.until is not None

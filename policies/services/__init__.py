@@ -23,7 +23,13 @@ from policies.services.manage_protected import (
     unprotect_network,
 )
 from policies.services.manage_sources import change_source, create_source, delete_source
-from policies.services.protected import AddressRefused, make_policies_due, protect
+from policies.services.protected import (
+    AddressRefused,
+    forget_protected,
+    make_policies_due,
+    protect,
+    protect_seen,
+)
 from policies.services.prune import Pruned, prune
 from policies.services.publish import PublishFailed, publish_snapshot
 from policies.services.refresh import (
@@ -62,11 +68,13 @@ __all__ = [
     "delete_source",
     "discard_candidate",
     "find_or_make_source",
+    "forget_protected",
     "held_candidate",
     "make_policies_due",
     "members_of",
     "protect",
     "protect_network",
+    "protect_seen",
     "prune",
     "publish_snapshot",
     "record_change",
