@@ -5,12 +5,13 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import F, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from policies.admin.base import Overview, ReadOnlyAdmin
-from policies.models import Alarm
+from policies.admin.base import Button, Overview, ReadOnlyAdmin
+from policies.models import Alarm, Policy, Source
 from policies.words import ago, shortened, word
 
 
@@ -40,12 +41,12 @@ class AlarmAdmin(ReadOnlyAdmin):
     ordering = (F("closed_at").desc(nulls_first=True), "-opened_at", "-id")  # open ones first
     fieldsets = ((None, {"fields": ("subject", "message", "opened_at", "closed_at")}),)
 
-    def overview(self, row: Alarm, request: HttpRequest) -> Overview:  # noqa: ARG002
-        """Return what is wrong, and whether it still is."""
+    def overview(self, row: Alarm, request: HttpRequest) -> Overview:
+        """Return what is wrong, whether it still is, and the way to it."""
         is_over = row.closed_at is not None
         tone = "neutral" if is_over else row.kind_word.tone
         sentence = "It is over: nothing has to be done." if is_over else row.message
-        return Overview(headline=word(tone, row.kind_word.label), sentence=sentence)
+        return Overview(word(tone, row.kind_word.label), sentence, buttons=_buttons(row, request))
 
     @display(description="alarm", ordering="kind")
     def kind_shown(self, alarm: Alarm) -> SafeString:
@@ -67,3 +68,16 @@ class AlarmAdmin(ReadOnlyAdmin):
     def over(self, alarm: Alarm) -> SafeString:
         """Return when it ended."""
         return ago(alarm.closed_at, now=timezone.now(), never="open")
+
+
+def _buttons(alarm: Alarm, request: HttpRequest) -> list[Button]:
+    """Return the way to what the alarm is about, where that is still there and may be seen."""
+    what, _, name = alarm.subject.partition(" ")
+    if not request.user.has_perm(f"policies.view_{what}"):
+        return []
+    rows: QuerySet[Any] = Source.objects.all() if what == "source" else Policy.objects.all()
+    pk = rows.filter(name=name).values_list("pk", flat=True).first()
+    if pk is None:
+        return []
+    url = reverse(f"admin:policies_{what}_change", args=[pk])
+    return [Button(f"Show the {what}", url, "arrow_forward")]

@@ -72,13 +72,13 @@ class DecidingAdmin(UpdatingAdmin):
         candidate = policy.held
         if candidate is None:
             return []
-        absolute = [one["message"] for one in candidate.findings if not one["is_change"]]
+        absolute = {one["rule"] for one in candidate.findings if not one["is_change"]}
         context: dict[str, Any] = {
             "candidate": candidate,
             "since": ago(candidate.created_at, now=timezone.now()),
             "gained": gained(candidate),
             "lost": lost(candidate),
-            "absolute": absolute,
+            "absolute": sorted(absolute),
             "cuts": cuts_table(candidate),
             "manifest": manifest_table(candidate),
             "may_decide": self.has_change_permission(request, policy),

@@ -202,6 +202,8 @@ def _state(policy: Policy) -> tuple[Any, str]:
 
 def _sentence(policy: Policy) -> str:
     """Return why it is in its state; of a pinned one also since when and by whom."""
+    if policy.held is not None:
+        return "What it would publish waits for a decision, here below."
     if policy.pinned_at is None:
         return policy.state_detail
     since = f"Pinned since {policy.pinned_at:%Y-%m-%d %H:%M} UTC by {policy.pinned_by}"

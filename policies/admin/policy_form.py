@@ -57,6 +57,7 @@ class PolicyForm(ServiceForm):
     block_sources = _sources("Their addresses together are what the firewalls block.")
     allow_sources = _sources("Their addresses are never blocked, whatever a block source says.")
     critical_except = forms.MultipleChoiceField(
+        label="All but these",
         choices=[(group, group) for group in CRITICAL],
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget(),

@@ -32,7 +32,7 @@ def list_table(source: Source, *, now: datetime) -> SafeString:
         ("List", held),
         ("Unreadable entries", count(source.list_skipped)),
         ("Retrieved", age_shown(source, now=now)),
-        ("Stale after", f"{source.stale_after}"),
+        ("Stale after", source.stale_limit),
         ("Last asked", ago(source.checked_at, now=now)),
         ("Last change", ago(source.changed_at, now=now)),
         ("Answered by", source.server or NOTHING),

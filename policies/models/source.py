@@ -152,6 +152,15 @@ class Source(Claimable, Acceptable):
             return timedelta(minutes=self.stale_minutes)
         return max(STALE_AFTER, STALE_REFRESHES * timedelta(minutes=self.refresh_minutes))
 
+    @property
+    def stale_limit(self) -> str:
+        """That age as people say it: "3 hours"."""
+        minutes = self.stale_after // timedelta(minutes=1)
+        for unit, size in (("day", 24 * 60), ("hour", 60)):
+            if minutes % size == 0:
+                return _counted(minutes // size, unit)
+        return _counted(minutes, "minute")
+
     def is_stale(self, *, now: datetime) -> bool:
         """Tell whether the list held is older than it may be."""
         return self.retrieved_at is not None and now - self.retrieved_at > self.stale_after
@@ -168,6 +177,10 @@ class Source(Claimable, Acceptable):
         if self.state == SourceState.REFUSED:
             return after + max(refresh, min(refresh * doubled / 2, LONGEST_BACK_OFF))
         return after + refresh
+
+
+def _counted(number: int, unit: str) -> str:
+    return f"{number:,} {unit}" if number == 1 else f"{number:,} {unit}s"
 
 
 class SourceSecrets(models.Model):

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from console.dashboard import ALARMS_SHOWN
-from policies.models import Alarm
+from policies.models import Alarm, Policy, Source
 from policies.services import review_alarms
 from tests.console.pages import address
 from tests.factories import hold
@@ -58,6 +58,15 @@ def test_the_list_has_the_open_ones_first_and_filters(alice: Client, now: dateti
 def test_a_held_policy_is_an_alarm_with_its_reason(alice: Client, now: datetime) -> None:
     policy = hold(now=now)
     review_alarms(now=now)
-    shown = alice.get(address(Alarm, "change", Alarm.objects.get().pk)).content.decode()
+    page = address(Alarm, "change", Alarm.objects.get().pk)
+    shown = alice.get(page).content.decode()
     assert f"policy {policy.name}" in shown
     assert policy.state_detail in shown
+    assert address(Policy, "change", policy.pk) in shown
+    Alarm.objects.update(subject="policy gone")
+    assert address(Policy, "change", policy.pk) not in alice.get(page).content.decode()
+
+
+def test_a_limit_is_said_as_people_say_it(now: datetime) -> None:
+    said = {60: "1 hour", 90: "90 minutes", 120: "2 hours", 1440: "1 day", 2880: "2 days"}
+    assert {n: Source(stale_minutes=n).stale_limit for n in said} == said
