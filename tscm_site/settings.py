@@ -58,6 +58,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.ProtectAdministratorsMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "console.middleware.ContentSecurityPolicyMiddleware",
@@ -221,6 +222,10 @@ SPECTACULAR_SETTINGS = {
         "PolicyState": "policies.states.PolicyState",
         "Outcome": "policies.states.Outcome",
         "Role": "policies.states.Role",
+        "Expectation": "policies.states.Expectation",
+        "StaleEntries": "policies.states.StaleEntries",
+        "KindEnum": "devices.kinds.CHOICES",
+        "AlarmKind": "policies.states.AlarmKind",
         "HealthState": "devices.health.HealthState",
     },
 }

@@ -38,6 +38,7 @@ POLICY_COLUMNS = (
 MAX_MEMBERS = 100
 MAX_TESTS = 500
 MAX_PRIORITY = 1000
+MAX_NOTE = 200  # characters
 DEFAULT_PRIORITY = 100
 
 
@@ -213,6 +214,11 @@ def _checked_tests(tests: Sequence[MustHold]) -> list[MustHold]:
         raise Refused(f"a policy takes up to {MAX_TESTS} tests", setting="tests")
     checked: dict[str, MustHold] = {}
     for test in tests:
+        if len(test.note) > MAX_NOTE:
+            raise Refused(
+                f"the note of {test.network[:100]} may have up to {MAX_NOTE} characters",
+                setting="tests",
+            )
         try:
             network = str(Span.exactly(test.network.strip()))
         except ValueError as error:
