@@ -12,6 +12,7 @@ from bench.rows import Row, RowSkipped
 # Each module has `measure(*, size: int) -> Row | list[Row]`; it is imported when its turn comes.
 ROWS: dict[str, str] = {
     "P1": "bench.p1_retrieve",
+    "P2": "bench.p2_axfr",
     "P3": "bench.p3_text",
     "P4": "bench.p4_publish",
     "P5": "bench.p5_compile",

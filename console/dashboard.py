@@ -11,12 +11,13 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, Permissi
 from devices.admin.filters import with_health
 from devices.health import Health, HealthState, health_of
 from devices.models import Device
-from policies.models import Change, Policy, Retrieval
+from policies.models import Alarm, Change, Policy, Retrieval
 from policies.states import FAILED_OUTCOMES, PolicyState
 
 DEVICES_SHOWN = 25
 POLICIES_SHOWN = 15
 ERRORS_SHOWN = 5
+ALARMS_SHOWN = 10
 CHANGES_SHOWN = 8
 _TROUBLE_FIRST = {state: place for place, state in enumerate(HealthState)}
 _POLICY_ORDER = {
@@ -28,6 +29,7 @@ _POLICY_ORDER = {
             PolicyState.PARTIAL,
             PolicyState.WAITING,
             PolicyState.NEW,
+            PolicyState.PINNED,
             PolicyState.CURRENT,
         )
     )
@@ -61,6 +63,8 @@ class Dashboard:
     tallies: tuple[Tally, ...]
     policies: tuple[Policy, ...]
     policy_total: int
+    alarms: tuple[Alarm, ...]  # open ones
+    has_more_alarms: bool
     errors: tuple[Retrieval, ...]
     changes: tuple[Change, ...]
     sample: Device | None
@@ -82,6 +86,7 @@ def dashboard_for(user: User, *, now: datetime) -> Dashboard:
 
     lines = _device_lines(now=now) if may("devices.view_device") else ()
     policies = _policies() if may("policies.view_policy") else ()
+    alarms = _alarms() if may("policies.view_alarm") else ()
     counted = Counter(line.health.state for line in lines)
     return Dashboard(
         devices=lines[:DEVICES_SHOWN],
@@ -89,6 +94,8 @@ def dashboard_for(user: User, *, now: datetime) -> Dashboard:
         tallies=tuple(Tally(state, counted[state]) for state in HealthState if counted[state]),
         policies=policies[:POLICIES_SHOWN],
         policy_total=len(policies),
+        alarms=alarms[:ALARMS_SHOWN],
+        has_more_alarms=len(alarms) > ALARMS_SHOWN,
         errors=_errors() if may("policies.view_retrieval") else (),
         changes=tuple(Change.objects.order_by("-at", "-id")[:CHANGES_SHOWN])
         if may("policies.view_change")
@@ -109,6 +116,11 @@ def _device_lines(*, now: datetime) -> tuple[DeviceLine, ...]:
 def _policies() -> tuple[Policy, ...]:
     policies = Policy.objects.select_related("current").order_by("name", "id")
     return tuple(sorted(policies, key=lambda policy: _POLICY_ORDER[policy.state_word]))
+
+
+def _alarms() -> tuple[Alarm, ...]:
+    still_open = Alarm.objects.filter(closed_at=None).order_by("-opened_at", "-id")
+    return tuple(still_open[: ALARMS_SHOWN + 1])
 
 
 def _errors() -> tuple[Retrieval, ...]:

@@ -33,6 +33,7 @@ _GROUPS: tuple[tuple[str, tuple[_Page, ...]], ...] = (
             _Page("Lists kept here", "policies.listrecord", "edit_note"),
             _Page("Snapshots", "policies.snapshot", "photo_camera"),
             _Page("Retrievals", "policies.retrieval", "sync"),
+            _Page("Alarms", "policies.alarm", "notifications"),
             _Page("Protected addresses", "policies.protectedaddress", "verified_user"),
         ),
     ),

@@ -21,6 +21,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tscm_site.settings")
     import django
     from django.core.management import call_command
+    from django.utils import timezone
 
     from tscm_site.env import EnvironmentRefused
 
@@ -28,7 +29,10 @@ def main() -> None:
         django.setup()
     except EnvironmentRefused as error:
         sys.exit(f"tscm: {error}")
+    from devices.services import protect_devices
+
     call_command("migrate", interactive=False, verbosity=0)
+    protect_devices(now=timezone.now())
     collect_static_files()
     password = create_first_administrator()
     if password is not None:

@@ -181,7 +181,7 @@ def shared(a: Keys, b: Keys) -> tuple[Bools, Bools]:
 
 
 def touched(a: Array32, b: Array32) -> Bools:
-    """Return for each range of `a` whether it has a number in common with `b`."""
+    """Return for each range of `a`, in order and disjoint, whether it shares a number with `b`."""
     if len(b) * FEW > len(a):
         return meets(a, b)
     hit = np.zeros(len(a), np.bool_)

@@ -5,9 +5,15 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 
-from netsets._entries import read_entry
+from netsets._entries import Unreadable, read_entry, shown
+
+__all__ = ["HostBits", "Span", "Unreadable", "shown"]
 
 _WIDTH = {4: 32, 6: 128}
+
+
+class HostBits(ValueError):
+    """A prefix with bits below its length; the message offers what may have been meant."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -31,6 +37,19 @@ class Span:
         """
         entry = read_entry(text)
         return cls(entry.version, entry.first, entry.last)
+
+    @classmethod
+    def exactly(cls, text: str) -> Span:
+        """Return what an entry says; raise `Unreadable` or `HostBits`, both ValueErrors."""
+        entry = read_entry(text)
+        span = cls(entry.version, entry.first, entry.last)
+        if entry.host_bits:
+            written = text.partition("/")[0]
+            raise HostBits(
+                f"{shown(text)!r} has bits below its prefix length: write {span} for the network, "
+                f"or {written} for the one address"
+            )
+        return span
 
     @classmethod
     def of_prefix(cls, version: int, first: int, length: int) -> Span:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from devices.models import Device
 from devices.services import add_device
 from policies.models import Policy, PolicySource, Snapshot, Source
 from policies.services import find_or_make_source, refresh_policy
-from policies.states import Role
+from policies.states import PolicyState, Role
 
 _numbers = itertools.count(1)
 
@@ -72,3 +72,22 @@ def publish(policy: Policy, *, now: datetime, accept_change: bool = False) -> Sn
     policy.refresh_from_db()
     assert policy.current is not None, policy.state_detail
     return policy.current
+
+
+def republish(policy: Policy, *entries: str, now: datetime) -> Snapshot:
+    """Let the block list of a policy say something else, and return its current snapshot."""
+    block = policy.policy_sources.filter(role=Role.BLOCK).values("source")
+    said = {"settings": {"entries": list(entries)}, "shrink_limit": 100}
+    Source.objects.filter(pk__in=block).update(**said)
+    return publish(policy, now=now)
+
+
+def hold(*, now: datetime, more: Sequence[str] = (), allow: Sequence[str] = ()) -> Policy:
+    """Make a published policy whose growth the guard holds back an hour later."""
+    many = [f"5.{n}.0.0/16" for n in range(0, 40, 2)]
+    policy = make_policy(now=now, block=many, allow=allow)
+    publish(policy, now=now)
+    more = more or [f"6.{n}.0.0/16" for n in range(0, 100, 2)]
+    republish(policy, *many, *more, now=now + timedelta(hours=1))
+    assert policy.state == PolicyState.HELD, policy.state_detail
+    return policy

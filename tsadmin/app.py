@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from devices.kinds import KINDS
+from tsadmin import policies
 from tsadmin.ask import may_ask
 from tsadmin.errors import Misused
 from tsadmin.flags import Json, hyphen_or_underscore, with_settings
@@ -227,4 +228,5 @@ def demo(
 app.command()(why)
 app.command()(diff)
 app.add_typer(records, name="records")
+policies.add_to(app)
 app.add_typer(tokens, name="token")

@@ -64,14 +64,12 @@ def _expected() -> tuple[_Translation, ...]:
     from devices.services import DeviceRefused
     from policies.fields import DecryptionFailed
     from policies.models import ClaimLost
-    from policies.services import Busy, Refused as ServiceRefused
+    from policies.services import Busy, Refused as PolicyRefused
 
+    told = (DeviceRefused, TokenRefused, PolicyRefused, DecryptionFailed, Busy)
     return (
         ((SettingRefused,), _setting),
-        (
-            (DeviceRefused, TokenRefused, ServiceRefused, DecryptionFailed, Busy),
-            lambda error: Refused(str(error)),
-        ),
+        (told, lambda error: Refused(str(error))),
         ((ClaimLost,), lambda error: Refused(f"{error}; try again in a minute")),
         ((ObjectDoesNotExist,), lambda error: Refused(f"{error} It was removed meanwhile.")),
         ((DatabaseError,), _database),

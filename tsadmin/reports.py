@@ -40,7 +40,8 @@ def why(
 
 def diff(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A policy, or a device for the one it follows.")
+        str,
+        typer.Argument(metavar="NAME", help="A device, for the policy it follows; or a policy."),
     ],
     before: Annotated[
         str, typer.Argument(metavar="FROM", help="A snapshot's number.", show_default=False)

@@ -13,6 +13,8 @@ from accounts.api import TokenViewSet
 from devices.api.views import DeviceViewSet, PullViewSet
 from devices.api.why import WhyView
 from policies.api import views as policies
+from policies.api.alarms import AlarmViewSet
+from policies.api.history import SnapshotViewSet
 from policies.api.records.views import RecordViewSet
 from tscm_site.errors import api_not_found
 
@@ -21,8 +23,9 @@ router.register("devices", DeviceViewSet)
 router.register("policies", policies.PolicyViewSet)
 router.register("sources", policies.SourceViewSet)
 router.register(r"sources/(?P<source_id>[0-9]{1,18})/records", RecordViewSet)
-router.register("snapshots", policies.SnapshotViewSet)
+router.register("snapshots", SnapshotViewSet)
 router.register("retrievals", policies.RetrievalViewSet)
+router.register("alarms", AlarmViewSet)
 router.register("pulls", PullViewSet)
 router.register("changes", policies.ChangeViewSet)
 router.register("protected-addresses", policies.ProtectedAddressViewSet)

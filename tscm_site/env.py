@@ -52,6 +52,11 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("TSCM_LOG_DIR", "<data>/log", "Folder of the processes' logs."),
     Variable("TSCM_CONSOLE_BIND", "127.0.0.1:8000", "Address and port of the console and the API."),
     Variable("TSCM_FEED_BIND", "0.0.0.0:8001", "Address and port where firewalls fetch feeds."),
+    Variable(
+        "TSCM_NOTIFY_BIND",
+        "",
+        "Address and port where zone servers may say NOTIFY; empty: nobody listens.",
+    ),
     Variable("TSCM_DATABASE_URL", "sqlite:///<data>/tscm.sqlite3", "SQLite or PostgreSQL."),
     Variable(
         "TSCM_BROKER_URL",
@@ -103,6 +108,7 @@ class Environment:
     log_dir: Path
     console_bind: Bind
     feed_bind: Bind
+    notify_bind: Bind | None  # None: nobody listens
     database_url: str
     broker_url: str
     private_redis_socket: Path | None  # None when TSCM_BROKER_URL names a broker elsewhere
@@ -142,6 +148,7 @@ def read_environment(
         log_dir=env_path("TSCM_LOG_DIR", given, relative_to=checkout),
         console_bind=console_bind,
         feed_bind=env_bind("TSCM_FEED_BIND", given),
+        notify_bind=env_bind_or_none("TSCM_NOTIFY_BIND", given),
         database_url=env_url(
             "TSCM_DATABASE_URL", given, schemes=("sqlite", "postgresql", "postgres")
         ),
@@ -210,6 +217,11 @@ def env_bind(name: str, environ: Mapping[str, str]) -> Bind:
     if known and re.fullmatch(r"[0-9]{1,5}", port) and 1 <= int(port) <= 65535:
         return Bind(host, int(port))
     raise EnvironmentRefused(name, value, "address:port, such as 127.0.0.1:8000 or [::1]:8000")
+
+
+def env_bind_or_none(name: str, environ: Mapping[str, str]) -> Bind | None:
+    """An address and a port, None where the value is empty."""
+    return env_bind(name, environ) if env_str(name, environ) else None
 
 
 def env_url(name: str, environ: Mapping[str, str], *, schemes: tuple[str, ...]) -> str:

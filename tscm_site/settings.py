@@ -21,6 +21,7 @@ CSRF_TRUSTED_ORIGINS = list(ENVIRONMENT.csrf_trusted_origins)
 
 TSCM_VERSION = VERSION
 TSCM_FEED_BIND = ENVIRONMENT.feed_bind
+TSCM_NOTIFY_BIND = ENVIRONMENT.notify_bind
 TSCM_DNS_SERVERS = ENVIRONMENT.dns_servers
 TSCM_LIST_FOLDERS = ENVIRONMENT.list_folders
 TSCM_FIELD_KEYS = ENVIRONMENT.field_keys
@@ -57,6 +58,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.ProtectAdministratorsMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "console.middleware.ContentSecurityPolicyMiddleware",
@@ -221,6 +223,10 @@ SPECTACULAR_SETTINGS = {
         "Outcome": "policies.states.Outcome",
         "Role": "policies.states.Role",
         "Extent": "policies.api.why.EXTENTS",
+        "Expectation": "policies.states.Expectation",
+        "StaleEntries": "policies.states.StaleEntries",
+        "KindEnum": "devices.kinds.CHOICES",
+        "AlarmKind": "policies.states.AlarmKind",
         "HealthState": "devices.health.HealthState",
     },
 }

@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from devices.admin.fields import as_text, field_for
-from devices.kinds import KINDS
+from devices.kinds import CHOICES, KINDS
 from devices.kinds.base import Kind, SettingRefused
 from devices.models import Device
 from devices.services import (
@@ -70,7 +70,7 @@ class DeviceForm(ServiceForm):
     )
     kind = forms.ChoiceField(
         label="Type",
-        choices=[(kind.name, kind.label) for kind in KINDS.values()],
+        choices=CHOICES,
         widget=UnfoldAdminSelectWidget(),
     )
     policy = forms.ModelChoiceField(

@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from devices.health import Health, HealthState, health_of
-from devices.kinds import KINDS
+from devices.kinds import CHOICES
 from devices.kinds.rules import LOG_SIZE_LEAST, LOG_SIZE_MOST
 from devices.models import Device, Pull
 from devices.services import feed_urls, lists_of
@@ -91,7 +91,7 @@ class DeviceSettingsSerializer(RowSerializer[Device]):
 class DeviceAddSerializer(DeviceSettingsSerializer):
     """A device to add. Without `policy` it gets one of its own, made from its list names."""
 
-    kind = serializers.ChoiceField(choices=[(kind.name, kind.label) for kind in KINDS.values()])
+    kind = serializers.ChoiceField(choices=CHOICES)
 
     class Meta(DeviceSettingsSerializer.Meta):
         fields = ["nickname", "kind", *DeviceSettingsSerializer.Meta.fields]

@@ -6,3 +6,4 @@ from devices.kinds.base import Kind
 from devices.kinds.firepower import FIREPOWER
 
 KINDS: dict[str, Kind] = {FIREPOWER.name: FIREPOWER}
+CHOICES = [(kind.name, kind.label) for kind in KINDS.values()]

@@ -6,7 +6,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 
-from devices.kinds import KINDS
+from devices.kinds import CHOICES
 from devices.kinds.rules import DEVICE_ID, LOG_SIZE_LEAST, LOG_SIZE_MOST, NICKNAME
 from policies.fields import EncryptedTextField
 from policies.models import Packing, Policy, Snapshot
@@ -39,9 +39,7 @@ class Device(models.Model):
     """A firewall we serve, of some kind."""
 
     nickname = models.CharField(max_length=64, unique=True, validators=[_validate_nickname])
-    kind = models.CharField(
-        max_length=32, choices=[(kind.name, kind.label) for kind in KINDS.values()]
-    )
+    kind = models.CharField(max_length=32, choices=CHOICES)
     device_id = models.CharField(
         "device ID", max_length=64, unique=True, validators=[_validate_device_id]
     )

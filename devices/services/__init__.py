@@ -16,6 +16,7 @@ from devices.services.manage import (
     settings_of,
 )
 from devices.services.packing import pack_for_devices
+from devices.services.protected import protect_devices
 from devices.services.pulls import PullRecord, prune_pulls, record_pulls
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "lists_of",
     "own_lists",
     "pack_for_devices",
+    "protect_devices",
     "prune_pulls",
     "published_device",
     "record_pulls",

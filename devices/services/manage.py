@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 from devices.kinds import KINDS, rules
 from devices.kinds.base import Kind, SettingRefused
 from devices.models import Device
+from devices.services.protected import origin_of, protect_device
 from policies.fields import DecryptionFailed
 from policies.models import Policy, PolicySource, Snapshot, Source
 from policies.services import find_or_make_source, protect, record_change, request_refresh
@@ -157,7 +158,7 @@ def remove_device(*, device: Device, actor: str, now: datetime) -> None:
     """Remove a device, its private policy and the sources that nothing else uses."""
     policy, nickname = device.policy, device.nickname
     with transaction.atomic():
-        protect(origin=f"device {nickname}", networks={}, now=now)
+        protect(origin=origin_of(nickname), networks={}, now=now)
         device.delete()
         _leave_policy(policy)
         record_change(actor=actor, verb="remove", subject=f"device {nickname}", now=now)
@@ -335,11 +336,7 @@ def _pin(device: Device) -> Snapshot | None:
 
 def _after_change(device: Device, *, now: datetime) -> None:
     pause_policy(device.policy)
-    protect(
-        origin=f"device {device.nickname}",
-        networks={device.management_ip: f"management address of {device.nickname}"},
-        now=now,
-    )
+    protect_device(device, now=now)
 
 
 def _stored(columns: Mapping[str, object]) -> dict[str, object]:

@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
 from policies.models import Change
+from policies.states import Tone
 from policies.words import said, table
 
 HISTORY_SHOWN = 200
@@ -35,6 +36,7 @@ class Panel:
 
     title: str
     body: SafeString
+    tone: Tone = "neutral"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from netsets.entry import read_run
+from netsets.span import Span
 from policies.admin.base import Button, Overview, actor_of
 from policies.admin.list_forms import NewListForm, PasteForm
 from policies.admin.user_list import expiry, list_buttons, lists_panel, page_of_list
@@ -150,10 +150,10 @@ class ListRecordAdmin(ServiceAdmin):
     ) -> tuple[Any, bool]:
         """Find the entries that hold an address; by their text where it is none."""
         try:
-            run = read_run(search_term.strip())
+            span = Span.exactly(search_term.strip())
         except ValueError:
             return super().get_search_results(request, queryset, search_term)
-        return queryset.touching(run), False
+        return queryset.touching(span), False
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

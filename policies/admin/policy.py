@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.db.models import Count, IntegerField, Model, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
@@ -12,76 +11,22 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminSelect2MultipleWidget, UnfoldAdminTextareaWidget
 
 from policies.admin.base import Overview, Panel
-from policies.admin.writes import ServiceForm, UpdatingAdmin
-from policies.models import Policy, PolicySource, Snapshot, Source
-from policies.services.manage_policies import (
-    POLICY_COLUMNS,
-    Member,
-    change_policy,
-    create_policy,
-    delete_policy,
+from policies.admin.decisions import DecidingAdmin
+from policies.admin.policy_form import PolicyForm
+from policies.admin.policy_panels import (
+    devices_table,
+    history_table,
+    published_table,
+    sources_table,
+    tests_panels,
 )
+from policies.models import Policy, PolicySource
+from policies.services.manage_policies import delete_policy
 from policies.services.rows import Refused
-from policies.states import PolicyState, Role
-from policies.words import addresses, ago, count, link, shortened, table, word
-
-DEVICES_SHOWN = 50
-
-
-class PolicyForm(ServiceForm):
-    note = forms.CharField(required=False, widget=UnfoldAdminTextareaWidget({"rows": 3}))
-    block_sources = forms.ModelMultipleChoiceField(
-        Source.objects.only("name", "kind").order_by("name", "id"),
-        required=False,
-        widget=UnfoldAdminSelect2MultipleWidget(),
-        help_text="Their addresses together are what the firewalls block.",
-    )
-    allow_sources = forms.ModelMultipleChoiceField(
-        Source.objects.only("name", "kind").order_by("name", "id"),
-        required=False,
-        widget=UnfoldAdminSelect2MultipleWidget(),
-        help_text="Their addresses are never blocked, whatever a block source says.",
-    )
-
-    class Meta:
-        model = Policy
-        fields = POLICY_COLUMNS
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if not self.instance.pk:
-            return
-        roles = list(self.instance.policy_sources.values_list("role", "source_id"))
-        for role in Role:
-            self.initial[f"{role}_sources"] = [pk for held, pk in roles if held == role]
-        if self.instance.is_private:
-            for name in ("name", "block_sources", "allow_sources"):
-                if name in self.fields:
-                    self.fields[name].disabled = True
-
-    def write(self) -> Policy | None:
-        """Make or change the policy."""
-        values = dict(self.cleaned_data)
-        members = [
-            Member(source, role) for role in Role for source in values.pop(f"{role}_sources")
-        ]
-        try:
-            if not self.instance.pk:
-                name = values.pop("name")
-                return create_policy(
-                    name=name, members=members, options=values, actor=self.actor, now=self.now
-                )
-            policy = Policy.objects.get(pk=self.instance.pk)
-            return change_policy(
-                policy=policy, changes=values, members=members, actor=self.actor, now=self.now
-            )
-        except Refused as refused:
-            field = "allow_sources" if refused.setting == "sources" else refused.setting
-            self.refuse(field, refused)
-            return None
+from policies.states import PolicyState
+from policies.words import ago, count, link, shortened, word
 
 
 class OwnersFilter(admin.SimpleListFilter):
@@ -102,7 +47,7 @@ class OwnersFilter(admin.SimpleListFilter):
 
 
 @admin.register(Policy)
-class PolicyAdmin(UpdatingAdmin):
+class PolicyAdmin(DecidingAdmin):
     form = PolicyForm
     refusals = (Refused,)
     list_display = (
@@ -122,16 +67,48 @@ class PolicyAdmin(UpdatingAdmin):
             {
                 "fields": (
                     "widest4", "widest6", "max_share", "shrink_limit", "growth_limit",
-                    "keep_documentation",
+                    "reject_limit",
                 ),
                 "description": "What this policy may never do, however its sources err. When the "
-                "guard trips, the last snapshot stays in force and the policy says why.",
+                "guard trips, the last snapshot stays in force, and what was held back waits on "
+                "this page for a person.",
             },
         ),
         (
-            "Delivery",
-            {"fields": ("empty_list_address",)},
+            "Never blocked",
+            {
+                "fields": (
+                    "protect_critical", "critical_except", "keep_special", "keep_documentation",
+                ),
+                "description": "Taken out of the block list whatever a source says. Protected "
+                "addresses are taken out of every policy; they have a page of their own.",
+            },
         ),
+        (
+            "Tests",
+            {
+                "fields": ("must_hold",),
+                "description": "Tried on every list before it is published. One that fails holds "
+                "the policy, and nobody can let it pass.",
+            },
+        ),
+        (
+            "Freshness",
+            {
+                "fields": ("stale_entries",),
+                "description": "A list past its limit of age raises an alarm in either case. Allow "
+                "lists always keep their entries.",
+            },
+        ),
+        (
+            "Small devices",
+            {
+                "fields": ("merge_to4", "merge_to6", "priorities"),
+                "description": "For devices whose maximum policy size is below what it holds.",
+            },
+        ),
+        ("History", {"fields": ("keep_snapshots", "keep_days")}),
+        ("Delivery", {"fields": ("empty_list_address",)}),
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Policy]:
@@ -148,14 +125,20 @@ class PolicyAdmin(UpdatingAdmin):
 
     def overview(self, row: Policy, request: HttpRequest) -> Overview:
         """Return the state, the current snapshot, the sources and who follows it."""
+        now = timezone.now()
         return Overview(
             headline=word(*_state(row)),
-            sentence=row.state_detail,
-            buttons=self.update_buttons(row, request),
-            top=(Panel("Published", _published(row.current)),),
+            sentence=_sentence(row),
+            buttons=[*self.release_buttons(row, request), *self.update_buttons(row, request)],
+            top=(
+                *self.candidate_panels(row, request),
+                Panel("Published", published_table(row.current, now=now)),
+            ),
             bottom=(
-                Panel("State of its sources", _sources(row)),
-                Panel("Followed by", _devices(row)),
+                *tests_panels(row),
+                Panel("State of its sources", sources_table(row, now=now)),
+                Panel("Snapshots", history_table(row, now=now)),
+                Panel("Followed by", devices_table(row, now=now)),
             ),
         )
 
@@ -217,53 +200,11 @@ def _state(policy: Policy) -> tuple[Any, str]:
     return policy.state_word.tone, str(policy.state_word.label)
 
 
-def _published(current: Snapshot | None) -> SafeString:
-    if current is None:
-        return table((), (), empty="No snapshot was published yet.")
-    numbers, now = current.numbers, timezone.now()
-    return table(
-        ("Snapshot", "Since", "Entries", "Blocks", "Allows", "Gained", "Lost"),
-        [
-            (
-                link(current, f"#{current.number}"),
-                ago(current.created_at, now=now),
-                count(current.entries),
-                addresses(numbers["block"]),
-                addresses(numbers["allow"]),
-                addresses(numbers["added"]),
-                addresses(numbers["removed"]),
-            )
-        ],
-        empty="",
-    )
-
-
-def _sources(policy: Policy) -> SafeString:
-    now = timezone.now()
-    links = policy.policy_sources.select_related("source").order_by("-role", "id")
-    return table(
-        ("Source", "As", "State", "Prefixes", "Retrieved", "Error"),
-        (
-            (
-                link(one.source),
-                one.role,
-                word(one.source.state_word.tone, one.source.state_word.label),
-                count(one.source.list_prefixes if one.source.list_digest else None),
-                ago(one.source.retrieved_at, now=now),
-                one.source.error,
-            )
-            for one in links
-        ),
-        empty="It has no sources; choose at least one block source below.",
-    )
-
-
-def _devices(policy: Policy) -> SafeString:
-    devices = policy.devices.order_by("nickname", "id")[: DEVICES_SHOWN + 1]
-    rows = [
-        (link(device), ago(device.last_pull_at, now=timezone.now()), count(device.last_pull_number))
-        for device in devices
-    ]
-    if len(rows) > DEVICES_SHOWN:
-        rows[DEVICES_SHOWN:] = [(SafeString("and more"), SafeString(""), "")]
-    return table(("Device", "Last pull", "Snapshot pulled"), rows, empty="No device follows it.")
+def _sentence(policy: Policy) -> str:
+    """Return why it is in its state; of a pinned one also since when and by whom."""
+    if policy.held is not None:
+        return "What it would publish waits for a decision, here below."
+    if policy.pinned_at is None:
+        return policy.state_detail
+    since = f"Pinned since {policy.pinned_at:%Y-%m-%d %H:%M} UTC by {policy.pinned_by}"
+    return f"{since}: {policy.state_detail}" if policy.state_detail else since

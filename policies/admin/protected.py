@@ -5,6 +5,8 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from policies.admin.writes import ServiceAdmin, ServiceForm
@@ -16,6 +18,7 @@ from policies.services.manage_protected import (
     unprotect_network,
 )
 from policies.services.rows import Refused
+from policies.words import ago
 
 
 class ProtectedForm(ServiceForm):
@@ -40,7 +43,7 @@ class ProtectedForm(ServiceForm):
 class ProtectedAddressAdmin(ServiceAdmin):
     form = ProtectedForm
     refusals = (Refused,)
-    list_display = ("network", "reason", "kept_by")
+    list_display = ("network", "reason", "kept_by", "goes")
     search_fields = ("network", "reason", "origin")
     search_help_text = "Address, reason or device"
     ordering = ("network", "id")
@@ -50,7 +53,8 @@ class ProtectedAddressAdmin(ServiceAdmin):
             {
                 "fields": PROTECTED_COLUMNS,
                 "description": "No policy ever blocks these addresses. The appliance's own, its "
-                "gateways, its resolvers and its DNS servers are protected without a row here.",
+                "gateways, its resolvers and its DNS servers are protected without a row here. "
+                "Rows kept by a device or for a signed-in administrator come and go by themselves.",
             },
         ),
     )
@@ -61,7 +65,8 @@ class ProtectedAddressAdmin(ServiceAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return whether this may be deleted: what a device keeps protected goes with it."""
-        return not (obj and obj.origin) and bool(super().has_delete_permission(request, obj))
+        is_kept = obj is not None and obj.origin and not obj.goes_by_itself
+        return not is_kept and bool(super().has_delete_permission(request, obj))
 
     def subject_of(self, row: Any) -> str:
         """Return how Change rows name an address."""
@@ -75,3 +80,8 @@ class ProtectedAddressAdmin(ServiceAdmin):
     def kept_by(self, row: ProtectedAddress) -> str:
         """Return who says so."""
         return row.origin or "a person"
+
+    @display(description="until", ordering="until")
+    def goes(self, row: ProtectedAddress) -> SafeString:
+        """Return when it goes by itself."""
+        return ago(row.until, now=timezone.now(), never="for good")

@@ -15,6 +15,13 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from policies.admin.base import Overview, Panel
+from policies.admin.source_panels import (
+    age_shown,
+    list_table,
+    next_shown,
+    policies_table,
+    retrievals_table,
+)
 from policies.admin.user_list import list_buttons, list_panels
 from policies.admin.writes import ServiceAdmin, ServiceForm
 from policies.models import Source
@@ -26,9 +33,8 @@ from policies.services.manage_sources import (
 )
 from policies.services.rows import Refused
 from policies.sources import SOURCES
-from policies.words import NOTHING, ago, count, link, shortened, table, word
-
-RETRIEVALS_SHOWN = 10
+from policies.sources.examples import settings_help
+from policies.words import count, shortened, word
 
 
 class SettingsField(forms.JSONField):
@@ -49,10 +55,8 @@ class SourceForm(ServiceForm):
     settings = SettingsField(
         required=False,
         widget=UnfoldAdminTextareaWidget({"rows": 8, "spellcheck": "false"}),
-        help_text='JSON. A DNS list: {"name": "basic.threatstop.local", "servers": ["192.0.2.53"], '
-        '"port": 53}, without servers the site\'s own are asked. A fixed list: {"entries": '
-        '["192.0.2.0/24", "198.51.100.7"]}. A list kept here: {"type": "block"} '
-        'or {"type": "allow"}; its records are added on its page.',
+        help_text=settings_help({name: kind.label for name, kind in SOURCES.items()})
+        + " One that is left out stays as it is, an empty one is taken away.",
     )
 
     class Meta:
@@ -88,49 +92,28 @@ class SourceAdmin(ServiceAdmin):
         (None, {"fields": ("name", "kind", "settings")}),
         (
             "Retrieval",
-            {"fields": ("is_enabled", "refresh_minutes", "may_be_empty", "shrink_limit")},
+            {
+                "fields": (
+                    "is_enabled", "refresh_minutes", "stale_minutes", "may_be_empty",
+                    "shrink_limit",
+                )
+            },
         ),
-    )
+    )  # fmt: skip
 
     def overview(self, row: Source, request: HttpRequest) -> Overview:
         """Return the state, the list held, the last retrievals and the policies that take it."""
-        now = timezone.now()
-        held = (
-            f"{row.list_prefixes:,} prefixes, retrieved"
-            if row.list_digest
-            else "No list is held yet; last asked"
-        )
-        facts = [
-            ("List", SafeString(f"{held} {ago(row.retrieved_at or row.checked_at, now=now)}")),
-            ("Last change", ago(row.changed_at, now=now)),
-            ("Answered by", row.server or NOTHING),
-            ("Next retrieval", _next(row, now=now)),
-        ]
-        retrievals = row.retrievals.order_by("-started_at", "-id")[:RETRIEVALS_SHOWN]
         return Overview(
             headline=word(row.state_word.tone, row.state_word.label),
             sentence=row.error,
             buttons=list_buttons(row, request),
-            top=(Panel("List", table(("", ""), facts, empty="")), *list_panels(row, now=now)),
+            top=(
+                Panel("List", list_table(row, now=timezone.now())),
+                *list_panels(row, now=timezone.now()),
+            ),
             bottom=(
-                Panel("Policies that take it", _policies(row)),
-                Panel(
-                    "Last retrievals",
-                    table(
-                        ("When", "Outcome", "Entries", "Took", "Error"),
-                        (
-                            (
-                                link(one, f"{one.started_at:%Y-%m-%d %H:%M:%S}"),
-                                word(one.outcome_word.tone, one.outcome_word.label),
-                                count(one.entries),
-                                f"{one.seconds:.1f} s",
-                                shortened(one.error),
-                            )
-                            for one in retrievals
-                        ),
-                        empty="It was not retrieved yet.",
-                    ),
-                ),
+                Panel("Policies that take it", policies_table(row)),
+                Panel("Last retrievals", retrievals_table(row)),
             ),
         )
 
@@ -147,7 +130,9 @@ class SourceAdmin(ServiceAdmin):
         sources: QuerySet[Source] = super().get_queryset(request)
         match = request.resolver_match
         is_list = match is not None and str(match.url_name).endswith("_changelist")
-        return sources.defer("settings") if is_list else sources
+        if is_list:
+            return sources.defer("settings")
+        return sources.select_related("kept_secrets").defer("kept_secrets__values")
 
     @display(description="kind", ordering="kind")
     def kind_label(self, source: Source) -> str:
@@ -169,36 +154,14 @@ class SourceAdmin(ServiceAdmin):
     @display(description="list retrieved", ordering="retrieved_at")
     def age(self, source: Source) -> SafeString:
         """Return how old the list is."""
-        return ago(source.retrieved_at, now=timezone.now())
+        return age_shown(source, now=timezone.now())
 
     @display(description="next", ordering="due_at")
     def next_due(self, source: Source) -> SafeString:
         """Return when it is retrieved next."""
-        return _next(source, now=timezone.now())
+        return next_shown(source, now=timezone.now())
 
     @display(description="error")
     def error_line(self, source: Source) -> str:
         """Return the beginning of the error."""
         return shortened(source.error)
-
-
-def _next(source: Source, *, now: datetime) -> SafeString:
-    if not source.is_enabled:
-        return SafeString("never: it is disabled")
-    return ago(source.due_at, now=now) if source.due_at > now else SafeString("due now")
-
-
-def _policies(source: Source) -> SafeString:
-    links = source.policy_sources.select_related("policy").order_by("policy__name", "id")
-    return table(
-        ("Policy", "As", "State"),
-        (
-            (
-                link(one.policy),
-                one.role,
-                word(one.policy.state_word.tone, one.policy.state_word.label),
-            )
-            for one in links
-        ),
-        empty="No policy takes it: it is not retrieved.",
-    )

@@ -23,7 +23,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
-from policies.services import AddressRefused, InUse, Refused
+from policies.services import AddressRefused, Busy, InUse, Outdated, Refused
 
 NON_FIELD = "non_field_errors"
 MAX_PARAMETER = 200  # characters
@@ -127,11 +127,18 @@ def actor_of(request: Request) -> str:
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Turn the refusals of services into answers: 409 where something is in use, else 400."""
+    """Turn the refusals of services into answers.
+
+    409 where something is in use, busy or no longer what was looked at, else 400.
+    """
     try:
         yield
     except InUse as error:
         raise Conflict(str(error)) from error
+    except Outdated as error:
+        raise Conflict(str(error), "outdated") from error
+    except Busy as error:
+        raise Conflict(str(error), "busy") from error
     except Refused as error:
         raise ValidationError({error.setting or NON_FIELD: [str(error)]}, "refused") from error
     except AddressRefused as error:

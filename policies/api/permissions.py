@@ -23,3 +23,12 @@ class MayChange(ModelPermissions):
     """For actions on a row: a POST needs the change permission."""
 
     perms_map = {**ModelPermissions.perms_map, "POST": ["%(app_label)s.change_%(model_name)s"]}
+
+
+class MayChangePolicy(ModelPermissions):
+    """For actions on a row of something else that change its policy."""
+
+    perms_map = {
+        **ModelPermissions.perms_map,
+        "POST": ["%(app_label)s.view_%(model_name)s", "policies.change_policy"],
+    }

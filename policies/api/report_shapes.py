@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from policies.api.serializers import AddressCount
+from policies.api.compilations import AddressCount
 from policies.api.why import SnapshotShortSerializer, SourceIdField
 from policies.reports.difference import Change
 from policies.reports.effects import EntryEffect

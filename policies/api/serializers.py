@@ -1,49 +1,47 @@
-"""How policies and what belongs to them look in the API.
-
-Counts of addresses are decimal strings: an IPv6 count has up to 39 digits, and a JSON number that
-long is silently rounded by most clients.
-"""
+"""How policies, sources and what happened to them look in the API."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
+from django.utils import timezone
 from rest_framework import serializers
 
+from netsets.critical import CRITICAL
+from policies.api.candidates import CandidateSummarySerializer
+from policies.api.compilations import AddressCount
 from policies.api.fields import RowSerializer, Text, YesNo
 from policies.models import (
     Change,
-    Feed,
     Policy,
     PolicySource,
+    PolicyTest,
     ProtectedAddress,
     Retrieval,
     Snapshot,
     Source,
 )
-from policies.services import Member
-from policies.services.manage_policies import MAX_MEMBERS
-from policies.states import Role
+from policies.services import Member, MustHold
+from policies.services.manage_policies import DEFAULT_PRIORITY, MAX_MEMBERS, MAX_TESTS
+from policies.services.sources import secret_names
+from policies.sources import SOURCES
+from policies.sources.examples import settings_help
+from policies.states import Expectation, Role
 
-ADDRESSES = "Number of addresses, as decimal text."
-
-
-class AddressCount(serializers.CharField):
-    """A number of addresses, as decimal text."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**{"read_only": True, "help_text": ADDRESSES, **options})
+KINDS = {name: kind.label for name, kind in SOURCES.items()}
 
 
 class SourceSerializer(RowSerializer[Source]):
     """A source: where a list comes from, and how the last retrieval of it ended."""
 
     settings = serializers.DictField(
-        help_text="By the rules of the kind. memory: {entries: [...]}. dns: {name, servers, port, "
-        "encoding, max_names, max_bytes}; without servers the site's own are asked. user: {type}, "
-        "block or allow for good; its entries are its records."
+        help_text="Replaced whole where they are sent; a secret that is not sent stays, an empty "
+        f"one is taken away. {settings_help(KINDS)}"
     )
-    kind = Text(max_length=32, help_text="dns, memory or user")
+    secrets = serializers.SerializerMethodField(help_text="Which secret settings are kept.")
+    kind = Text(max_length=32, help_text=f"One of {', '.join(KINDS)}.")
+    is_stale = serializers.SerializerMethodField()
     policies = serializers.PrimaryKeyRelatedField[Policy](many=True, read_only=True)
     state_label = serializers.CharField(source="state_word.label", read_only=True)
     tone = serializers.CharField(source="state_word.tone", read_only=True)
@@ -51,15 +49,25 @@ class SourceSerializer(RowSerializer[Source]):
     class Meta:
         model = Source
         fields = [
-            "id", "name", "kind", "settings", "may_be_empty", "shrink_limit", "refresh_minutes",
-            "is_enabled", "is_sample", "policies", "state", "state_label", "tone", "error",
-            "failures", "server", "due_at", "checked_at", "retrieved_at", "changed_at",
-            "list_digest", "list_prefixes",
+            "id", "name", "kind", "settings", "secrets", "may_be_empty", "shrink_limit",
+            "refresh_minutes", "stale_minutes", "is_enabled", "is_sample", "policies", "state",
+            "state_label", "tone", "error", "failures", "is_stale", "server", "due_at",
+            "checked_at", "retrieved_at", "changed_at", "list_digest", "list_prefixes",
+            "list_entries", "list_skipped",
         ]  # fmt: skip
         read_only_fields = [
             "is_sample", "state", "error", "failures", "server", "due_at", "checked_at",
-            "retrieved_at", "changed_at", "list_digest", "list_prefixes",
+            "retrieved_at", "changed_at", "list_digest", "list_prefixes", "list_entries",
+            "list_skipped",
         ]  # fmt: skip
+
+    def get_secrets(self, source: Source) -> list[str]:
+        """Return the names of its secrets."""
+        return secret_names(source)
+
+    def get_is_stale(self, source: Source) -> bool:
+        """Whether the list held is older than it may be."""
+        return source.is_stale(now=timezone.now())  # noqa: TID251  an edge
 
 
 class MemberSerializer(RowSerializer[PolicySource]):
@@ -70,7 +78,31 @@ class MemberSerializer(RowSerializer[PolicySource]):
 
     class Meta:
         model = PolicySource
-        fields = ["source", "name", "role"]
+        fields = ["source", "name", "role", "priority"]
+
+
+class PolicyTestSerializer(RowSerializer[PolicyTest]):
+    """Something that must hold before a policy is published."""
+
+    expect = serializers.ChoiceField(choices=Expectation.choices)
+
+    class Meta:
+        model = PolicyTest
+        fields = ["expect", "network", "note"]
+
+
+class TestOutcomeSerializer(serializers.Serializer[Any]):
+    """How a policy test ends with the block list in force."""
+
+    expect = serializers.ChoiceField(
+        source="test.expect", choices=Expectation.choices, read_only=True
+    )
+    network = serializers.CharField(source="test.text", read_only=True)
+    note = serializers.CharField(source="test.note", read_only=True)
+    is_passed = serializers.BooleanField(read_only=True)
+    detail = serializers.CharField(
+        read_only=True, help_text="What is wrong; empty where nothing is."
+    )
 
 
 class CurrentSnapshotSerializer(RowSerializer[Snapshot]):
@@ -79,6 +111,15 @@ class CurrentSnapshotSerializer(RowSerializer[Snapshot]):
     class Meta:
         model = Snapshot
         fields = ["id", "number", "created_at", "entries"]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What was sent of a policy: columns by name, sources and tests; None where none were sent."""
+
+    columns: dict[str, Any]
+    members: list[Member] | None
+    tests: list[MustHold] | None
 
 
 class PolicySerializer(RowSerializer[Policy]):
@@ -90,31 +131,53 @@ class PolicySerializer(RowSerializer[Policy]):
         required=False,
         max_length=MAX_MEMBERS,  # type: ignore[call-arg]
     )
+    tests = PolicyTestSerializer(
+        many=True,
+        required=False,
+        max_length=MAX_TESTS,  # type: ignore[call-arg]
+    )
+    critical_except = serializers.ListField(
+        child=serializers.ChoiceField(choices=list(CRITICAL)),
+        required=False,
+        max_length=len(CRITICAL),
+        help_text="Groups of critical services that may be blocked.",
+    )
     current = CurrentSnapshotSerializer(read_only=True, allow_null=True)
+    pinned = CurrentSnapshotSerializer(read_only=True, allow_null=True)
+    candidate = CandidateSummarySerializer(source="held", read_only=True, allow_null=True)
     state_label = serializers.CharField(source="state_word.label", read_only=True)
     tone = serializers.CharField(source="state_word.tone", read_only=True)
 
     class Meta:
         model = Policy
         fields = [
-            "id", "name", "note", "sources", "widest4", "widest6", "max_share", "shrink_limit",
-            "growth_limit", "keep_documentation", "empty_list_address", "is_private", "is_paused",
+            "id", "name", "note", "sources", "tests", "widest4", "widest6", "max_share",
+            "shrink_limit", "growth_limit", "reject_limit", "keep_special", "keep_documentation",
+            "protect_critical", "critical_except", "stale_entries", "merge_to4", "merge_to6",
+            "keep_snapshots", "keep_days", "empty_list_address", "is_private", "is_paused",
             "is_sample", "state", "state_label", "tone", "state_detail", "accepted_until",
-            "due_at", "compiled_at", "current",
+            "due_at", "compiled_at", "current", "candidate", "pinned", "pinned_at", "pinned_by",
         ]  # fmt: skip
         read_only_fields = [
             "is_private", "is_paused", "is_sample", "state", "state_detail", "accepted_until",
-            "due_at", "compiled_at",
+            "due_at", "compiled_at", "pinned_at", "pinned_by",
         ]  # fmt: skip
         extra_kwargs = {"note": {"max_length": 2000}}
 
-    def taken(self) -> tuple[dict[str, Any], list[Member] | None]:
-        """Return what was sent: columns by name, and the sources; None where none were sent."""
+    def taken(self) -> Taken:
+        """Return what was sent."""
         columns = dict(self.validated_data)
-        rows = columns.pop("policy_sources", None)
-        if rows is None:
-            return columns, None
-        return columns, [Member(row["source"], Role(row["role"])) for row in rows]
+        rows, tests = columns.pop("policy_sources", None), columns.pop("tests", None)
+        members = rows if rows is None else [_member(row) for row in rows]
+        return Taken(columns, members, tests if tests is None else [_must_hold(t) for t in tests])
+
+
+def _member(row: dict[str, Any]) -> Member:
+    return Member(row["source"], Role(row["role"]), row.get("priority", DEFAULT_PRIORITY))
+
+
+def _must_hold(row: dict[str, Any]) -> MustHold:
+    return MustHold(Expectation(row["expect"]), row["network"], row.get("note", ""))
 
 
 class RefreshSerializer(serializers.Serializer[Any]):
@@ -124,73 +187,6 @@ class RefreshSerializer(serializers.Serializer[Any]):
         default=False,
         help_text="Let one change beyond the shrink and growth limits pass.",
     )
-
-
-class CountsSerializer(serializers.Serializer[Any]):
-    """The size of one list."""
-
-    addresses4 = AddressCount()
-    addresses6 = AddressCount()
-    prefixes = serializers.IntegerField(read_only=True)
-
-
-class NumbersSerializer(serializers.Serializer[Any]):
-    """The sizes of a snapshot's lists, and of the difference to the block list before."""
-
-    block = CountsSerializer(read_only=True)
-    allow = CountsSerializer(read_only=True)
-    added = CountsSerializer(read_only=True)
-    removed = CountsSerializer(read_only=True)
-
-
-class CutSerializer(serializers.Serializer[Any]):
-    """What was taken out of the block list for one reason."""
-
-    reason = serializers.CharField(read_only=True)
-    addresses = AddressCount()
-
-    def to_representation(self, instance: list[Any]) -> dict[str, Any]:
-        """Name the parts of the pair that is kept."""
-        return {"reason": str(instance[0]), "addresses": str(instance[1])}
-
-
-class ManifestEntrySerializer(serializers.Serializer[Any]):
-    """One list that a snapshot was compiled from."""
-
-    name = serializers.CharField(read_only=True)
-    role = serializers.ChoiceField(choices=Role.choices, read_only=True)
-    digest = serializers.CharField(read_only=True)
-
-
-class FeedSerializer(RowSerializer[Feed]):
-    """One list of a snapshot as it is served."""
-
-    class Meta:
-        model = Feed
-        fields = ["list", "format", "digest", "md5", "size", "gzip_size", "lines"]
-
-
-class SnapshotSerializer(RowSerializer[Snapshot]):
-    """One compiled version of a policy; it never changes."""
-
-    numbers = NumbersSerializer(read_only=True)
-    cuts = CutSerializer(many=True, read_only=True)
-    sources = ManifestEntrySerializer(many=True, read_only=True)
-    feeds = FeedSerializer(many=True, read_only=True)
-    policy_name = serializers.CharField(source="policy.name", read_only=True)
-    is_current = serializers.SerializerMethodField()
-
-    class Meta:
-        model = Snapshot
-        fields = [
-            "id", "policy", "policy_name", "number", "created_at", "is_current", "entries",
-            "block_prefixes", "allow_prefixes", "block_digest", "allow_digest",
-            "empty_list_address", "numbers", "cuts", "sources", "feeds",
-        ]  # fmt: skip
-
-    def get_is_current(self, snapshot: Snapshot) -> bool:
-        """Whether it is the policy's snapshot in force."""
-        return bool(snapshot.policy.current_id == snapshot.pk)
 
 
 class SkippedSerializer(serializers.Serializer[Any]):
@@ -211,6 +207,9 @@ class RetrievalSerializer(RowSerializer[Retrieval]):
     outcome_label = serializers.CharField(source="outcome_word.label", read_only=True)
     tone = serializers.CharField(source="outcome_word.tone", read_only=True)
     skipped = SkippedSerializer(many=True, read_only=True)
+    samples = serializers.ListField(
+        child=serializers.CharField(), read_only=True, help_text="The first few skipped entries."
+    )
     added = AddressCount()
     removed = AddressCount()
     seconds = serializers.FloatField(read_only=True)
@@ -220,7 +219,7 @@ class RetrievalSerializer(RowSerializer[Retrieval]):
         fields = [
             "id", "source", "source_name", "started_at", "finished_at", "seconds", "outcome",
             "outcome_label", "tone", "error", "server", "entries", "prefixes",
-            "host_bits_cleared", "skipped", "added", "removed", "list_digest",
+            "host_bits_cleared", "skipped", "samples", "added", "removed", "list_digest",
         ]  # fmt: skip
 
 
@@ -241,6 +240,6 @@ class ProtectedAddressSerializer(RowSerializer[ProtectedAddress]):
 
     class Meta:
         model = ProtectedAddress
-        fields = ["id", "network", "reason", "origin"]
-        read_only_fields = ["origin"]
+        fields = ["id", "network", "reason", "origin", "until"]
+        read_only_fields = ["origin", "until"]
         validators: list[Any] = []  # the service knows which rows are a person's

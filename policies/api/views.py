@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -14,16 +12,20 @@ from rest_framework.response import Response
 
 from policies import services
 from policies.api import filters, serializers
-from policies.api.base import Reading, actor_of, refusals
+from policies.api.base import Conflict, Reading, actor_of, refusals
+from policies.api.candidates import CandidateActions
+from policies.api.history import ReleaseAction
 from policies.api.permissions import MayChange
-from policies.models import Change, Policy, ProtectedAddress, Retrieval, Snapshot, Source
+from policies.models import Change, Policy, ProtectedAddress, Retrieval, Source
 from policies.tasks import nudge
 
 
-class PolicyViewSet(Reading[Policy]):
+class PolicyViewSet(CandidateActions, ReleaseAction):
     """What is blocked and allowed, and the guard over it."""
 
-    queryset = Policy.objects.select_related("current").prefetch_related("policy_sources__source")
+    queryset = Policy.objects.select_related("current", "pinned", "candidate").prefetch_related(
+        "policy_sources__source", "tests"
+    )
     serializer_class = serializers.PolicySerializer
     filterset_class = filters.PolicyFilter
     search_fields = ("name", "note")
@@ -32,12 +34,13 @@ class PolicyViewSet(Reading[Policy]):
 
     def create(self, request: Request) -> Response:
         """Make a policy; it is compiled as soon as its lists are there."""
-        columns, members = self._sent()
+        sent = self._sent()
         with refusals():
             policy = services.create_policy(
-                name=columns.pop("name"),
-                options=columns,
-                members=members or [],
+                name=sent.columns.pop("name"),
+                options=sent.columns,
+                members=sent.members or [],
+                tests=sent.tests or [],
                 actor=actor_of(request),
                 now=timezone.now(),
             )
@@ -45,14 +48,15 @@ class PolicyViewSet(Reading[Policy]):
         return self.shown(policy, status=status.HTTP_201_CREATED)
 
     def partial_update(self, request: Request, pk: str) -> Response:  # noqa: ARG002
-        """Change what is sent; sources, where sent, replace all there were."""
+        """Change what is sent; sources and tests, where sent, replace all there were."""
         policy = self.get_object()
-        columns, members = self._sent(policy)
+        sent = self._sent(policy)
         with refusals():
             services.change_policy(
                 policy=policy,
-                changes=columns,
-                members=members,
+                changes=sent.columns,
+                members=sent.members,
+                tests=sent.tests,
                 actor=actor_of(request),
                 now=timezone.now(),
             )
@@ -85,9 +89,19 @@ class PolicyViewSet(Reading[Policy]):
         nudge()
         return self.shown(policy, status=status.HTTP_202_ACCEPTED)
 
-    def _sent(
-        self, policy: Policy | None = None
-    ) -> tuple[dict[str, Any], list[services.Member] | None]:
+    @extend_schema(
+        responses=serializers.TestOutcomeSerializer(many=True), operation_id="policies_tests"
+    )
+    @action(detail=True, filter_backends=[], pagination_class=None)
+    def tests(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+        """Show how the policy's tests end with the block list in force; [] where there is none."""
+        try:
+            outcomes = services.try_tests(self.get_object())
+        except (OSError, ValueError) as error:
+            raise Conflict(f"The list in force cannot be read: {error}", "lost") from error
+        return Response(serializers.TestOutcomeSerializer(outcomes, many=True).data)
+
+    def _sent(self, policy: Policy | None = None) -> serializers.Taken:
         serializer = self.checked(policy)
         assert isinstance(serializer, serializers.PolicySerializer)  # noqa: S101  for mypy
         return serializer.taken()
@@ -96,7 +110,12 @@ class PolicyViewSet(Reading[Policy]):
 class SourceViewSet(Reading[Source]):
     """Where lists come from."""
 
-    queryset = Source.objects.prefetch_related("policies")
+    # Which secrets there are is told without the key: a lost one must not hide the sources.
+    queryset = (
+        Source.objects.select_related("kept_secrets")
+        .defer("kept_secrets__values")
+        .prefetch_related("policies")
+    )
     serializer_class = serializers.SourceSerializer
     filterset_class = filters.SourceFilter
     search_fields = ("name", "error", "server")
@@ -135,17 +154,6 @@ class SourceViewSet(Reading[Source]):
                 source=self.get_object(), actor=actor_of(request), now=timezone.now()
             )
         return Response(status=status.HTTP_204_NO_CONTENT)
-
-
-class SnapshotViewSet(Reading[Snapshot]):
-    """The compiled versions of policies, their numbers and their feeds."""
-
-    queryset = Snapshot.objects.select_related("policy").prefetch_related("feeds")
-    serializer_class = serializers.SnapshotSerializer
-    filterset_class = filters.SnapshotFilter
-    search_fields = ("policy__name",)
-    ordering_fields = ("id", "created_at", "number", "entries")
-    ordering = ("-created_at",)
 
 
 class RetrievalViewSet(Reading[Retrieval]):

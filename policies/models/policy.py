@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
@@ -14,6 +14,9 @@ from policies.models.acceptance import Acceptable
 from policies.models.claim import Claimable, ClaimableQuerySet
 from policies.models.source import Source
 from policies.states import Expectation, PolicyState, Role, StaleEntries
+
+if TYPE_CHECKING:
+    from policies.models.snapshot import Candidate
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 validate_name = RegexValidator(
@@ -223,6 +226,12 @@ class Policy(Claimable, Acceptable):
         return PolicyState(self.state)
 
     @property
+    def held(self) -> Candidate | None:
+        """What the guard holds back for a person to decide on; None where it holds nothing."""
+        candidate: Candidate | None = getattr(self, "candidate", None)
+        return candidate if candidate is not None and not candidate.is_discarded else None
+
+    @property
     def awaits_acceptance(self) -> bool:
         """Whether it, or a source it takes, holds back a change that a person may let pass."""
         return self.holds_change or any(
@@ -273,7 +282,12 @@ class PolicyTest(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.network} {Expectation(self.expect).label}"
+        return f"{self.network} {self.expect_word.label}"
+
+    @property
+    def expect_word(self) -> Expectation:
+        """What is expected, with its label."""
+        return Expectation(self.expect)
 
 
 class ProtectedAddress(models.Model):
@@ -305,3 +319,8 @@ class ProtectedAddress(models.Model):
 
     def __str__(self) -> str:
         return f"{self.network} ({self.reason})"
+
+    @property
+    def goes_by_itself(self) -> bool:
+        """Whether it is protected for a time; a person may delete such a row before that."""
+        return self.until is not None

@@ -8,7 +8,7 @@ from typing import Self
 from django.db import models
 from django.db.models import Q
 
-from netsets.entry import Run
+from netsets.span import Span
 from policies.models.source import Source
 
 LONGEST_NOTE = 200
@@ -30,10 +30,10 @@ class ListRecordQuerySet(models.QuerySet["ListRecord"]):
         """Return the records whose time is over."""
         return self.filter(expires_at__lte=now)
 
-    def touching(self, run: Run) -> Self:
-        """Return the records that hold any address of `run`."""
+    def touching(self, span: Span) -> Self:
+        """Return the records that hold any address of `span`."""
         return self.filter(
-            family=run.version, first__lte=sortable(run.last), last__gte=sortable(run.first)
+            family=span.version, first__lte=sortable(span.last), last__gte=sortable(span.first)
         )
 
 

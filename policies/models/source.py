@@ -154,6 +154,15 @@ class Source(Claimable, Acceptable):
             return timedelta(minutes=self.stale_minutes)
         return max(STALE_AFTER, STALE_REFRESHES * timedelta(minutes=self.refresh_minutes))
 
+    @property
+    def stale_limit(self) -> str:
+        """That age as people say it: "3 hours"."""
+        minutes = self.stale_after // timedelta(minutes=1)
+        for unit, size in (("day", 24 * 60), ("hour", 60)):
+            if minutes % size == 0:
+                return _counted(minutes // size, unit)
+        return _counted(minutes, "minute")
+
     def is_stale(self, *, now: datetime) -> bool:
         """Tell whether the list held is older than it may be."""
         return self.retrieved_at is not None and now - self.retrieved_at > self.stale_after
@@ -177,6 +186,10 @@ class Source(Claimable, Acceptable):
         return after + refresh
 
 
+def _counted(number: int, unit: str) -> str:
+    return f"{number:,} {unit}" if number == 1 else f"{number:,} {unit}s"
+
+
 class SourceSecrets(models.Model):
     """The passwords, tokens and keys of a source, read only when it is retrieved.
 
@@ -185,6 +198,9 @@ class SourceSecrets(models.Model):
 
     source = models.OneToOneField(Source, on_delete=models.CASCADE, related_name="kept_secrets")
     values = EncryptedTextField(help_text="JSON: {setting: text}.")
+    names = models.JSONField(
+        default=list, help_text="Which settings are kept: to be told without the key."
+    )
 
     class Meta:
         verbose_name_plural = "source secrets"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from policies.services.alarms import review_alarms
-from policies.services.approve import approve_candidate, discard_candidate
+from policies.services.approve import approve_candidate, discard_candidate, held_candidate
 from policies.services.changes import record_change
 from policies.services.compile import CompileReport, compile_policy_now
+from policies.services.due import due_sources
+from policies.services.guards import try_tests
 from policies.services.history import release_policy, return_to_snapshot
 from policies.services.manage_policies import (
     Member,
@@ -23,7 +25,13 @@ from policies.services.manage_protected import (
 )
 from policies.services.manage_sources import change_source, create_source, delete_source
 from policies.services.pack import CannotPack, pack_snapshot
-from policies.services.protected import AddressRefused, make_policies_due, protect
+from policies.services.protected import (
+    AddressRefused,
+    forget_protected,
+    make_policies_due,
+    protect,
+    protect_seen,
+)
 from policies.services.prune import Pruned, prune
 from policies.services.publish import PublishFailed, publish_snapshot
 from policies.services.refresh import (
@@ -34,7 +42,7 @@ from policies.services.refresh import (
     request_refresh,
 )
 from policies.services.retrieve import retrieve_source
-from policies.services.rows import InUse, Refused
+from policies.services.rows import InUse, Outdated, Refused
 from policies.services.sources import build_source, find_or_make_source
 from policies.services.user_lists import (
     LinesRefused,
@@ -58,6 +66,7 @@ __all__ = [
     "LinesRefused",
     "Member",
     "MustHold",
+    "Outdated",
     "Pruned",
     "PublishFailed",
     "RefreshReport",
@@ -79,14 +88,18 @@ __all__ = [
     "delete_policy",
     "delete_source",
     "discard_candidate",
+    "due_sources",
     "expire_records",
     "export_csv",
     "find_or_make_source",
+    "forget_protected",
+    "held_candidate",
     "make_policies_due",
     "members_of",
     "pack_snapshot",
     "protect",
     "protect_network",
+    "protect_seen",
     "prune",
     "publish_snapshot",
     "record_change",
@@ -99,5 +112,6 @@ __all__ = [
     "return_to_snapshot",
     "review_alarms",
     "tests_of",
+    "try_tests",
     "unprotect_network",
 ]

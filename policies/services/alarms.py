@@ -62,5 +62,5 @@ def _stale(*, now: datetime) -> list[Source]:
 def _why_stale(source: Source) -> str:
     return (
         f"The list of {source.name} was last retrieved {source.retrieved_at:%Y-%m-%d %H:%M} UTC; "
-        f"its limit is {source.stale_after}. {source.error or 'It was not due since then.'}"
+        f"its limit is {source.stale_limit}. {source.error or 'It was not due since then.'}"
     )

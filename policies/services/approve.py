@@ -11,18 +11,18 @@ from policies.services.changes import record_change
 from policies.services.compile import (
     Approval,
     CandidateChanged,
-    candidate_of,
     compile_policy_now,
 )
 from policies.services.refresh import Busy
-from policies.services.rows import Refused
+from policies.services.rows import Outdated, Refused
 
 
 def approve_candidate(*, policy: Policy, digest: str, actor: str, now: datetime) -> Snapshot:
     """Publish what the guard held back, exactly as it was looked at; return the snapshot.
 
-    `digest` is the candidate's `block_digest`, as the person saw it. Raises Refused where nothing
-    is held, an absolute rule holds it, or it is not what would be published now; Busy.
+    `digest` is the candidate's `block_digest`, as the person saw it. Raises Busy, Refused where
+    nothing is held or an absolute rule holds it, Outdated where it is not what would be published
+    now.
     """
     candidate = _held(policy, digest)
     if not candidate.may_be_approved:
@@ -38,7 +38,7 @@ def approve_candidate(*, policy: Policy, digest: str, actor: str, now: datetime)
     try:
         report = compile_policy_now(policy_id=policy.pk, now=now, approval=approval)
     except CandidateChanged as changed:
-        raise Refused(str(changed)) from changed
+        raise Outdated(str(changed)) from changed
     if report is None:
         raise Busy(f"{policy.name} is being compiled by a worker; try again in a minute")
     if report.snapshot is None:
@@ -52,7 +52,10 @@ def approve_candidate(*, policy: Policy, digest: str, actor: str, now: datetime)
 
 
 def discard_candidate(*, policy: Policy, digest: str, actor: str, now: datetime) -> None:
-    """Let the snapshot in force stay until the lists change again; raises Refused."""
+    """Let the snapshot in force stay until the lists change again.
+
+    Raises Refused where nothing is held, Outdated where it is no longer what was looked at.
+    """
     candidate = _held(policy, digest)
     with transaction.atomic():
         candidate.is_discarded = True
@@ -64,12 +67,17 @@ def discard_candidate(*, policy: Policy, digest: str, actor: str, now: datetime)
         )  # fmt: skip
 
 
+def held_candidate(policy: Policy) -> Candidate | None:
+    """Return what waits for a person's decision; None where nothing does."""
+    return Candidate.objects.filter(policy=policy, is_discarded=False).first()
+
+
 def _held(policy: Policy, digest: str) -> Candidate:
-    candidate = candidate_of(policy)
-    if candidate is None or candidate.is_discarded:
+    candidate = held_candidate(policy)
+    if candidate is None:
         raise Refused(f"nothing of {policy.name} is held back")
     if candidate.block_digest != digest:
-        raise Refused(f"what is held of {policy.name} has changed since; look at it again")
+        raise Outdated(f"what is held of {policy.name} has changed since; look at it again")
     return candidate
 
 

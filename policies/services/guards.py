@@ -8,9 +8,10 @@ from netsets.cidr import AddressSet
 from netsets.critical import CRITICAL, critical_services
 from netsets.cuts import Labelled
 from netsets.guard import Guard
-from netsets.policy_tests import PolicyTest
+from netsets.policy_tests import Outcome, PolicyTest, run_tests
 from policies.models import Policy
 from policies.services.protected import protected_items
+from policies.store import get_set
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,16 @@ def limits_of(policy: Policy) -> Limits:
     Raises OSError and ValueError where what is protected cannot be told.
     """
     return Limits(guard_of(policy), protected_items(), _critical(policy), _tests(policy))
+
+
+def try_tests(policy: Policy) -> tuple[Outcome, ...]:
+    """Return how each test of a policy ends with the block list in force; () where there is none.
+
+    Raises OSError and ValueError where that list cannot be read.
+    """
+    if policy.current is None:
+        return ()
+    return run_tests(get_set(policy.current.block_digest), _tests(policy))
 
 
 def _critical(policy: Policy) -> tuple[Labelled, ...]:

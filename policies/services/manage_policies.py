@@ -19,7 +19,6 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import ProtectedError
 
-from netsets.cidr import AddressSet
 from netsets.critical import CRITICAL
 from netsets.span import Span
 from netsets.special import DOCUMENTATION
@@ -39,6 +38,7 @@ POLICY_COLUMNS = (
 MAX_MEMBERS = 100
 MAX_TESTS = 500
 MAX_PRIORITY = 1000
+MAX_NOTE = 200  # characters
 DEFAULT_PRIORITY = 100
 
 
@@ -214,9 +214,13 @@ def _checked_tests(tests: Sequence[MustHold]) -> list[MustHold]:
         raise Refused(f"a policy takes up to {MAX_TESTS} tests", setting="tests")
     checked: dict[str, MustHold] = {}
     for test in tests:
+        if len(test.note) > MAX_NOTE:
+            raise Refused(
+                f"the note of {test.network[:100]} may have up to {MAX_NOTE} characters",
+                setting="tests",
+            )
         try:
-            AddressSet.of(test.network)  # refuses host bits, which a Span would drop
-            network = str(Span.of(test.network))
+            network = str(Span.exactly(test.network.strip()))
         except ValueError as error:
             raise Refused(str(error), setting="tests") from error
         if network in checked:

@@ -56,8 +56,9 @@ def change_protected(
 
 
 def unprotect_network(*, row: ProtectedAddress, actor: str, now: datetime) -> None:
-    """Let policies block an address again that a person had protected."""
-    _refuse_kept(row)
+    """Let policies block an address again that a person, or a sign-in, had protected."""
+    if not row.goes_by_itself:
+        _refuse_kept(row)
     before = _columns(row)
     with transaction.atomic():
         row.delete()

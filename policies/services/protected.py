@@ -79,6 +79,26 @@ def protect(
         make_policies_due(now=now)
 
 
+def protect_seen(
+    *, origin: str, network: str, reason: str, until: datetime, most: int, now: datetime
+) -> None:
+    """Protect a network that `origin` was seen at, until then, beside the last ones it was seen at.
+
+    It keeps the `most` that were seen last. Policies are due where that is another set of networks.
+    Raises AddressRefused.
+    """
+    wanted = clean_network(network)
+    with transaction.atomic():
+        _, is_new = ProtectedAddress.objects.update_or_create(
+            origin=origin, network=wanted, defaults={"reason": reason, "until": until}
+        )
+        rows = ProtectedAddress.objects.filter(origin=origin)
+        kept = list(rows.order_by("-until", "-id").values_list("pk", flat=True)[:most])
+        rows.exclude(pk__in=kept).delete()
+        if is_new:
+            make_policies_due(now=now)
+
+
 def make_policies_due(*, now: datetime) -> None:
     """Leave every policy due."""
     Policy.objects.update(due_at=now)

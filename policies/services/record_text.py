@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Protocol
 
-from netsets.entry import Run, read_run, shown
+from netsets.span import Span, shown
 from policies.models import ListRecord
 from policies.models.record import LONGEST_NOTE
 from policies.services.rows import Refused
@@ -55,8 +55,8 @@ class _Reader(Protocol):
 class Draft:
     """A record to be, held to every rule but those of the list it goes into."""
 
-    text: str  # the one spelling of `run`
-    run: Run
+    text: str  # the one spelling of `span`
+    span: Span
     note: str = ""
     expires_at: datetime | None = None
     line: int = 1
@@ -87,13 +87,13 @@ def draft_of(
     *, entry: str, note: str = "", expires_at: datetime | None = None, line: int = 1
 ) -> Draft:
     """Return one record to be; raises ValueError with the reason where it cannot be one."""
-    run = read_run(entry.strip())
-    if run.count > 1 << (_WIDTH[run.version] - WIDEST[run.version]):
+    span = Span.exactly(entry.strip())
+    if span.size > 1 << (_WIDTH[span.version] - WIDEST[span.version]):
         raise ValueError(
-            f"{run} is wider than /{WIDEST[run.version]}, the widest entry a list takes; "
+            f"{span} is wider than /{WIDEST[span.version]}, the widest entry a list takes; "
             f"add its parts, if that is meant"
         )
-    return Draft(str(run), run, clean_note(note), expires_at, line)
+    return Draft(str(span), span, clean_note(note), expires_at, line)
 
 
 def clean_note(note: str) -> str:

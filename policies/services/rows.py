@@ -21,6 +21,10 @@ class InUse(Refused):
     """Something else holds on to the row; let go of it there first."""
 
 
+class Outdated(Refused):
+    """What a person looked at is no longer what is there; look at it again."""
+
+
 def set_columns(row: models.Model, values: Mapping[str, object], *, known: Sequence[str]) -> None:
     """Set columns of a row; raises Refused for one that a person may not set."""
     for name, value in values.items():

@@ -48,6 +48,15 @@ def secrets_of(source: Source) -> dict[str, str]:
     return secrets
 
 
+def secret_names(source: Source) -> list[str]:
+    """Return which settings of a source are kept apart as secrets; no key is needed for that."""
+    try:
+        kept: SourceSecrets = source.kept_secrets
+    except SourceSecrets.DoesNotExist:
+        return []
+    return list(kept.names)
+
+
 def without_secrets(*, kind: str, settings: Mapping[str, object]) -> dict[str, object]:
     """Return the settings that may be shown."""
     secret = SOURCES[kind].secrets if kind in SOURCES else ()
@@ -75,7 +84,8 @@ def keep_secrets(source: Source, secrets: Mapping[str, str]) -> None:
     """Write the secrets of a source, all of them."""
     if secrets:
         SourceSecrets.objects.update_or_create(
-            source=source, defaults={"values": json.dumps(dict(secrets))}
+            source=source,
+            defaults={"values": json.dumps(dict(secrets)), "names": sorted(secrets)},
         )
     else:
         SourceSecrets.objects.filter(source=source).delete()

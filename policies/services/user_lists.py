@@ -266,9 +266,9 @@ def _insert(
         ListRecord(
             source=source,
             text=one.text,
-            family=one.run.version,
-            first=sortable(one.run.first),
-            last=sortable(one.run.last),
+            family=one.span.version,
+            first=sortable(one.span.first),
+            last=sortable(one.span.last),
             note=one.note,
             added_by=actor[:150],
             added_at=now,

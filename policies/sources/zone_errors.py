@@ -67,7 +67,10 @@ class WrongTime(DnsFault, SourceUnavailable):
 class SerialWentBackwards(DnsFault, SourceRefused):
     """The zone is older than the one held (RFC 1982)."""
 
-    advice = "Raise the zone's serial at its primary, or set a server that is up to date."
+    advice = (
+        "Raise the zone's serial at its primary, or set a server that is up to date. If the older "
+        "serial is meant, update once with 'accept change'."
+    )
 
 
 class NotAuthoritative(NotResponsible):

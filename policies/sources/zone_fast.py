@@ -47,6 +47,8 @@ from policies.sources.zone_owners import (
 )
 from policies.sources.zone_records import Firsts, Item, Kind, Rows, ZoneRecords
 
+MAX_NAME_SERVERS = 256  # in the zone itself; each costs a look at every owner
+
 _OTHER, _TCP_ONLY = 0, 255  # what a CNAME can say besides a Kind
 _IS_MACHINERY = np.zeros(1 << 16, np.bool_)
 _IS_MACHINERY[list(MACHINERY)] = True
@@ -83,10 +85,13 @@ class ZoneReader:
         _Taking(self, block, owners, places[owners.of_record]).take()
 
     def _take_name_servers(self, block: Block) -> None:
+        """Note where NS records point to. Servers send those of the apex first of all records."""
         for record in np.flatnonzero(block.rdtype == RdataType.NS).tolist():
             rdata = _decoded(block, record)
             if isinstance(rdata, NS) and rdata.target.is_subdomain(self.zone):
                 self.name_servers.add(rdata.target.to_text().lower())
+        if len(self.name_servers) > MAX_NAME_SERVERS:
+            raise Unreadable(f"over {MAX_NAME_SERVERS} name servers in the zone: it is no list")
 
     def records(self) -> ZoneRecords:
         """Return all that was taken."""

@@ -37,7 +37,10 @@ def increment(talk: Conversation, *, held: Version) -> Version | None:
     asked = talk.ask(query)
     messages = asked.answers()
     try:
-        begun = _begin(messages)
+        first = next(messages)
+        if first.answers and not talk.is_newer(asked.soa(first, 0).serial, held.serial):
+            return held
+        begun = _begin(first, messages)
         if _is_whole(asked, begun):
             return talk.read_whole(asked, chain(begun, messages))
         return _apply(talk, asked, chain(begun, messages), held)
@@ -46,9 +49,9 @@ def increment(talk: Conversation, *, held: Version) -> Version | None:
         return None
 
 
-def _begin(messages: Iterator[Message]) -> list[Message]:
+def _begin(first: Message, messages: Iterator[Message]) -> list[Message]:
     """Return the first messages: the second record says what kind of transfer it is."""
-    begun = [next(messages)]
+    begun = [first]
     while sum(message.answers for message in begun) < 2 and begun[-1].answers:
         begun.append(next(messages))
     return begun

@@ -11,7 +11,6 @@ import dns.exception
 import dns.name
 import numpy as np
 import numpy.typing as npt
-from dns.rdataclass import RdataClass
 from dns.rdatatype import RdataType
 
 from policies.sources.dns_wire import HEADER_BYTES, Header, Unreadable
@@ -30,8 +29,8 @@ class Record:
     """One record of a message: where it begins, what it is, where its data lies."""
 
     start: int
-    rdtype: RdataType
-    rdclass: RdataClass
+    rdtype: int
+    rdclass: int
     ttl: int
     data: int
     end: int
@@ -56,14 +55,7 @@ class Message:
         fixed = stop + (2 if self.wire[stop] >= _POINTER else 1)
         rdtype, rdclass, ttl, length = _FIXED.unpack_from(self.wire, fixed)
         data = fixed + FIXED_BYTES
-        return Record(
-            int(self.starts[number]),
-            RdataType.make(rdtype),
-            RdataClass.make(rdclass),
-            ttl,
-            data,
-            data + length,
-        )
+        return Record(int(self.starts[number]), rdtype, rdclass, ttl, data, data + length)
 
     def answers_of(self, rdtype: RdataType) -> list[int]:
         """Return the numbers of the answers of a type."""

@@ -11,9 +11,9 @@ import dns.message
 import dns.name
 import dns.rcode
 import dns.rdata
-import dns.rdataclass
 import dns.rdatatype
 import dns.tsig
+from dns.rdataclass import RdataClass
 from dns.rdatatype import RdataType
 from dns.rdtypes.ANY.SOA import SOA
 
@@ -37,6 +37,7 @@ from policies.sources.zone_errors import (
     NotOfTheZone,
     RefusesIncrements,
     SerialChanged,
+    SerialWentBackwards,
     ZoneTooLarge,
 )
 from policies.sources.zone_fast import Outside, ZoneReader
@@ -93,17 +94,17 @@ class Asked:
     def soa(self, message: Message, number: int) -> SOA:
         """Return an answer that must be the zone's SOA."""
         record = message.record(number)
+        rdtype, rdclass = RdataType.make(record.rdtype), RdataClass.make(record.rdclass)
+        length = record.end - record.data
         try:
             owner = message.name(record.start)
-            rdata = dns.rdata.from_wire(
-                record.rdclass, record.rdtype, message.wire, record.data, record.end - record.data
-            )
+            rdata = dns.rdata.from_wire(rdclass, rdtype, message.wire, record.data, length)
         except (dns.exception.DNSException, ValueError) as error:
             raise BadMessage(f"{self.about}: its SOA cannot be read ({error})") from error
         if not isinstance(rdata, SOA):
-            kind = dns.rdatatype.to_text(record.rdtype)
+            kind = dns.rdatatype.to_text(rdtype)
             raise NotATransfer(f"{self.about}: it begins with a {kind} record instead of the SOA")
-        if owner != self.zone or record.rdclass != dns.rdataclass.IN:
+        if owner != self.zone or rdclass != RdataClass.IN:
             raise NotOfTheZone(f"{self.about}: the SOA is that of {owner}")
         return rdata
 
@@ -114,8 +115,9 @@ class Asked:
         if not header.is_answer:
             raise NotAnAnswer(f"{self.about}: a question came back (QR is 0)")
         # A refusal need not be signed: whoever can forge one can cut the connection as well.
-        if self.verifier is not None and (message.signature is not None or not header.rcode):
-            self.verifier.check(message)
+        signature = message.signature if self.verifier is not None else None
+        if self.verifier is not None and (signature is not None or not header.rcode):
+            self.verifier.check(message, signature)
         if header.rcode:
             code = dns.rcode.to_text(header.rcode)
             fault = _REFUSALS.get(header.rcode, OtherRefusal)
@@ -162,6 +164,17 @@ class Conversation:
         for number in message.answers_of(RdataType.SOA):
             return asked.soa(message, number).serial
         raise NotAuthoritative(f"{asked.about}: the server does not hold the zone")
+
+    def is_newer(self, serial: int, held: int | None) -> bool:
+        """Tell a serial from the one held; raise `SerialWentBackwards` for an older one."""
+        if held is None:
+            return True
+        if (serial - held) % (1 << 32) > (1 << 31) - 1:  # RFC 1982
+            zone = self.zone.to_text(omit_final_dot=True)
+            raise SerialWentBackwards(
+                f"{self.stream.address}: {zone}: serial {serial} is older than {held}, the one held"
+            )
+        return serial != held
 
     def whole(self) -> Version:
         """Transfer the zone by AXFR."""

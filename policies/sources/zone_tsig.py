@@ -115,9 +115,8 @@ class Verifier:
     _context: Any = None  # the digest since the last signature; dnspython's, without types
     _unsigned: int = field(default=MAX_UNSIGNED)  # before the first one none may be left out
 
-    def check(self, message: Message) -> None:
-        """Take the next message."""
-        signature = message.signature
+    def check(self, message: Message, signature: Record | None) -> None:
+        """Take the next message, and where it is signed its signature."""
         if signature is not None:
             self._verify(message, signature)
             self._unsigned = 0

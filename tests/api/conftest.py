@@ -52,7 +52,8 @@ def charlie(db: None) -> User:
 
 
 def signed_in(user: User, *, now: datetime | None = None) -> APIClient:
-    """Return a client that sends a token of `user`."""
+    """Return a client that sends a token of `user`, which has one as long as it is used here."""
+    user.api_tokens.all().delete()
     made = create_token(user=user, name="test", actor="test", now=now or timezone.now())
     return with_token(made.text)
 

@@ -21,10 +21,10 @@ from schemathesis.specs.openapi.checks import (
 
 from accounts.services import create_token
 from devices.models import Pull
-from policies.models import Change, Retrieval, Snapshot
+from policies.models import Alarm, Change, Retrieval, Snapshot
 from policies.services import add_records, create_user_list, protect_network
 from policies.services.record_text import read_lines
-from tests.factories import make_device, make_policy, make_source, publish
+from tests.factories import hold, make_device, make_source
 from tscm_site.wsgi import application
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -66,8 +66,8 @@ def filled(db: None, monkeypatch: pytest.MonkeyPatch) -> Filled:
     """Fill the appliance."""
     monkeypatch.setattr(SimpleRateThrottle, "THROTTLE_RATES", {"user": None, "tokens": None})
     row = protect_network(network="192.0.2.7", reason="ours", actor="test", now=NOW)
-    policy = make_policy(now=NOW, allow=["5.6.7.0/24"])
-    publish(policy, now=NOW)
+    policy = hold(now=NOW, allow=["5.6.7.0/24"])
+    alarm = Alarm.objects.create(kind="stale", subject="x", message="y", opened_at=NOW)
     device = make_device(policy=policy, now=NOW)
     pull = Pull.objects.create(
         device=device, at=NOW, client="192.0.2.1", file="x", method="GET", status=200, sent=1
@@ -80,8 +80,8 @@ def filled(db: None, monkeypatch: pytest.MonkeyPatch) -> Filled:
     add_records(source=kept, drafts=read_lines("203.0.113.9"), actor="test", now=NOW)
     ids = {
         "devices": device.pk, "policies": policy.pk, "sources": source.pk, "pulls": pull.pk,
-        "tokens": spare.token.pk, "protected-addresses": row.pk, "kept": kept.pk,
-        "records": kept.records.get().pk,
+        "tokens": spare.token.pk, "protected-addresses": row.pk, "alarms": alarm.pk,
+        "kept": kept.pk, "records": kept.records.get().pk,
     }  # fmt: skip
     for name, rows in (("snapshots", Snapshot), ("retrievals", Retrieval), ("changes", Change)):
         ids[name] = rows.objects.values_list("pk", flat=True)[0]

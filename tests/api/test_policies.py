@@ -35,7 +35,9 @@ def test_makes_a_source_and_a_policy_of_it(api: APIClient) -> None:
     )
     shown = answer.json()
     assert answer.status_code == 201, shown
-    assert shown["sources"] == [{"source": made["id"], "name": "ours", "role": "block"}]
+    assert shown["sources"] == [
+        {"source": made["id"], "name": "ours", "role": "block", "priority": 100}
+    ]
     assert (shown["max_share"], shown["current"], shown["state"]) == (7.5, None, "new")
     assert shown["due_at"] is not None
     assert api.get(f"{SOURCES}{made['id']}/").json()["policies"] == [shown["id"]]
@@ -247,7 +249,7 @@ def test_records_cannot_be_written(api: APIClient, now: datetime) -> None:
 
 @pytest.mark.parametrize(
     ("name", "queries"),
-    [("policies", 7), ("sources", 6), ("snapshots", 6), ("retrievals", 5), ("changes", 5)],
+    [("policies", 8), ("sources", 6), ("snapshots", 6), ("retrievals", 5), ("changes", 5)],
 )
 def test_lists_many_with_as_many_queries_as_few(
     api: APIClient,

@@ -10,6 +10,7 @@ from django.urls import reverse
 from devices.models import Device, Pull
 from devices.services import PullRecord, record_pulls
 from policies.models import (
+    Alarm,
     Change,
     ListRecord,
     Policy,
@@ -22,7 +23,7 @@ from policies.services import add_record, create_user_list
 from tests.factories import make_device, make_policy, publish
 
 MODELS = (
-    Device, Pull, Policy, Source, ListRecord, Snapshot, Retrieval, ProtectedAddress, Change,
+    Device, Pull, Policy, Source, ListRecord, Snapshot, Retrieval, Alarm, ProtectedAddress, Change,
 )  # fmt: skip
 
 
@@ -44,6 +45,7 @@ def make_site(*, now: datetime) -> Site:
     device.refresh_from_db()
     ours = create_user_list(name="ours", type="block", actor="test", now=now)
     add_record(source=ours, entry="203.0.113.7", note="scanner", actor="test", now=now)
+    Alarm.objects.create(kind="stale", subject="source a", message="It is old.", opened_at=now)
     return Site(device, policy, snapshot)
 
 
@@ -96,7 +98,9 @@ def reports(site: Site) -> list[str]:
 
 
 def add_pages() -> list[str]:
+    """Return the address of every page that is only for who may write."""
     models = (Device, Policy, Source, ListRecord, ProtectedAddress)
     kept = Source.objects.get(kind="user")
     own = [address(ListRecord, "newlist"), address(ListRecord, "paste", kept.pk)]
-    return [*(address(model, "add") for model in models), *own]
+    back = address(Snapshot, "return", Snapshot.objects.order_by("pk")[0].pk)
+    return [*(address(model, "add") for model in models), *own, back]

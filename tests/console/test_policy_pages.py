@@ -21,6 +21,9 @@ GUARD = {
     "max_share": "5",
     "shrink_limit": "50",
     "growth_limit": "200",
+    "reject_limit": "10",
+    "stale_entries": "keep",
+    "protect_critical": "on",
     "empty_list_address": "192.0.2.1",
 }
 LIST = '{"entries": ["192.0.2.0/24"]}'

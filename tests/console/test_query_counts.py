@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from devices.models import Device, Pull
-from policies.models import Change, Policy, PolicySource, Retrieval, Snapshot, Source
+from policies.models import Alarm, Change, Policy, PolicySource, Retrieval, Snapshot, Source
 from policies.states import Outcome, PolicyState
 from tests.console.pages import address
 from tests.factories import make_policy, publish
@@ -22,7 +22,7 @@ POLICIES, DEVICES, EVENTS = 40, 1_000, 300
 
 # Two of each are the session and the user; dates to browse by take one or two.
 PINNED = {
-    "start": 8,
+    "start": 9,
     "Device": 7,
     "Device, by health": 6,
     "Policy": 4,
@@ -31,6 +31,7 @@ PINNED = {
     "Retrieval": 7,
     "Pull": 8,
     "Change": 7,
+    "Alarm": 4,
 }
 
 
@@ -90,11 +91,15 @@ def _make_events(snapshot: Snapshot, source: Source, device: Device, *, now: dat
         )
         for at in moments
     )  # fmt: skip
+    Alarm.objects.bulk_create(
+        Alarm(kind="stale", subject=f"source {n}", message="old", opened_at=at)
+        for n, at in enumerate(moments)
+    )
     Change.objects.bulk_create(Change(at=at, actor="x", verb="y", subject="z") for at in moments)
 
 
 def pages() -> dict[str, str]:
-    models = (Device, Policy, Source, Snapshot, Retrieval, Pull, Change)
+    models = (Device, Policy, Source, Snapshot, Retrieval, Pull, Change, Alarm)
     lists = {model.__name__: address(model, "changelist") for model in models}
     by_health = f"{lists['Device']}?health=never-pulled"
     return {"start": reverse("admin:index"), **lists, "Device, by health": by_health}

@@ -120,6 +120,7 @@ def test_what_the_guard_holds_is_compared_with_what_is_in_force(
     assert alice.get(page).status_code == 404
     say(policy, "5.6.0.0/24", "14.0.0.0/7", now=now + 2 * HOUR)
     assert policy.state == PolicyState.HELD
+    assert page in alice.get(address(Policy, "change", policy.pk)).content.decode()
     shown = show(alice, "candidate-difference", policy.pk)
     assert "From edge #2 to candidate of edge" in shown
     assert "+14.0.0.0/7 -8.1.1.0/31" in shown

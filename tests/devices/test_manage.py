@@ -16,11 +16,14 @@ from devices.services import (
     configure_device,
     lists_of,
     own_lists,
+    protect_devices,
+    record_pulls,
     remove_device,
     settings_of,
 )
 from policies.models import Change, Policy, ProtectedAddress, Source
 from policies.services import create_source
+from tests.console.pages import pull_of
 from tests.factories import make_device, make_policy, publish
 
 pytestmark = pytest.mark.django_db
@@ -103,6 +106,51 @@ def test_the_management_address_is_protected_while_the_device_is_there(now: date
     assert ProtectedAddress.objects.get().network == "192.0.2.11"
     remove_device(device=device, actor="test", now=now)
     assert not ProtectedAddress.objects.exists()
+
+
+def test_what_belongs_to_a_device_is_protected_and_too_wide_networks_are_not(
+    now: datetime,
+) -> None:
+    device = add(
+        now,
+        management_ip="192.0.2.10",
+        syslog_forward="[2001:db8::5]:514/udp",
+        upload_proxy="http://198.51.100.8:3128",
+        syslog_sources="192.0.2.10, 192.0.2.11",
+        client_networks="203.0.113.0/24, 172.16.0.0/16, 10.0.0.0/8, 2001:db8::/32, 2001::/16",
+    )
+    found = dict(ProtectedAddress.objects.values_list("network", "reason"))
+    assert found == {
+        "192.0.2.10": "management address of fmc",
+        "192.0.2.11": "syslog source of fmc",
+        "2001:db8::5": "where the syslog of fmc is forwarded",
+        "198.51.100.8": "log upload proxy of fmc",
+        "203.0.113.0/24": "may fetch the feeds of fmc",
+        "172.16.0.0/16": "may fetch the feeds of fmc",
+        "2001:db8::/32": "may fetch the feeds of fmc",
+    }
+    changes = {"syslog_forward": "", "upload_proxy": "http://proxy.example:3128",
+               "client_networks": "", "syslog_sources": ""}  # fmt: skip
+    configure_device(device=device, changes=changes, actor="test", now=now)
+    assert ProtectedAddress.objects.get().network == "192.0.2.10"
+
+
+def test_who_fetches_an_open_feed_protects_nobody(now: datetime) -> None:
+    device = add(now, client_networks="")
+    record_pulls(records=[pull_of(device, at=now)])
+    assert [row.network for row in ProtectedAddress.objects.all()] == ["192.0.2.10"]
+
+
+def test_after_an_upgrade_every_device_protects_what_it_names(now: datetime) -> None:
+    add(now, "one", syslog_sources="198.51.100.1")
+    ProtectedAddress.objects.all().delete()
+    Policy.objects.update(due_at=None)
+    protect_devices(now=now)
+    assert ProtectedAddress.objects.count() == 2
+    assert Policy.objects.filter(due_at=now).exists()
+    Policy.objects.update(due_at=None)
+    protect_devices(now=now)
+    assert not Policy.objects.filter(due_at=now).exists()
 
 
 def test_a_management_address_is_never_in_any_feed(now: datetime) -> None:

@@ -89,7 +89,7 @@ def test_what_the_guard_holds_is_compared_with_what_is_in_force(
 @pytest.mark.parametrize(
     ("arguments", "code", "reason"),
     [
-        (["nobody"], 1, "no policy and no device is named nobody"),
+        (["nobody"], 1, "no device and no policy is named nobody; policies are: edge"),
         (["edge", "9"], 1, "snapshot 9 of policy edge is not kept; the newest are: 3, 2, 1"),
         (["edge", "one"], 2, "one is no number of a snapshot"),
         (["edge", "", "1"], 1, "no snapshot of policy edge is kept to compare with"),

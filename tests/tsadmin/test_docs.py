@@ -10,8 +10,9 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from policies.models import Policy
-from policies.services import refresh_policy
+from policies.services import refresh_policy, review_alarms
 from policies.states import Role
+from tests.factories import hold
 from tests.tsadmin.conftest import Tsadmin
 from tsadmin.app import app
 from tsadmin.docs import PAGE, with_help
@@ -62,6 +63,9 @@ def test_every_flag_is_documented_with_its_command(command: str, flag: str) -> N
 def test_every_key_of_every_json_answer_is_documented(tsadmin: Tsadmin) -> None:
     page = PAGE.read_text(encoding="utf-8")
     listed = tsadmin("demo", "--json").json
+    held = hold(now=timezone.now())
+    digest = held.candidate.block_digest
+    review_alarms(now=timezone.now())
     User.objects.create_user("alice")
     answers = (
         listed,
@@ -83,6 +87,16 @@ def test_every_key_of_every_json_answer_is_documented(tsadmin: Tsadmin) -> None:
         tsadmin("records", "list", "--json").json["lists"][0],
         tsadmin("records", "list", "ours", "--json").json,
         tsadmin("records", "export", "ours", "--json").json["records"][0],
+        tsadmin("candidate", held.name, "--json").json,
+        tsadmin("candidate", held.name, "--json").json["candidate"],
+        tsadmin("candidate", held.name, "--json").json["candidate"]["findings"][0],
+        tsadmin("candidate", held.name, "--approve", "--digest", digest, "--json").json,
+        tsadmin("return", held.name, "1", "--json").json,
+        tsadmin("snapshots", held.name, "--json").json,
+        tsadmin("snapshots", held.name, "--json").json["snapshots"][0],
+        tsadmin("release", held.name, "--json").json,
+        tsadmin("alarms", "--all", "--json").json,
+        tsadmin("alarms", "--all", "--json").json["alarms"][0],
         tsadmin("version", "--json").json,
         tsadmin("demo", "--remove", "--json").json,
     )
@@ -92,7 +106,7 @@ def test_every_key_of_every_json_answer_is_documented(tsadmin: Tsadmin) -> None:
 
 def _why(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield an answer to "why" and each kind of thing in it."""
-    told = found["policies"][0]
+    told = next(one for one in found["policies"] if one["cuts"])
     yield from (found, told, told["snapshot"], told["lists"][0], found["devices"][0])
     yield from (told["lists"][0]["inside_first"][0], told["cuts"][0])
 

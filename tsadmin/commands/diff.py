@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import typer
 
-from devices.models import Device
 from policies.models import Candidate, Policy, Snapshot
 from policies.reports.difference import (
     CauseCounts,
@@ -20,6 +19,7 @@ from policies.reports.difference import (
 from policies.states import Role
 from policies.words import addresses
 from tsadmin.commands.facts import counted
+from tsadmin.commands.finding import find_policy
 from tsadmin.errors import Misused, Refused
 from tsadmin.screen import print_hint, print_json, print_line, print_table
 
@@ -51,7 +51,7 @@ def print_diff(
     *, name: str, before: str, after: str, role: Role, everything: bool, as_json: bool
 ) -> None:
     """Print what changed; `everything` gives every prefix as a line, and nothing else."""
-    policy = _policy(name)
+    policy = find_policy(name)
     newer = _newer(policy, after)
     told = _told(_older(policy, before, newer), newer, role)
     if everything:
@@ -69,18 +69,6 @@ def _told(before: Snapshot, after: Compiled, role: Role) -> Told:
         return Told(before, after, role, block, allow, causes(before, after, block))
     except (OSError, ValueError) as error:
         raise Refused(f"a list cannot be read: {error}") from error
-
-
-def _policy(name: str) -> Policy:
-    """Return the policy of this name, or the one that the device of this name follows."""
-    policies = Policy.objects.select_related("current")
-    policy = policies.filter(name=name).first()
-    if policy is None:
-        device = Device.objects.filter(nickname=name).first()
-        policy = policies.get(pk=device.policy_id) if device else None
-    if policy is None:
-        raise Refused(f"no policy and no device is named {name}")
-    return policy
 
 
 def _newer(policy: Policy, text: str) -> Compiled:

@@ -1,9 +1,10 @@
-"""Find the device a command names."""
+"""Find the device or the policy a command names."""
 
 from __future__ import annotations
 
 from devices.kinds import rules
 from devices.models import Device
+from policies.models import Policy
 from tsadmin.errors import Refused
 
 
@@ -18,3 +19,20 @@ def find_device(nickname: str) -> Device:
     if not names:
         raise Refused(f"no device is named {name}; there is none yet, see 'tsadmin add --help'")
     raise Refused(f"no device is named {name}; there are: {', '.join(names)}")
+
+
+def find_policy(name: str) -> Policy:
+    """Return the policy that the device of this name follows, else the policy of this name.
+
+    Raises SettingRefused and Refused.
+    """
+    wanted = rules.nickname("name", name)
+    policies = Policy.objects.select_related("current", "pinned")
+    device = Device.objects.filter(nickname=wanted).first()
+    found = policies.filter(pk=device.policy_id) if device else policies.filter(name=wanted)
+    policy = found.first()
+    if policy is None:
+        names = list(policies.order_by("name", "id").values_list("name", flat=True)[:10])
+        known = ", ".join(names) or "none yet"
+        raise Refused(f"no device and no policy is named {wanted}; policies are: {known}")
+    return policy

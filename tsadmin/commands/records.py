@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 from django.db.models import Q, QuerySet
 
-from netsets.entry import read_run
+from netsets.span import Span
 from policies import services
 from policies.models import ListRecord, Source
 from policies.models.record import ListRecordQuerySet
@@ -186,14 +186,14 @@ def _searched(records: ListRecordQuerySet, search: str | None) -> ListRecordQuer
     if search is None:
         return records
     try:
-        return records.touching(read_run(search))
+        return records.touching(Span.exactly(search))
     except ValueError:
         return records.filter(Q(text__icontains=search) | Q(note__icontains=search))
 
 
 def _spelt(entry: str) -> str:
     try:
-        return str(read_run(entry))
+        return str(Span.exactly(entry))
     except ValueError as error:
         raise Refused(f"{error}; nothing was removed") from error
 

@@ -12,6 +12,7 @@ from devices import services
 from devices.models import Device
 from policies import services as policy_services
 from policies.models import Retrieval, Snapshot
+from policies.models.snapshot import Compilation
 from policies.services import Busy, RefreshReport, refresh_policy
 from policies.states import FAILED_OUTCOMES
 from tsadmin.commands.facts import counted, device_urls, snapshot_json
@@ -153,7 +154,7 @@ def _snapshot_lines(device: Device, new: Snapshot | None) -> list[str]:
         return [f"No new snapshot: {kept}."]
     block = counted(new.block_prefixes, "entry", "entries")
     allow = counted(new.allow_prefixes, "entry", "entries")
-    added, removed = _addresses(new, "added"), _addresses(new, "removed")
+    added, removed = addresses_of(new, "added"), addresses_of(new, "removed")
     change = f"addresses blocked +{added:,} -{removed:,}"
     lines = [f"Snapshot {new.number}: block {block}, allow {allow}; {change}."]
     cuts = [f"{reason} {count:,}" for reason, count in new.cuts if count]
@@ -162,8 +163,9 @@ def _snapshot_lines(device: Device, new: Snapshot | None) -> list[str]:
     return lines
 
 
-def _addresses(snapshot: Snapshot, what: str) -> int:
-    numbers = snapshot.numbers[what]
+def addresses_of(compiled: Compilation, what: str) -> int:
+    """Return how many addresses of both families a compile has of one of its numbers."""
+    numbers = compiled.numbers[what]
     return int(numbers["addresses4"]) + int(numbers["addresses6"])
 
 

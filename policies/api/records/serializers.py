@@ -8,7 +8,7 @@ from django_filters import rest_framework as filters
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
-from netsets.entry import read_run
+from netsets.span import Span
 from policies.api.fields import RowSerializer, Text, YesNo
 from policies.models import ListRecord
 from policies.models.record import LONGEST_NOTE, ListRecordQuerySet
@@ -108,7 +108,7 @@ class RecordFilter(filters.FilterSet):
     def by_addresses(self, rows: ListRecordQuerySet, name: str, value: str) -> Any:
         """Return the records that hold any address of `value`; raises ValidationError."""
         try:
-            run = read_run(value)
+            span = Span.exactly(value)
         except ValueError as error:
             raise ValidationError({name: [str(error)]}) from error
-        return rows.touching(run)
+        return rows.touching(span)

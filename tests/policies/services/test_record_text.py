@@ -23,7 +23,7 @@ from policies.sources.user_list import MAX_RECORDS
 
 
 def entries(drafts: Drafts) -> list[tuple[str, str]]:
-    return [(str(one.run), one.note) for one in drafts.good]
+    return [(str(one.span), one.note) for one in drafts.good]
 
 
 def test_a_paste_has_one_entry_a_line_with_its_note_behind_it() -> None:
@@ -82,7 +82,7 @@ def test_the_widest_entry_is_a_slash_8_and_in_ipv6_a_slash_16(entry: str, is_tak
 )
 def test_csv_is_read_with_and_without_a_header(text: str) -> None:
     (draft,) = read_csv(text).good
-    assert (str(draft.run), draft.note) == ("203.0.113.7", "scanner")
+    assert (str(draft.span), draft.note) == ("203.0.113.7", "scanner")
     assert draft.expires_at == datetime(2027, 1, 1, tzinfo=UTC)
 
 
@@ -105,6 +105,7 @@ def test_a_row_with_too_many_cells_or_a_wrong_date_is_told_by_its_line() -> None
         (b"x" * (MAX_BYTES + 1), "longer than"),
         (b"\n".join([b"203.0.113.7"] * (MAX_RECORDS + 1)), "more than 100,000 entries"),
     ],
+    ids=["unknown column", "column twice", "open quote", "no UTF-8", "too long", "too many"],
 )
 def test_what_is_no_list_at_all_is_refused_whole(data: bytes, reason: str) -> None:
     with pytest.raises(Refused, match=reason):

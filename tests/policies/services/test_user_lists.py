@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings as hypothesis, strategies as st
 
 from netsets.cidr import AddressSet
-from netsets.entry import Run, read_run
+from netsets.span import Span
 from policies.models import Change, ListRecord, Policy, Source
 from policies.services import (
     LinesRefused,
@@ -335,7 +335,7 @@ def test_records_are_found_by_the_addresses_they_hold(
     now: datetime, asked: str, found: list[str]
 ) -> None:
     source = make_list("203.0.113.5-203.0.113.9", "2001:db8::/64", "203.0.113.0/29", now=now)
-    touching = source.records.touching(read_run(asked))
+    touching = source.records.touching(Span.exactly(asked))
     assert [record.text for record in touching.order_by("first")] == found
 
 
@@ -370,8 +370,8 @@ def test_what_is_exported_and_imported_is_the_same_list(
 def _draft(first: int, width: int, note: str, hours: int | None, *, now: datetime) -> Draft:
     last = min(first + width, (1 << 32) - 1)
     expires_at = None if hours is None else now + hours * HOUR
-    run = Run(4, first, last)
-    return Draft(str(run), run, " ".join(note.split()), expires_at)
+    span = Span(4, first, last)
+    return Draft(str(span), span, " ".join(note.split()), expires_at)
 
 
 def test_an_export_leaves_out_what_has_expired(now: datetime) -> None:

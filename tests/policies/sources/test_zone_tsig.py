@@ -57,7 +57,7 @@ def verify(query: dns.message.Message, wires: Iterable[bytes], key: TsigKey = KE
             raise BadMessage(str(error)) from error
         if message.header.id != query.id:
             raise WrongId("another id")
-        verifier.check(message)
+        verifier.check(message, message.signature)
     verifier.finish()
 
 

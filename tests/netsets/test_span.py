@@ -6,21 +6,21 @@ import pytest
 from hypothesis import given, strategies as st
 
 from netsets.cidr import AddressSet
-from netsets.entry import HostBits, Run, Unreadable, read_run
+from netsets.span import HostBits, Span, Unreadable
 
 
 @st.composite
-def runs(draw: st.DrawFn) -> Run:
+def spans(draw: st.DrawFn) -> Span:
     version = draw(st.sampled_from([4, 6]))
     most = (1 << (32 if version == 4 else 128)) - 1
     first, last = sorted((draw(st.integers(0, most)), draw(st.integers(0, most))))
-    return Run(version, first, draw(st.sampled_from([first, last, min(most, first | 255)])))
+    return Span(version, first, draw(st.sampled_from([first, last, min(most, first | 255)])))
 
 
-@given(runs())
-def test_the_spelling_of_a_run_is_read_back_as_that_run(run: Run) -> None:
-    assert read_run(str(run)) == run
-    assert AddressSet.of(str(run)).count == run.count
+@given(spans())
+def test_the_spelling_of_a_run_is_read_back_as_that_run(span: Span) -> None:
+    assert Span.exactly(str(span)) == span
+    assert AddressSet.of(str(span)).count == span.size
 
 
 @pytest.mark.parametrize(
@@ -38,15 +38,15 @@ def test_the_spelling_of_a_run_is_read_back_as_that_run(run: Run) -> None:
     ],
 )
 def test_an_entry_has_one_spelling(written: str, spelt: str) -> None:
-    assert str(read_run(written)) == spelt
+    assert str(Span.exactly(written)) == spelt
 
 
 def test_bits_below_the_length_are_refused_and_both_readings_offered() -> None:
     with pytest.raises(HostBits, match=r"write 203\.0\.113\.0/24 .* or 203\.0\.113\.7 "):
-        read_run("203.0.113.7/24")
+        Span.exactly("203.0.113.7/24")
 
 
 @pytest.mark.parametrize("text", ["", "203.0.113", "example.net", "203.0.113.9-203.0.113.1"])
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(Unreadable):
-        read_run(text)
+        Span.exactly(text)

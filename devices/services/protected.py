@@ -1,0 +1,58 @@
+"""What belongs to a device and must never be blocked: where it is managed, logs go, feeds go."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from devices.models import Device
+from policies.services import protect
+
+# A wider network would take too much out of what is blocked: /16, and /32 in IPv6.
+WIDEST = {4: 16, 6: 32}
+
+
+def protect_device(device: Device, *, now: datetime) -> None:
+    """Protect what the settings of a device name, and nothing that they no longer do."""
+    networks: dict[str, str] = {}
+    for network, reason in _named(device):
+        if _is_narrow(network):
+            networks.setdefault(network, reason.format(device.nickname))
+    protect(origin=origin_of(device.nickname), networks=networks, now=now)
+
+
+def protect_devices(*, now: datetime) -> None:
+    """Protect what belongs to every device: after an upgrade, which may know of more."""
+    for device in Device.objects.order_by("id"):
+        protect_device(device, now=now)
+
+
+def origin_of(nickname: str) -> str:
+    """Return what keeps the protected addresses of a device."""
+    return f"device {nickname}"
+
+
+def _named(device: Device) -> Iterator[tuple[str, str]]:
+    yield device.management_ip, "management address of {}"
+    # Only what a person wrote down. Where anybody may fetch the feeds, somebody who fetches one
+    # must not protect himself by it.
+    for network in device.client_networks:
+        yield network, "may fetch the feeds of {}"
+    for address in device.syslog_sources:
+        yield address, "syslog source of {}"
+    yield (
+        device.syslog_forward.rpartition(":")[0].strip("[]"),
+        "where the syslog of {} is forwarded",
+    )
+    yield urlsplit(device.upload_proxy).hostname or "", "log upload proxy of {}"
+
+
+def _is_narrow(text: str) -> bool:
+    """Tell whether it is an address or a network that is not too wide, and no name."""
+    try:
+        network = ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return network.prefixlen >= WIDEST[network.version]
