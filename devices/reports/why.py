@@ -173,8 +173,15 @@ def _is_too_large(snapshot: Snapshot, device: Device) -> bool:
 def _served_now() -> Iterator[_Served]:
     devices = Device.objects.select_related("policy__current", "pinned_snapshot")
     packed = devices.prefetch_related("policy__current__packings")
+    fitting: dict[tuple[int, int | None], Snapshot | None] = {}
     for device in packed.order_by("nickname", "id"):
-        yield device, device.published, ""
+        if not (device.policy_updates and device.is_too_small):
+            yield device, device.published, ""
+            continue
+        key = (device.policy_id, device.max_policy_size)  # many devices are of one size
+        if key not in fitting:
+            fitting[key] = device.newest_fitting
+        yield device, fitting[key], ""
 
 
 def _pulled_by(at: datetime) -> Iterator[_Served]:

@@ -215,17 +215,37 @@ def test_a_lost_snapshot_is_trouble_of_its_policy_and_its_devices_alone(
     assert answer.blocked == "wholly"
 
 
-def test_past_answers_ask_the_database_the_same_for_one_device_and_for_many(
-    device: Device, now: datetime
-) -> None:
-    def queries() -> int:
-        with CaptureQueriesContext(connection) as captured:
-            ask("5.6.7.8", at=now + HOUR / 2)
-        return len(captured)
+def queries(at: datetime | None) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        ask("5.6.7.8", at=at)
+    return len(captured)
 
-    pull(device, 1, at=now)
-    few = queries()
-    for number in range(5):
-        more = make_device(policy=device.policy, now=now, nickname=f"more-{number}")
+
+@pytest.mark.parametrize("hours", [None, 1 / 2])
+def test_answers_ask_the_database_the_same_for_one_device_and_for_many(
+    hours: float | None, device: Device, now: datetime
+) -> None:
+    at = None if hours is None else now + hours * HOUR
+    small = make_device(policy=device.policy, now=now, nickname="small", max_policy_size="1")
+    for one in (device, small):
+        pull(one, 1, at=now)
+    few = queries(at)
+    for number in range(4):
+        size = {"max_policy_size": "1"} if number % 2 else {}
+        more = make_device(policy=device.policy, now=now, nickname=f"more-{number}", **size)
         pull(more, 1, at=now)
-    assert queries() == few
+    assert queries(at) == few
+
+
+def test_a_device_too_small_for_the_newest_snapshot_keeps_the_last_that_fits(
+    now: datetime,
+) -> None:
+    policy = make_policy(now=now, block=["5.6.7.8"])
+    device = make_device(policy=policy, now=now, max_policy_size="1")
+    publish(policy, now=now)
+    say(policy, "5.6.7.8", "7.7.7.7", now=now + HOUR)
+    found = the_device(ask("7.7.7.7"))
+    assert (found.device, found.blocked, found.packing) == (device, "not", None)
+    assert found.snapshot is not None
+    assert found.snapshot.number == 1
+    assert the_device(ask("5.6.7.8")).blocked == "wholly"
