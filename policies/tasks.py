@@ -35,9 +35,11 @@ class Sent(TypedDict):
 
 @shared_task
 def send_due(**_newer: object) -> Sent:
-    """Review the alarms, then send one job for each source and each policy that is due."""
+    """Send one job for each source and each policy that is due, then review the alarms.
+
+    In this order, so that whatever may be wrong with an alarm keeps no list from being fresh.
+    """
     now = timezone.now()
-    services.review_alarms(now=now)
     # Claimed rows too: the job finds out in a moment whether the worker that holds one still lives.
     sources = list(Source.objects.due(now=now).values_list("pk", flat=True))
     policies = list(Policy.objects.due(now=now).values_list("pk", flat=True))
@@ -45,6 +47,7 @@ def send_due(**_newer: object) -> Sent:
         retrieve_source.apply_async(kwargs={"source_id": pk}, expires=JOB_EXPIRES)
     for pk in policies:
         compile_policy.apply_async(kwargs={"policy_id": pk}, expires=JOB_EXPIRES)
+    services.review_alarms(now=now)
     return {"sources": len(sources), "policies": len(policies)}
 
 
