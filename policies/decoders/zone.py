@@ -96,9 +96,7 @@ def _decode(retrieved: Retrieved, wanted: Kind) -> Decoded:
         beside += _beside_the_triggers(records, wanted)
     skipped = Counter(dict(decoded.skipped)) + beside
     unreadable = sum(beside[reason] for reason in UNREADABLE)
-    return replace(
-        found, skipped=tuple(skipped.most_common()), beside=beside.total() - unreadable
-    )
+    return replace(found, skipped=tuple(skipped.most_common()), beside=beside.total() - unreadable)
 
 
 def _plain(records: ZoneRecords) -> Decoded:

@@ -61,7 +61,7 @@ def test_failure_02_private_loopback_and_multicast_addresses_are_cut_and_counted
     site: Site,
 ) -> None:
     special = ["10.0.0.0/8", "127.0.0.1", "169.254.1.1", "172.16.0.0/12", "192.168.7.0/24",
-               "224.0.0.0/8", "240.0.0.1", "255.255.255.255", "0.0.0.0", "::1", "fe80::1",
+               "224.0.0.0/8", "240.0.0.1", "255.255.255.255", "0.0.0.0/32", "::1", "fe80::1",
                "fd00::/32", "ff02::1"]  # fmt: skip
     policy = site.policy(site.source("/list", "5.6.7.8", *special, "2a00:1450::7"))
     site.tick()
@@ -112,8 +112,9 @@ def test_failure_04_the_server_a_list_comes_from_is_never_blocked(site: Site) ->
 
 
 def test_failure_06_what_is_no_whole_entry_is_no_entry_and_is_counted(site: Site) -> None:
-    junk = ["7.7.7.78.8.8.8", "v4.7.7.7.7", "http://7.7.7.7/24", "7.7.7.7.7", "7.7.7", "7.7.7.7/33",
-            "7.7.7.7:443", "example.com", "7.7.7.256", "7.7.7.7/", "007.7.7.7", "0x7.7.7.7"]  # fmt: skip
+    junk = ["7.7.7.78.8.8.8", "v4.7.7.7.7", "http://7.7.7.7/24", "7.7.7.7.7", "7.7.7",
+            "7.7.7.7/33", "7.7.7.7:443", "example.com", "7.7.7.256", "7.7.7.7/", "007.7.7.7",
+            "0x7.7.7.7"]  # fmt: skip
     good = [f"5.6.7.{n}" for n in range(1, 200, 2)]
     source = site.source("/list", *good, *junk)
     policy = site.policy(source, reject_limit=20)
