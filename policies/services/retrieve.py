@@ -174,7 +174,7 @@ def _record_success(
     source.entries_digest, source.ledger_digest = kept.entries_digest, kept.ledger_digest
     source.payload_digest = kept.payload_digest
     source.list_entries = decoded.entries
-    source.list_skipped = sum(count for _, count in decoded.skipped)
+    source.list_skipped = decoded.rejected
     if changed:
         source.changed_at = now
     retrieval = Retrieval(
