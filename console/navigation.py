@@ -52,7 +52,10 @@ _GROUPS: tuple[tuple[str, tuple[_Page, ...]], ...] = (
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the side bar: pages the user may see, the start page first."""
     start = {"title": "Overview", "icon": "shield", "link": reverse("admin:index")}
-    groups: list[dict[str, Any]] = [{"items": [start]}]
+    first = [start]
+    if request.user.has_perm("policies.view_policy"):
+        first.append({"title": "Why?", "icon": "help", "link": reverse("console:why")})
+    groups: list[dict[str, Any]] = [{"items": first}]
     for title, pages in _GROUPS:
         items = [item for page in pages if (item := _item(page, request)) is not None]
         if title == "Administration":

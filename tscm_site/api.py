@@ -11,6 +11,7 @@ from rest_framework.routers import SimpleRouter
 
 from accounts.api import TokenViewSet
 from devices.api.views import DeviceViewSet, PullViewSet
+from devices.api.why import WhyView
 from policies.api import views as policies
 from policies.api.alarms import AlarmViewSet
 from policies.api.history import SnapshotViewSet
@@ -40,6 +41,8 @@ page = SpectacularSwaggerSplitView.as_view(
 
 urlpatterns = [
     path("v1/", include(router.urls)),
+    path("v1/", include("policies.api.report_urls")),
+    path("v1/why/", WhyView.as_view(), name="why"),
     path("v1/schema/", schema, name="api-schema"),
     path("v1/docs/", login_required(page), name="api-docs"),
     # Last: also keeps Django from sending a POST without its final slash elsewhere as a GET.

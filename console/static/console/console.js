@@ -13,3 +13,12 @@ document.addEventListener("click", async (event) => {
   }
   setTimeout(() => { button.textContent = "Copy"; }, 2500);
 });
+
+// "/" leads to the question at the top of the page, unless somebody is writing.
+document.addEventListener("keydown", (event) => {
+  const ask = document.getElementById("ask");
+  const isWriting = event.target.closest("input, textarea, select, [contenteditable]");
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || !ask || isWriting) return;
+  event.preventDefault();
+  ask.focus();
+});
