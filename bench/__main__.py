@@ -12,9 +12,13 @@ from bench.rows import Row, RowSkipped
 # Each module has `measure(*, size: int) -> Row | list[Row]`; it is imported when its turn comes.
 ROWS: dict[str, str] = {
     "P1": "bench.p1_retrieve",
+    "P2": "bench.p2_axfr",
     "P3": "bench.p3_text",
     "P4": "bench.p4_publish",
+    "P5": "bench.p5_compile",
+    "P5diff": "bench.p5_diff",
     "P12": "bench.p12_serve",
+    "P14": "bench.p14_why",
 }
 _SIZE = 1_000_000
 

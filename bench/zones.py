@@ -50,9 +50,9 @@ def served_list(size: int) -> Iterator[ServedList]:
     """
     addresses = made_up_addresses(size)
     shuffled = np.random.default_rng(1).permutation(addresses)
-    labels = [f"basic{number or ''}" for number in range(-(-size // ADDRESSES_A_NAME))]
+    labels = _labels(size)
     with tempfile.TemporaryDirectory(prefix="bench-zones-") as folder:
-        zone = write_zone(Path(folder) / "zone", _lines(labels, shuffled))
+        zone = write_zone(Path(folder) / "zone", address_records(shuffled))
         try:
             bind = Bind({ORIGIN: zone}, ready_within=READY_WITHIN)
         except BindMissing as error:
@@ -62,8 +62,13 @@ def served_list(size: int) -> Iterator[ServedList]:
             yield ServedList(bind.server, "127.0.0.1", bind.port, names[0], names, addresses)
 
 
-def _lines(labels: list[str], addresses: npt.NDArray[np.uint32]) -> Iterator[str]:
-    for index, label in enumerate(labels):
+def address_records(addresses: npt.NDArray[np.uint32]) -> Iterator[str]:
+    """Yield A records of these addresses, `ADDRESSES_A_NAME` at each name, as in a zone file."""
+    for index, label in enumerate(_labels(len(addresses))):
         part = addresses[index * ADDRESSES_A_NAME : (index + 1) * ADDRESSES_A_NAME]
         for octets in part.astype(">u4").view(np.uint8).reshape(-1, 4).tolist():
             yield f"{label} A {octets[0]}.{octets[1]}.{octets[2]}.{octets[3]}"
+
+
+def _labels(size: int) -> list[str]:
+    return [f"basic{number or ''}" for number in range(-(-size // ADDRESSES_A_NAME))]

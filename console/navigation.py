@@ -30,6 +30,7 @@ _GROUPS: tuple[tuple[str, tuple[_Page, ...]], ...] = (
         (
             _Page("Policies", "policies.policy", "policy"),
             _Page("Sources", "policies.source", "rss_feed"),
+            _Page("Lists kept here", "policies.listrecord", "edit_note"),
             _Page("Snapshots", "policies.snapshot", "photo_camera"),
             _Page("Retrievals", "policies.retrieval", "sync"),
             _Page("Alarms", "policies.alarm", "notifications"),

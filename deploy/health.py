@@ -1,4 +1,4 @@
-"""Is one process well? `python -m deploy.health web|feeds|worker|beat` ends with 0 or a reason."""
+"""Is one process well? `python -m deploy.health NAME` ends with 0 or a reason."""
 
 from __future__ import annotations
 
@@ -62,11 +62,24 @@ def _changed_at(path: Path) -> float:
     return path.stat().st_mtime
 
 
+def check_notify(environment: Environment) -> None:
+    """Raise NotWell unless the listener takes a connection."""
+    bind = environment.notify_bind
+    if bind is None:
+        raise NotWell("TSCM_NOTIFY_BIND is empty: nobody listens")
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind.host, bind.host)  # noqa: S104
+    try:
+        socket.create_connection((host, bind.port), timeout=_ANSWER_SECONDS).close()
+    except OSError as error:
+        raise NotWell(f"no connection to {bind}: {error}") from error
+
+
 CHECKS: dict[str, Callable[[Environment], None]] = {
     "web": lambda environment: check_server(environment.console_bind),
     "feeds": lambda environment: check_server(environment.feed_bind),
     "worker": check_worker,
     "beat": check_beat,
+    "notify": check_notify,
 }
 
 

@@ -82,12 +82,18 @@ def beat(environment: Environment) -> tuple[str, ...]:
     return _celery("beat", "--loglevel", "INFO", "--schedule", schedule, "--pidfile", "")
 
 
+def notify(_environment: Environment) -> tuple[str, ...]:
+    """The listener for NOTIFY; it is kept only where TSCM_NOTIFY_BIND says where to listen."""
+    return (sys.executable, "-m", "django", "hear_notify", "--settings", "tscm_site.settings")
+
+
 PROCESSES: tuple[Process, ...] = (
     Process("broker", "the queue", broker, stop_seconds=3),
     Process("web", "console and API", web, stop_seconds=5),
     Process("feeds", "feeds for the firewalls", feeds, stop_seconds=5),
     Process("worker", "retrieve, compile, publish", worker, stop_seconds=8),
     Process("beat", "the schedule", beat, stop_seconds=5),
+    Process("notify", "hears that zones changed", notify, stop_seconds=3),
 )
 
 

@@ -170,6 +170,8 @@ def _send(process: psutil.Process, number: signal.Signals) -> None:
 def check_ports(environment: Environment) -> None:
     """Raise RunRefused when a port cannot be listened on."""
     binds = {"TSCM_CONSOLE_BIND": environment.console_bind, "TSCM_FEED_BIND": environment.feed_bind}
+    if environment.notify_bind is not None:
+        binds["TSCM_NOTIFY_BIND"] = environment.notify_bind
     taken: list[socket.socket] = []
     try:
         for variable, bind in binds.items():

@@ -25,9 +25,13 @@ class NotWritable(Exception):
 
 
 def kept_processes(environment: Environment) -> tuple[Process, ...]:
-    """The processes to keep here: all of them, less the broker when it is elsewhere."""
-    elsewhere = environment.private_redis_socket is None
-    return tuple(process for process in PROCESSES if not (elsewhere and process.name == "broker"))
+    """The processes to keep here: less the broker that is elsewhere, and what is switched off."""
+    without = set()
+    if environment.private_redis_socket is None:
+        without.add("broker")
+    if environment.notify_bind is None:
+        without.add("notify")
+    return tuple(process for process in PROCESSES if process.name not in without)
 
 
 def supervisord_command(configuration: Path) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import TextChoices
 
 from devices.models import Device
+from policies.models import Packing
 from policies.states import PolicyState, SourceState, Tone
 
 # An FMC pulls every half hour; four missed pulls are no accident.
@@ -25,6 +26,7 @@ class HealthState(TextChoices):
     STALE = "stale", "lists are old"
     NEVER_PULLED = "never-pulled", "waiting for its first pull"
     UPDATES_OFF = "updates-off", "policy updates off"
+    CUT = "cut", "protected, list cut to size"
     PROTECTED = "protected", "protected"
 
     @property
@@ -42,6 +44,7 @@ _TONES: dict[HealthState, Tone] = {
     HealthState.STALE: "warning",
     HealthState.NEVER_PULLED: "info",
     HealthState.UPDATES_OFF: "neutral",
+    HealthState.CUT: "warning",
     HealthState.PROTECTED: "success",
 }
 
@@ -82,8 +85,9 @@ def _policy_trouble(device: Device) -> Health | None:
         return Health(
             HealthState.TOO_LARGE,
             f"Snapshot {current.number} has {current.entries:,} entries, the device takes "
-            f"{device.max_policy_size:,}. The last one that fits stays published. Choose a smaller "
-            f"policy, or raise the maximum policy size.",
+            f"{device.max_policy_size:,}. It is packed within a minute where that is possible; the "
+            f"last one that fits stays published. Else choose a smaller policy, or raise the "
+            f"maximum policy size.",
         )
     if device.policy_updates:
         return None if current else Health(HealthState.NOT_PUBLISHED, _why_nothing(device))
@@ -120,17 +124,37 @@ def _calm(device: Device, *, now: datetime) -> Health:
         return Health(
             HealthState.UPDATES_OFF, "The last snapshot stays published until they are on."
         )
+    if old := _old_lists(device, now=now):
+        return Health(HealthState.STALE, old)
+    if device.last_pull_at is None:
+        return Health(HealthState.NEVER_PULLED, "Point the firewall at the feed URLs.")
+    packing = device.packing if device.needs_packing else None
+    if packing is not None and not packing.is_whole:
+        return Health(HealthState.CUT, _left_out(packing))
+    return Health(HealthState.PROTECTED, f"Serves snapshot {device.last_pull_number}.")
+
+
+def _old_lists(device: Device, *, now: datetime) -> str:
+    """Return what is to say of lists that are old, "" where none is."""
     if device.policy.state == PolicyState.WAITING:
-        reason = device.policy.state_detail
-        return Health(HealthState.STALE, f"The last snapshot stays published: {reason}.")
+        return f"The last snapshot stays published: {device.policy.state_detail}."
     for source in device.policy.sources.all():
         if not source.is_enabled:
             continue
         if source.is_stale(now=now):
-            detail = f"{source.name} was last retrieved {source.retrieved_at:%Y-%m-%d %H:%M} UTC. "
-            return Health(HealthState.STALE, detail + source.error)
+            return (
+                f"{source.name} was last retrieved {source.retrieved_at:%Y-%m-%d %H:%M} UTC. "
+                f"{source.error}"
+            )
         if source.state == SourceState.REFUSED:
-            return Health(HealthState.STALE, source.error)
-    if device.last_pull_at is None:
-        return Health(HealthState.NEVER_PULLED, "Point the firewall at the feed URLs.")
-    return Health(HealthState.PROTECTED, f"Serves snapshot {device.last_pull_number}.")
+            return source.error
+    return ""
+
+
+def _left_out(packing: Packing) -> str:
+    dropped = ", ".join(f"{count:,} prefixes of {name}" for name, count, _ in packing.dropped[-3:])
+    return (
+        f"The device takes {packing.most:,} entries: {packing.left_out['prefixes']:,} prefixes are "
+        f"left out, the least important first ({dropped}). Raise the maximum policy size, give the "
+        f"sources priorities, or let the policy merge neighbours."
+    )

@@ -22,6 +22,12 @@ class Pruned(TypedDict):
 
 
 @shared_task
+def pack(**_newer: object) -> int:
+    """Pack snapshots for the devices that are too small for them; return how many were packed."""
+    return services.pack_for_devices(now=timezone.now())
+
+
+@shared_task
 def prune(**_newer: object) -> Pruned:
     """Delete old pulls, retrievals and snapshots; what a device still serves is kept."""
     now = timezone.now()

@@ -7,19 +7,16 @@ done with keys is done in the same way for both families.
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import numpy as np
 import numpy.typing as npt
 
 from netsets import _ranges4
-from netsets._ranges4 import Array32, Array64, Bools, Index
+from netsets._ranges4 import Array32, Array64, Index, Keys
 
 _BYTES6 = np.dtype("S32")  # compared byte by byte as unsigned, which is the order of big-endian
 
 Keys4 = npt.NDArray[np.uint64]
 Keys6 = npt.NDArray[np.bytes_]
-Keys = TypeVar("Keys", Keys4, Keys6)
 
 
 def keys4(first: Array32, last: Array32) -> Keys4:
@@ -50,20 +47,3 @@ def starts(ordered: Keys) -> Index:
     fresh = np.ones(len(ordered), np.bool_)
     fresh[1:] = ordered[1:] != ordered[:-1]
     return np.flatnonzero(fresh)
-
-
-def merge(a: Keys, b: Keys) -> Index:
-    """Return the order that sorts `a` and `b`, each sorted, laid end to end."""
-    # Two runs in order: a stable sort merges them in one pass.
-    return np.argsort(np.concatenate((a, b)), kind="stable")
-
-
-def shared(a: Keys, b: Keys) -> tuple[Bools, Bools]:
-    """Return for each key of either, both sorted and without repetition, whether both have it."""
-    order = merge(a, b)
-    ordered = np.concatenate((a, b))[order]
-    twice = np.flatnonzero(ordered[1:] == ordered[:-1])
-    in_both = np.zeros(len(ordered), np.bool_)
-    in_both[order[twice]] = True
-    in_both[order[twice + 1]] = True
-    return in_both[: len(a)], in_both[len(a) :]

@@ -7,12 +7,12 @@ range is a run of cells, and runs of cells are 32-bit ranges, which `_ranges4` k
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from netsets import _ranges4
+from netsets import _keys, _ranges4
 from netsets._ranges4 import Array8, Array32, Array64, Bools, Index
 
 ZERO = np.uint64(0)
@@ -37,16 +37,44 @@ def collapse(ranges: Array64) -> Array64:
 
 def intersect(a: Array64, b: Array64) -> Array64:
     """Return the range array of the numbers in both."""
-    return _combine(a[touched(a, b)], b[touched(b, a)], np.logical_and)
+    return _ranges4.by_blocks(a, b, _near(a, b), _intersect)
 
 
 def without(a: Array64, b: Array64) -> Array64:
     """Return the range array of the numbers in `a` and not in `b`."""
+    return _ranges4.by_blocks(a, b, _near(a, b), _without)
+
+
+def _near(a: Array64, b: Array64) -> Iterator[tuple[int, int]]:
+    """Yield for each block of `a` from and up to where in `b` ranges may touch it."""
+    starts = np.arange(0, len(a), _ranges4.BLOCK)
+    stops = np.minimum(starts + _ranges4.BLOCK, len(a)) - 1
+    low, high = search(b, a[starts, :2]), search(b, a[stops, 2:])
+    return zip(np.maximum(low - 1, 0).tolist(), high.tolist(), strict=True)
+
+
+def _intersect(a: Array64, b: Array64) -> Array64:
+    a, b = a[touched(a, b)], b[touched(b, a)]
+    rest, others = unlike(a, b)
+    pieces = _combine(a[rest], b[others], np.logical_and)
+    return _ranges4.replace(a, rest, pieces, search(a, pieces[:, :2]) - 1)
+
+
+def _without(a: Array64, b: Array64) -> Array64:
     hit = touched(a, b)
     if not hit.any():
         return a
-    pieces = _combine(a[hit], b[touched(b, a)], _ranges4.only_in_first)
+    from_a, from_b = a[hit], b[touched(b, a)]
+    rest, others = unlike(from_a, from_b)
+    pieces = _combine(from_a[rest], from_b[others], _ranges4.only_in_first)
     return _ranges4.replace(a, hit, pieces, search(a, pieces[:, :2]) - 1)
+
+
+def unlike(a: Array64, b: Array64) -> tuple[Bools, Bools]:
+    """Return for each range of either whether the other has not exactly this range."""
+    keys_a, keys_b = (_keys.keys6(ranges[:, :2], ranges[:, 2:]) for ranges in (a, b))
+    alike_a, alike_b = _ranges4.shared(keys_a, keys_b)
+    return ~alike_a, ~alike_b
 
 
 def touched(a: Array64, b: Array64) -> Bools:
@@ -184,11 +212,7 @@ def minus(a_hi: Array64, a_lo: Array64, b_hi: Words, b_lo: Words) -> tuple[Array
 def decompose(ranges: Array64) -> tuple[Array64, Array8]:
     """Return the fewest aligned blocks that make up the ranges: (first, prefix length)."""
     first, last = ranges[:, :2], ranges[:, 2:]
-    differ = first ^ last
-    above = plus(differ[:, 0], differ[:, 1], ZERO, ONE)
-    touched = (differ & np.stack(above, axis=1)) | (first & differ)
-    whole = ~touched.any(axis=1)
-    lengths = np.uint8(128) - bits(differ)
+    whole, lengths = prefix_lengths(first, last)
     if whole.all():
         return np.ascontiguousarray(first), lengths
     odd = np.flatnonzero(~whole)
@@ -202,6 +226,15 @@ def decompose(ranges: Array64) -> tuple[Array64, Array8]:
     _emit(blocks, lengths, slot=stops[odd] - counts[odd], at=first[odd], sizes=climb, up=True)
     _emit(blocks, lengths, slot=stops[odd] - 1, at=top, sizes=fall, up=False)
     return blocks, lengths
+
+
+def prefix_lengths(first: Array64, last: Array64) -> tuple[Bools, Array8]:
+    """Return for each range whether it is one prefix, and the length that it then has."""
+    differ = first ^ last
+    above = plus(differ[:, 0], differ[:, 1], ZERO, ONE)
+    touched = (differ & np.stack(above, axis=1)) | (first & differ)
+    whole: Bools = (touched[:, 0] | touched[:, 1]) == 0
+    return whole, (np.uint8(128) - bits(differ)).astype(np.uint8)
 
 
 def bits(pairs: Array64) -> Array8:

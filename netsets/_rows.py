@@ -3,7 +3,8 @@
 Rows are sorted by first address, the widest first. Which rows hold an address is not a matter of
 the neighbours alone: a wide range may stand far in front of it. So for each block of rows the
 highest last address is kept, its *reach*, and a search looks only into blocks that reach far
-enough. Every such block holds a row that is asked for, so that a search costs what it finds.
+enough. Each of those, but the outermost, holds a row that is asked for: a search costs what it
+finds.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
-from netsets._ranges4 import Array32, Array64, Bools, Index
+from netsets import _ranges6
+from netsets._ranges4 import Array8, Array32, Array64, Bools, Index
 from netsets.span import Span
 
 BLOCK = 1024  # rows
@@ -23,8 +25,29 @@ BLOCK = 1024  # rows
 # A column of addresses. IPv4: uint32 (n,); IPv6: uint64 (n, 2), hi and lo.
 Column = Array32 | Array64
 Ends = TypeVar("Ends", Array32, Array64)
+Ends_co = TypeVar("Ends_co", Array32, Array64, covariant=True)
 
 _WORD = 0xFFFF_FFFF_FFFF_FFFF
+
+
+class Lasts(Protocol[Ends_co]):
+    """A column of last addresses, or what makes any part of one."""
+
+    def __getitem__(self, part: slice, /) -> Ends_co:
+        """Return a part of the column."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PrefixLasts:
+    """The last addresses of IPv6 prefixes, whose lengths take a sixteenth of their room."""
+
+    first: Array64
+    length: Array8
+
+    def __getitem__(self, part: slice, /) -> Array64:
+        """Return a part of the column, made anew."""
+        host = np.stack(_ranges6.host_masks(self.length[part]), axis=1)
+        return self.first[part] | host
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +55,7 @@ class Rows(Generic[Ends]):
     """Ranges of one family, distinct and in order, with columns of notes on each."""
 
     first: Ends
-    last: Ends
+    last: Lasts[Ends]
     notes: tuple[Array32, ...]
     reach: Ends  # for each block the highest last address
 
@@ -48,7 +71,7 @@ class Rows(Generic[Ends]):
     def span(self, place: int) -> Span:
         """Return the range of one row."""
         version = 4 if self.first.ndim == 1 else 6
-        return Span(version, number(self.first, place), number(self.last, place))
+        return Span(version, number(self.first, place), self._last(place))
 
     def covering(self, span: Span) -> Iterator[Index]:
         """Yield the places of all rows that hold the whole span, those that begin first in front.
@@ -74,8 +97,11 @@ class Rows(Generic[Ends]):
         """Return the place of exactly this range, None where it is not among the rows."""
         low, high = (at_or_below(self.first, bound) for bound in (span.first - 1, span.first))
         # Rows that begin alike come widest first: their last addresses fall.
-        place = bisect_left(range(high), -span.last, low, key=lambda at: -number(self.last, at))
-        return place if place < high and number(self.last, place) == span.last else None
+        place = bisect_left(range(high), -span.last, low, key=lambda at: -self._last(at))
+        return place if place < high and self._last(place) == span.last else None
+
+    def _last(self, place: int) -> int:
+        return number(self.last[place : place + 1], 0)
 
 
 Rows4 = Rows[Array32]

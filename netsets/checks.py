@@ -12,7 +12,7 @@ from netsets.cidr import AddressSet
 from netsets.guard import Finding, Guard
 
 GLOBAL_UNICAST6 = AddressSet.of("2000::/3")  # all that IPv6 has given out so far: RFC 4291
-_SPACE4 = 1 << 32
+SPACE4 = 1 << 32
 
 
 def check_size(guard: Guard, addresses: AddressSet, *, subject: str) -> tuple[Finding, ...]:
@@ -132,7 +132,7 @@ def _check_width(guard: Guard, addresses: AddressSet, subject: str) -> Iterator[
 def _check_share(guard: Guard, addresses: AddressSet, subject: str) -> Iterator[Finding]:
     unicast = addresses & GLOBAL_UNICAST6
     shares = (
-        ("IPv4", addresses.count4 / _SPACE4),
+        ("IPv4", addresses.count4 / SPACE4),
         ("IPv6", unicast.count6 / GLOBAL_UNICAST6.count6),
     )
     for family, share in shares:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from netsets import _ranges4, _ranges6
 from netsets._entries import Entry, Unreadable, read_entry
 from netsets._ranges4 import Array8, Array32, Array64, Bools
+from netsets.span import Span, page_slices
 
 Lengths = npt.NDArray[np.integer]
 Address = str | ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -33,8 +34,8 @@ class AddressSet:
 
     def __post_init__(self) -> None:
         """Make the arrays read-only for everybody who holds this set."""
-        object.__setattr__(self, "v4", _read_only(self.v4))
-        object.__setattr__(self, "v6", _read_only(self.v6))
+        object.__setattr__(self, "v4", read_only(self.v4))
+        object.__setattr__(self, "v6", read_only(self.v6))
 
     @classmethod
     def empty(cls) -> AddressSet:
@@ -128,15 +129,24 @@ class Prefixes:
         """Return how many prefixes there are."""
         return len(self.v4_first) + len(self.v6_first)
 
+    def page(self, start: int, count: int) -> tuple[Span, ...]:
+        """Return so many prefixes from a place on, IPv4 first; fewer where there are no more."""
+        v4, v6 = page_slices(len(self.v4_first), start, count)
+        rows4 = zip(self.v4_first[v4].tolist(), self.v4_length[v4].tolist(), strict=True)
+        rows6 = zip(self.v6_first[v6].tolist(), self.v6_length[v6].tolist(), strict=True)
+        return (
+            *(Span.of_prefix(4, first, length) for first, length in rows4),
+            *(Span.of_prefix(6, hi << 64 | lo, length) for (hi, lo), length in rows6),
+        )
+
 
 def union(sets: Iterable[AddressSet]) -> AddressSet:
     """Return the addresses that any of the sets holds."""
     every = [held for held in sets if held]
     if len(every) < 2:
         return every[0] if every else AddressSet.empty()
-    v4 = np.concatenate([held.v4 for held in every])
     return AddressSet(
-        _ranges4.collapse(_ranges4.pack(v4[:, 0], v4[:, 1])),
+        _ranges4.collapse(np.concatenate([_ranges4.pack(*held.v4.T) for held in every])),
         _ranges6.collapse(np.concatenate([held.v6 for held in every])),
     )
 
@@ -214,7 +224,8 @@ def ranges_of(entries: Iterable[Entry]) -> tuple[Array32, Array64]:
     )
 
 
-def _read_only(array: npt.NDArray[_Scalar]) -> npt.NDArray[_Scalar]:
+def read_only(array: npt.NDArray[_Scalar]) -> npt.NDArray[_Scalar]:
+    """Return a view of the array through which nobody can change it."""
     view = array.view()
     view.setflags(write=False)
     return view

@@ -1,10 +1,15 @@
-"""What changed between two sets."""
+"""What changed between two sets or two lists, and because of which source."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from netsets.cidr import AddressSet
+from netsets import _keys, _ranges4
+from netsets.cidr import AddressSet, union
+from netsets.entries import Entries
+
+Named = tuple[str, AddressSet]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +24,70 @@ class Difference:
         return bool(self.added) or bool(self.removed)
 
 
+@dataclass(frozen=True, slots=True)
+class EntryDifference:
+    """The entries that came, with their new lines, and those that went, with their old ones."""
+
+    added: Entries
+    removed: Entries
+
+    def __bool__(self) -> bool:
+        """Return whether anything changed."""
+        return bool(len(self.added) or len(self.removed))
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The part that one source has in a difference."""
+
+    name: str
+    added: AddressSet  # the source has them now and had them not before
+    removed: AddressSet  # and the reverse
+
+
 def diff(old: AddressSet, new: AddressSet) -> Difference:
     """Return what `new` has and `old` has not, and the reverse."""
     return Difference(added=new - old, removed=old - new)
+
+
+def diff_entries(old: Entries, new: Entries) -> EntryDifference:
+    """Return the entries that one has and the other has not, whatever their lines."""
+    old4, new4 = _ranges4.shared(
+        _keys.keys4(old.v4_first, old.v4_last), _keys.keys4(new.v4_first, new.v4_last)
+    )
+    old6, new6 = _ranges4.shared(
+        _keys.keys6(old.v6_first, old.v6_last), _keys.keys6(new.v6_first, new.v6_last)
+    )
+    return EntryDifference(added=new.only(~new4, ~new6), removed=old.only(~old4, ~old6))
+
+
+def attribute(
+    difference: Difference, *, before: Sequence[Named], after: Sequence[Named]
+) -> tuple[Cause, ...]:
+    """Return what each source, by name, has to do with a difference of their union.
+
+    `before` and `after` are the sources' sets then and now; a source that stands in one alone had
+    or has nothing in the other. An address counts for each source that came or went with it, so
+    that the parts of several sources may overlap. For sources that allow, swap the two: what they
+    gave up is what was added.
+    """
+    then, now = dict(before), dict(after)
+    return tuple(
+        _cause(name, difference, then.get(name), now.get(name)) for name in {**now, **then}
+    )
+
+
+def unattributed(difference: Difference, causes: Iterable[Cause]) -> Difference:
+    """Return the part of a difference that no source caused: a guard or a setting did."""
+    every = list(causes)
+    return Difference(
+        added=difference.added - union(cause.added for cause in every),
+        removed=difference.removed - union(cause.removed for cause in every),
+    )
+
+
+def _cause(
+    name: str, difference: Difference, then: AddressSet | None, now: AddressSet | None
+) -> Cause:
+    own = diff(then or AddressSet.empty(), now or AddressSet.empty())
+    return Cause(name, added=own.added & difference.added, removed=own.removed & difference.removed)

@@ -13,7 +13,7 @@ import numpy as np
 from netsets import _ranges4, _ranges6
 from netsets._ranges4 import Array64, Bools, Index
 from netsets.cidr import AddressSet
-from netsets.entries import NO_LINE, Entries
+from netsets.entries import Entries
 
 _HALF = np.uint64(32)
 _LOW = np.uint64(0xFFFF_FFFF)
@@ -70,8 +70,8 @@ class AllowEffects:
 def allow_effects(before: AddressSet, entries: Entries) -> AllowEffects:
     """Return what each allow entry takes out of `before`, the block list with nothing allowed yet.
 
-    Of a list that is kept without its entries, `entries_of` makes some. An entry's addresses are
-    counted modulo 2**128.
+    Of a list that is kept without its entries, `entries.from_prefixes` makes some. An entry's
+    addresses are counted modulo 2**128.
     """
     allowed = entries.addresses()
     # Only what is touched is looked at: of a block list of millions it is little.
@@ -90,19 +90,6 @@ def allow_effects(before: AddressSet, entries: Entries) -> AllowEffects:
         np.concatenate((found4.blocks, found6.blocks)),
         np.concatenate((found4.removed, found6.removed)),
         np.concatenate((found4.addresses, found6.addresses)),
-    )
-
-
-def entries_of(addresses: AddressSet) -> Entries:
-    """Return the prefixes of a set as entries, for a list whose own entries are not kept."""
-    prefixes = addresses.prefixes()
-    v4 = _ranges4.from_prefixes(prefixes.v4_first, prefixes.v4_length)
-    v6 = _ranges6.from_prefixes(prefixes.v6_first, prefixes.v6_length)
-    return Entries.of(
-        v4=v4,
-        v4_line=np.full(len(v4), NO_LINE, np.uint32),
-        v6=v6,
-        v6_line=np.full(len(v6), NO_LINE, np.uint32),
     )
 
 

@@ -5,17 +5,25 @@ A set (`cidr.AddressSet`) says which addresses a list holds. Entries say because
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from netsets import _keys, _ranges4, _ranges6
-from netsets._keys import Keys
-from netsets._ranges4 import Array32, Array64
-from netsets.cidr import AddressSet, Prefixes, check_lengths
+from netsets._ranges4 import Array32, Array64, Bools, Keys
+from netsets.cidr import AddressSet, Prefixes, check_lengths, read_only
+from netsets.span import Span, page_slices
 
 NO_LINE = 0  # the list has no lines, as a zone has none
+
+
+class Found(NamedTuple):
+    """One entry of a list, and where it stands."""
+
+    span: Span
+    line: int  # from 1, or NO_LINE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +41,11 @@ class Entries:
     v6_first: Array64
     v6_last: Array64
     v6_line: Array32
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only for everybody who holds these entries."""
+        for name in self.__slots__:
+            object.__setattr__(self, name, read_only(getattr(self, name)))
 
     @classmethod
     def empty(cls) -> Entries:
@@ -82,6 +95,30 @@ class Entries:
         return AddressSet(
             _ranges4.collapse(_ranges4.pack(self.v4_first, self.v4_last)),
             _ranges6.collapse(ranges6),
+        )
+
+    def __iter__(self) -> Iterator[Found]:
+        """Yield the entries one by one, IPv4 first; of many entries, take a page."""
+        columns4 = (self.v4_first, self.v4_last, self.v4_line)
+        for first, last, line in zip(*(column.tolist() for column in columns4), strict=True):
+            yield Found(Span(4, first, last), line)
+        columns6 = (self.v6_first, self.v6_last, self.v6_line)
+        for (fh, fl), (lh, ll), line in zip(*(one.tolist() for one in columns6), strict=True):
+            yield Found(Span(6, fh << 64 | fl, lh << 64 | ll), line)
+
+    def page(self, start: int, count: int) -> tuple[Found, ...]:
+        """Return so many entries from a place on; fewer where there are no more."""
+        return tuple(self.only(*page_slices(len(self.v4_first), start, count)))
+
+    def only(self, v4: Bools | slice, v6: Bools | slice) -> Entries:
+        """Return some entries of each family, in their order."""
+        return Entries(
+            self.v4_first[v4],
+            self.v4_last[v4],
+            self.v4_line[v4],
+            self.v6_first[v6],
+            self.v6_last[v6],
+            self.v6_line[v6],
         )
 
     def without_lines(self) -> Entries:

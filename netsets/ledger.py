@@ -14,8 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from netsets import _keys
-from netsets._keys import Keys
-from netsets._ranges4 import Array32
+from netsets._ranges4 import Array32, Keys
 from netsets._rows import Rows, Rows4, Rows6
 from netsets.entries import Entries
 from netsets.lookup import MOST
@@ -78,10 +77,8 @@ def advance(ledger: Ledger, entries: Entries, *, tick: int, forget_before: int) 
     """
     if not 0 < tick <= _LAST_TICK:
         raise ValueError(f"a tick is between 1 and {_LAST_TICK}, not {tick}")
-    old4, old6 = (
-        _keys.keys4(ledger.v4.first, ledger.v4.last),
-        _keys.keys6(ledger.v6.first, ledger.v6.last),
-    )
+    old4 = _keys.keys4(ledger.v4.first, ledger.v4.last[:])
+    old6 = _keys.keys6(ledger.v6.first, ledger.v6.last[:])
     new4 = _keys.keys4(entries.v4_first, entries.v4_last)
     new6 = _keys.keys6(entries.v6_first, entries.v6_last)
     keys4, *notes4 = _advanced(old4, ledger.v4.notes, new4, tick, forget_before)
@@ -96,16 +93,18 @@ def _advanced(
     old: Keys, notes: tuple[Array32, ...], new: Keys, tick: int, forget_before: int
 ) -> tuple[Keys, Array32, Array32]:
     """Return the keys of one family and its notes after `new` came."""
-    since, until = notes
-    still, known = _keys.shared(old, new)
-    until = np.where(still, LISTED, np.where(until == LISTED, tick, until)).astype(np.uint32)
-    kept = still | (until >= forget_before)
-    fresh = new[~known]
-    keys = np.concatenate((old[kept], fresh))
-    order = _keys.merge(old[kept], fresh)
-    since = np.concatenate((since[kept], np.full(len(fresh), tick, np.uint32)))
-    until = np.concatenate((until[kept], np.full(len(fresh), LISTED, np.uint32)))
-    return keys[order], since[order], until[order]
+    both = np.concatenate((old, new))
+    order = np.argsort(both, kind="stable")  # merges two runs, an old key in front of its equal
+    keys = both[order]
+    starts = _keys.starts(keys)
+    origin = order[starts]
+    listed = (np.diff(starts, append=len(keys)) == 2) | (origin >= len(old))
+    coming = np.full(len(new), tick, np.uint32)
+    since, until = (np.concatenate((note, coming))[origin] for note in notes)
+    until[~listed & (until == LISTED)] = tick
+    until[listed] = LISTED
+    kept = listed | (until >= forget_before)
+    return keys[starts[kept]], since[kept], until[kept]
 
 
 def _gone(rows: Rows4 | Rows6, span: Span) -> Iterator[Seen]:

@@ -15,19 +15,14 @@ import numpy as np
 from netsets._ranges4 import Index
 from netsets._rows import BLOCK, Rows, Rows4, Rows6, at_least, at_or_below, number
 from netsets.cidr import AddressSet
-from netsets.entries import Entries
+from netsets.entries import Entries, Found
 from netsets.span import Span
 
-MOST = 100  # entries shown to a person; a list that repeats itself may hold any number
+# Entries given for one question: a list that repeats itself may hold any number of them.
+MOST = 100
+FEW = 10
 
 Extent = Literal["wholly", "partly", "not"]
-
-
-class Found(NamedTuple):
-    """One entry of a list, and where it stands."""
-
-    span: Span
-    line: int  # from 1, or entries.NO_LINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +60,10 @@ class EntryIndex:
         return len(self.v4) + len(self.v6)
 
     def entries(self) -> Entries:
-        """Return the entries; the columns are not copied."""
+        """Return the entries; what columns there are is not copied."""
         (line4,), (line6,) = self.v4.notes, self.v6.notes
         v4, v6 = self.v4, self.v6
-        return Entries(v4.first, v4.last, line4, v6.first, v6.last, line6)
+        return Entries(v4.first, v4.last[:], line4, v6.first, v6.last[:], line6)
 
     def covering(self, span: Span, *, most: int = MOST) -> tuple[Found, ...]:
         """Return the entries that hold the whole span, the widest first.
@@ -79,7 +74,7 @@ class EntryIndex:
         found = [_found(rows, place) for place in islice(_each(rows.covering(span)), most)]
         return tuple(sorted(found, key=lambda one: -one.span.size))
 
-    def inside(self, span: Span, *, most: int = MOST) -> Inside:
+    def inside(self, span: Span, *, most: int = FEW) -> Inside:
         """Return how many entries lie wholly inside the span, and the first of them."""
         rows = self._family(span)
         start, stop = rows.starting_in(span)

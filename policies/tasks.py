@@ -35,12 +35,12 @@ class Sent(TypedDict):
 
 @shared_task
 def send_due(**_newer: object) -> Sent:
-    """Review what time alone changes, then send one job for each source and policy that is due."""
+    """Take out what is over, review the alarms, and send a job for each row that is due."""
     now = timezone.now()
     services.forget_protected(now=now)
+    services.expire_records(now=now)  # first: the lists it leaves due go in the same round
     services.review_alarms(now=now)
-    # Claimed rows too: the job finds out in a moment whether the worker that holds one still lives.
-    sources = list(Source.objects.due(now=now).values_list("pk", flat=True))
+    sources = services.due_sources(now=now)
     policies = list(Policy.objects.due(now=now).values_list("pk", flat=True))
     for pk in sources:
         retrieve_source.apply_async(kwargs={"source_id": pk}, expires=JOB_EXPIRES)

@@ -12,6 +12,7 @@ from tsadmin.ask import may_ask
 from tsadmin.errors import Misused
 from tsadmin.flags import Json, hyphen_or_underscore, with_settings
 from tsadmin.group import OneLineErrors
+from tsadmin.records import records
 from tsadmin.site import start
 from tsadmin.tokens import tokens
 
@@ -224,4 +225,5 @@ def demo(
 
 
 policies.add_to(app)
+app.add_typer(records, name="records")
 app.add_typer(tokens, name="token")

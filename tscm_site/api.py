@@ -14,12 +14,14 @@ from devices.api.views import DeviceViewSet, PullViewSet
 from policies.api import views as policies
 from policies.api.alarms import AlarmViewSet
 from policies.api.history import SnapshotViewSet
+from policies.api.records.views import RecordViewSet
 from tscm_site.errors import api_not_found
 
 router = SimpleRouter()
 router.register("devices", DeviceViewSet)
 router.register("policies", policies.PolicyViewSet)
 router.register("sources", policies.SourceViewSet)
+router.register(r"sources/(?P<source_id>[0-9]{1,18})/records", RecordViewSet)
 router.register("snapshots", SnapshotViewSet)
 router.register("retrievals", policies.RetrievalViewSet)
 router.register("alarms", AlarmViewSet)

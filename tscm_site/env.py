@@ -52,6 +52,11 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("TSCM_LOG_DIR", "<data>/log", "Folder of the processes' logs."),
     Variable("TSCM_CONSOLE_BIND", "127.0.0.1:8000", "Address and port of the console and the API."),
     Variable("TSCM_FEED_BIND", "0.0.0.0:8001", "Address and port where firewalls fetch feeds."),
+    Variable(
+        "TSCM_NOTIFY_BIND",
+        "",
+        "Address and port where zone servers may say NOTIFY; empty: nobody listens.",
+    ),
     Variable("TSCM_DATABASE_URL", "sqlite:///<data>/tscm.sqlite3", "SQLite or PostgreSQL."),
     Variable(
         "TSCM_BROKER_URL",
@@ -59,6 +64,7 @@ VARIABLES: tuple[Variable, ...] = (
         "Queue: the private Redis that `make run` starts, or a Redis or RabbitMQ elsewhere.",
     ),
     Variable("TSCM_DNS_SERVERS", "ts-dns.threatstop.com", "DNS servers of the lists, in order."),
+    Variable("TSCM_LIST_FOLDERS", "<data>/lists", "Folders that lists may be read from."),
     Variable("TSCM_SECRET_KEY", "", "Signs sessions and forms; made at the first start."),
     Variable("TSCM_FIELD_KEYS", "", "Fernet keys of encrypted fields; made at the first start."),
     Variable("TSCM_DEBUG", "false", "Show details of errors in the browser; never on a network."),
@@ -102,10 +108,12 @@ class Environment:
     log_dir: Path
     console_bind: Bind
     feed_bind: Bind
+    notify_bind: Bind | None  # None: nobody listens
     database_url: str
     broker_url: str
     private_redis_socket: Path | None  # None when TSCM_BROKER_URL names a broker elsewhere
     dns_servers: tuple[str, ...]
+    list_folders: tuple[Path, ...]
     secret_key: str = field(repr=False)
     field_keys: tuple[str, ...] = field(repr=False)
     debug: bool
@@ -140,12 +148,14 @@ def read_environment(
         log_dir=env_path("TSCM_LOG_DIR", given, relative_to=checkout),
         console_bind=console_bind,
         feed_bind=env_bind("TSCM_FEED_BIND", given),
+        notify_bind=env_bind_or_none("TSCM_NOTIFY_BIND", given),
         database_url=env_url(
             "TSCM_DATABASE_URL", given, schemes=("sqlite", "postgresql", "postgres")
         ),
         broker_url=f"redis+socket://{quote(str(socket))}" if socket else _broker_url(given),
         private_redis_socket=socket,
         dns_servers=_dns_servers(given),
+        list_folders=_list_folders(given, checkout),
         secret_key=_secret_key(given, data_dir),
         field_keys=_field_keys(given, data_dir),
         debug=env_bool("TSCM_DEBUG", given),
@@ -182,7 +192,10 @@ def env_int(name: str, environ: Mapping[str, str], *, least: int, most: int) -> 
 
 def env_path(name: str, environ: Mapping[str, str], *, relative_to: Path) -> Path:
     """An absolute path; a relative one starts at `relative_to`, `~` is the home folder."""
-    value = env_str(name, environ)
+    return _absolute(name, env_str(name, environ), relative_to=relative_to)
+
+
+def _absolute(name: str, value: str, *, relative_to: Path) -> Path:
     if "\0" in value or "\n" in value:
         raise EnvironmentRefused(name, repr(value), "a path on one line")
     # Not resolve(): a link such as /srv/tscm -> /mnt/disk2 is the administrator's to move.
@@ -204,6 +217,11 @@ def env_bind(name: str, environ: Mapping[str, str]) -> Bind:
     if known and re.fullmatch(r"[0-9]{1,5}", port) and 1 <= int(port) <= 65535:
         return Bind(host, int(port))
     raise EnvironmentRefused(name, value, "address:port, such as 127.0.0.1:8000 or [::1]:8000")
+
+
+def env_bind_or_none(name: str, environ: Mapping[str, str]) -> Bind | None:
+    """An address and a port, None where the value is empty."""
+    return env_bind(name, environ) if env_str(name, environ) else None
 
 
 def env_url(name: str, environ: Mapping[str, str], *, schemes: tuple[str, ...]) -> str:
@@ -351,6 +369,16 @@ def _dns_servers(environ: Mapping[str, str]) -> tuple[str, ...]:
     if not servers:
         raise EnvironmentRefused("TSCM_DNS_SERVERS", "", "at least one host name or address")
     return servers
+
+
+def _list_folders(environ: Mapping[str, str], checkout: Path) -> tuple[Path, ...]:
+    """The folders given, absolute; none of them may be the whole machine."""
+    name = "TSCM_LIST_FOLDERS"
+    folders = tuple(_absolute(name, text, relative_to=checkout) for text in env_list(name, environ))
+    for folder in folders:
+        if folder == Path("/"):
+            raise EnvironmentRefused(name, str(folder), "folders that hold lists and nothing else")
+    return folders
 
 
 def _allowed_hosts(environ: Mapping[str, str], console: Bind) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_standardized_errors.openapi import AutoSchema as StandardizedErrorsAutoSchema
 from rest_framework import serializers
+from rest_framework.renderers import JSONRenderer
 
 from accounts.authentication import KEYWORD
 
@@ -49,6 +50,21 @@ class AutoSchema(StandardizedErrorsAutoSchema):
         if status_code == "404":
             return self._should_add_http404_error_response()
         return status_code in _ALWAYS or status_code in _BY_METHOD[self.method]
+
+    def _get_response_for_code(
+        self,
+        serializer: Any,
+        status_code: str,
+        media_types: Any = None,
+        direction: str = "response",
+    ) -> dict[str, Any]:
+        """Return what an answer looks like: an error is JSON, whatever else was asked for."""
+        if status_code >= "400":
+            media_types = [JSONRenderer.media_type]
+        answer: dict[str, Any] = super()._get_response_for_code(  # type: ignore[no-untyped-call]
+            serializer, status_code, media_types, direction
+        )
+        return answer
 
     def _get_examples(self, *args: Any, **kwargs: Any) -> list[Any]:
         """Return no examples of errors: they would be repeated for each operation."""

@@ -24,5 +24,6 @@ def every(seconds: float, task: str) -> Entry:
 
 SCHEDULE: dict[str, Entry] = {
     "send what is due": every(30.0, "policies.tasks.send_due"),
+    "pack for small devices": every(30.0, "devices.tasks.pack"),
     "prune what is no longer kept": every(3600.0, "devices.tasks.prune"),
 }

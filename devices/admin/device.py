@@ -197,9 +197,8 @@ class DeviceAdmin(UpdatingAdmin):
 
 def _served(column: str) -> Case:
     """Return `Device.published` as SQL: pinned while updates are off, else the newest that fits."""
-    fitting = Snapshot.objects.filter(
-        policy=OuterRef("policy"), entries__lte=Coalesce(OuterRef("max_policy_size"), _NO_LIMIT)
-    )
+    most = Coalesce(OuterRef("max_policy_size"), _NO_LIMIT)
+    fitting = Snapshot.objects.filter(policy=OuterRef("policy")).fitting(most)
     newest = Subquery(fitting.order_by("-number").values(column)[:1])
     pinned = F(f"pinned_snapshot__{column}")
     return Case(

@@ -38,7 +38,7 @@ _SHORT = JSONObject(id="pk", number="number", entries="entries")
 def _with_published() -> QuerySet[Device]:
     """Return devices with what `Device.published` says of each, in one query."""
     limit = Coalesce(OuterRef("max_policy_size"), Value(_NO_LIMIT))
-    fitting = Snapshot.objects.filter(policy=OuterRef("policy_id"), entries__lte=limit)
+    fitting = Snapshot.objects.filter(policy=OuterRef("policy_id")).fitting(limit)
     newest = fitting.order_by("-number").values(short=_SHORT)[:1]
     pinned = Snapshot.objects.filter(pk=OuterRef("pinned_snapshot_id")).values(short=_SHORT)[:1]
     return Device.objects.annotate(

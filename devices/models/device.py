@@ -9,7 +9,7 @@ from django.db.models import Q
 from devices.kinds import CHOICES
 from devices.kinds.rules import DEVICE_ID, LOG_SIZE_LEAST, LOG_SIZE_MOST, NICKNAME
 from policies.fields import EncryptedTextField
-from policies.models import Policy, Snapshot
+from policies.models import Packing, Policy, Snapshot
 
 # Names become file names, set names and parts of URLs: one pattern, here and in the database.
 _PLAIN_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
@@ -120,15 +120,29 @@ class Device(models.Model):
         current, most = self.policy.current, self.max_policy_size
         if current is None or most is None or current.entries <= most:
             return current  # no snapshot is newer
-        fitting = Snapshot.objects.filter(policy=self.policy_id, entries__lte=most)
+        if self.packing is not None:
+            return current
+        fitting = Snapshot.objects.filter(policy=self.policy_id).fitting(most)
         return fitting.order_by("-number").first()
 
     @property
-    def is_too_small(self) -> bool:
-        """Whether the policy's current snapshot does not fit this device."""
+    def packing(self) -> Packing | None:
+        """The policy's current snapshot made to fit this device, None where there is none."""
         current = self.policy.current
-        limit = self.max_policy_size
-        return current is not None and limit is not None and current.entries > limit
+        # all(), so that a list of devices can prefetch policy__current__packings.
+        packings = current.packings.all() if current is not None else ()
+        return next((one for one in packings if one.most == self.max_policy_size), None)
+
+    @property
+    def needs_packing(self) -> bool:
+        """Whether the policy's current snapshot is larger than this device holds."""
+        current, most = self.policy.current, self.max_policy_size
+        return current is not None and most is not None and current.entries > most
+
+    @property
+    def is_too_small(self) -> bool:
+        """Whether the policy's current snapshot does not fit this device, not even packed."""
+        return self.needs_packing and self.packing is None
 
 
 class Pull(models.Model):

@@ -15,6 +15,7 @@ from devices.services.manage import (
     remove_device,
     settings_of,
 )
+from devices.services.packing import pack_for_devices
 from devices.services.protected import protect_devices
 from devices.services.pulls import PullRecord, prune_pulls, record_pulls
 
@@ -31,6 +32,7 @@ __all__ = [
     "feed_urls",
     "lists_of",
     "own_lists",
+    "pack_for_devices",
     "protect_devices",
     "prune_pulls",
     "published_device",

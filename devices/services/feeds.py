@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from devices.models import Device
-from policies.models import Feed
+from policies.models import Feed, Packing, Snapshot
 from policies.states import Role
 
 
@@ -34,19 +34,31 @@ class PublishedDevice:
 
 def published_device(device_id: str) -> PublishedDevice | None:
     """Return the device with this ID and its feeds; None when there is no such device."""
-    device = Device.objects.select_related("policy").filter(device_id=device_id).first()
+    rows = Device.objects.select_related("policy__current", "pinned_snapshot")
+    device = rows.filter(device_id=device_id).first()
     if device is None:
         return None
     snapshot = device.published
-    rows = Feed.objects.filter(snapshot=snapshot, format="text") if snapshot else ()
-    feeds = {
-        str(Role(row.list)): PublishedFeed(
-            row.digest, row.md5, row.size, row.gzip_size, snapshot.number, snapshot.created_at
-        )
-        for row in rows
-        if snapshot is not None
-    }
+    feeds = _feeds(snapshot, most=device.max_policy_size) if snapshot else {}
     return PublishedDevice(device.pk, device.device_id, tuple(device.client_networks), feeds)
+
+
+def _feeds(snapshot: Snapshot, *, most: int | None) -> dict[str, PublishedFeed]:
+    """Return the lists of a snapshot; the block list packed where the device is too small."""
+    feeds = {
+        str(Role(row.list)): _published(row, snapshot, snapshot.created_at)
+        for row in Feed.objects.filter(snapshot=snapshot, format="text")
+    }
+    if most is not None and snapshot.entries > most:
+        packing = snapshot.packings.filter(most=most).first()
+        if packing is None:
+            return {}  # never more than the device holds
+        feeds[str(Role.BLOCK)] = _published(packing, snapshot, packing.created_at)
+    return feeds
+
+
+def _published(file: Feed | Packing, snapshot: Snapshot, at: datetime) -> PublishedFeed:
+    return PublishedFeed(file.digest, file.md5, file.size, file.gzip_size, snapshot.number, at)
 
 
 def feed_urls(device: Device, *, base: str) -> dict[str, str]:

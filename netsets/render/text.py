@@ -6,7 +6,7 @@ deleted at the end. Rows are made a block at a time, so that a block stays in th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,13 @@ Cells = npt.NDArray[np.uint32]  # four characters each
 
 def render(prefixes: Prefixes) -> bytes:
     """Return the prefixes as text, a host without its length."""
-    return b"".join((*_lines4(prefixes), *_lines6(prefixes)))
+    return b"".join(stream(prefixes))
+
+
+def stream(prefixes: Prefixes) -> Iterator[bytes]:
+    """Yield the same text in parts of whole lines, each well under a megabyte."""
+    yield from _lines4(prefixes)
+    yield from _lines6(prefixes)
 
 
 def _lines4(prefixes: Prefixes) -> Iterable[bytes]:

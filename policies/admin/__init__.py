@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from policies.admin import alarm, policy, protected, records, snapshot, source
+from policies.admin import alarm, list_record, policy, protected, records, snapshot, source
 
-__all__ = ["alarm", "policy", "protected", "records", "snapshot", "source"]
+__all__ = ["alarm", "list_record", "policy", "protected", "records", "snapshot", "source"]

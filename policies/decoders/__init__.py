@@ -7,11 +7,14 @@ from collections.abc import Callable
 from policies.decoders.base import Decoded, DecodeError
 from policies.decoders.dns_answers import decode_dns
 from policies.decoders.text import decode_text
+from policies.decoders.zone import decode_allow_zone, decode_block_zone
 from policies.sources.base import Retrieved
 
 DECODERS: dict[str, Callable[[Retrieved], Decoded]] = {
     "dns": decode_dns,
     "text": decode_text,
+    "zone-allow": decode_allow_zone,
+    "zone-block": decode_block_zone,
 }
 
 

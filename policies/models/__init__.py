@@ -6,7 +6,8 @@ from policies.models.alarm import Alarm
 from policies.models.change import Change
 from policies.models.claim import Claimable, ClaimableQuerySet, ClaimLost
 from policies.models.policy import Policy, PolicySource, PolicyTest, ProtectedAddress
-from policies.models.snapshot import Candidate, Feed, Snapshot
+from policies.models.record import ListRecord
+from policies.models.snapshot import Candidate, Feed, Packing, Snapshot
 from policies.models.source import Retrieval, Source, SourceSecrets
 
 __all__ = [
@@ -17,6 +18,8 @@ __all__ = [
     "Claimable",
     "ClaimableQuerySet",
     "Feed",
+    "ListRecord",
+    "Packing",
     "Policy",
     "PolicySource",
     "PolicyTest",

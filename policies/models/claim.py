@@ -53,3 +53,8 @@ class Claimable(models.Model):
 
     class Meta:
         abstract = True
+
+    def is_claimed(self, *, now: datetime, lease: timedelta) -> bool:
+        """Tell whether somebody holds a running claim; see `ClaimableQuerySet.unclaimed`."""
+        until = self.claimed_until
+        return until is not None and now <= until <= now + 2 * lease

@@ -109,7 +109,7 @@ class Policy(Claimable, Acceptable):
         "merge IPv4 to at most /",
         null=True,
         blank=True,
-        validators=[MinValueValidator(8), MaxValueValidator(31)],
+        validators=[MinValueValidator(8), MaxValueValidator(32)],
         help_text="For devices too small for the policy: neighbours may be merged to prefixes no "
         "wider than this, which blocks addresses that no list names. Empty for never.",
     )
@@ -117,7 +117,7 @@ class Policy(Claimable, Acceptable):
         "merge IPv6 to at most /",
         null=True,
         blank=True,
-        validators=[MinValueValidator(16), MaxValueValidator(127)],
+        validators=[MinValueValidator(32), MaxValueValidator(64)],
     )
     keep_snapshots = models.PositiveIntegerField(
         "snapshots kept",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from django.db import models
 from django.db.models import Q
+from django.db.models.expressions import Combinable
 
 from policies.models.policy import Policy
 from policies.states import Role
@@ -42,6 +45,14 @@ class Compilation(models.Model):
         abstract = True
 
 
+class SnapshotQuerySet(models.QuerySet["Snapshot"]):
+    """Questions asked of snapshots."""
+
+    def fitting(self, most: int | Combinable) -> Self:
+        """Return those that a device of `most` entries holds, as they are or packed for it."""
+        return self.filter(Q(entries__lte=most) | Q(packings__most=most))
+
+
 class Snapshot(Compilation):
     """One immutable compiled version of a policy."""
 
@@ -53,6 +64,8 @@ class Snapshot(Compilation):
         default="",
         help_text="What is special about it, such as who approved it.",
     )
+
+    objects = SnapshotQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at", "-id"]
@@ -83,17 +96,25 @@ class Candidate(Compilation):
         return f"candidate of {self.policy}"
 
 
-class Feed(models.Model):
-    """One list of a snapshot in one format: a file written once and served for ever."""
+class FeedFile(models.Model):
+    """A body in the store, with its gzip and its MD5: written once and served for ever."""
 
-    snapshot = models.ForeignKey(Snapshot, on_delete=models.CASCADE, related_name="feeds")
-    list = models.CharField(max_length=8, choices=Role.choices)
-    format = models.CharField(max_length=16)
     digest = models.CharField(max_length=64, help_text="SHA-256 of the body; names the file.")
     md5 = models.CharField(max_length=32)
     size = models.PositiveBigIntegerField()
     gzip_size = models.PositiveBigIntegerField()
     lines = models.PositiveIntegerField()
+
+    class Meta:
+        abstract = True
+
+
+class Feed(FeedFile):
+    """One list of a snapshot in one format."""
+
+    snapshot = models.ForeignKey(Snapshot, on_delete=models.CASCADE, related_name="feeds")
+    list = models.CharField(max_length=8, choices=Role.choices)
+    format = models.CharField(max_length=16)
 
     class Meta:
         ordering = ["list", "format", "id"]
@@ -106,3 +127,35 @@ class Feed(models.Model):
 
     def __str__(self) -> str:
         return f"{self.snapshot} {self.list}.{self.format}"
+
+
+class Packing(FeedFile):
+    """A snapshot's block list made to fit devices of one size: merged, then cut by priority.
+
+    `most` and `entries` count the allow list as well, which is never cut.
+    """
+
+    snapshot = models.ForeignKey(Snapshot, on_delete=models.CASCADE, related_name="packings")
+    most = models.PositiveIntegerField(help_text="Entries that the devices hold.")
+    created_at = models.DateTimeField()
+    entries = models.PositiveIntegerField(help_text="Block and allow prefixes together.")
+    block_digest = models.CharField(max_length=64)
+    added = models.JSONField(help_text="Addresses that merging blocks and no list names.")
+    left_out = models.JSONField(help_text="Addresses that did not fit.")
+    dropped = models.JSONField(
+        help_text="What did not fit, by source: [[name, prefixes, addresses], …]"
+    )
+
+    class Meta:
+        ordering = ["snapshot", "most"]
+        constraints = [
+            models.UniqueConstraint(fields=["snapshot", "most"], name="packing_once_a_size"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.snapshot} in {self.most:,} entries"
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything that the policy blocks is in it."""
+        return not self.dropped

@@ -12,6 +12,7 @@ from django.db.models import Q
 from policies.fields import EncryptedTextField
 from policies.models.acceptance import Acceptable
 from policies.models.claim import Claimable, ClaimableQuerySet
+from policies.sources import WATCHED
 from policies.states import Outcome, SourceState
 
 LONGEST_REFRESH = timedelta(days=7)
@@ -21,6 +22,7 @@ CLOCKS_DIFFER = timedelta(minutes=5)
 # accident.
 STALE_AFTER = timedelta(hours=3)
 STALE_REFRESHES = 3
+WATCH = timedelta(minutes=1)
 # What refuses us now will hardly change its mind, and asking every few minutes is impolite.
 LONGEST_BACK_OFF = timedelta(hours=6)
 
@@ -165,12 +167,17 @@ class Source(Claimable, Acceptable):
         """Tell whether the list held is older than it may be."""
         return self.retrieved_at is not None and now - self.retrieved_at > self.stale_after
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether it is looked at every minute, whatever its refresh."""
+        return self.kind in WATCHED
+
     def next_due(self, *, after: datetime) -> datetime:
         """Return when to retrieve next; a failing source is asked ever more seldom.
 
         Sooner than the refresh at first while it is unavailable, later than it while it refuses.
         """
-        refresh = timedelta(minutes=self.refresh_minutes)
+        refresh = WATCH if self.is_watched else timedelta(minutes=self.refresh_minutes)
         doubled: int = 2 ** min(self.failures, 10)
         if self.state == SourceState.UNAVAILABLE:
             return after + min(refresh, timedelta(minutes=doubled))

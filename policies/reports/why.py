@@ -12,10 +12,10 @@ from typing import Any, Self
 
 from netsets.cidr import AddressSet
 from netsets.critical import CRITICAL
-from netsets.entries import NO_LINE
+from netsets.entries import NO_LINE, Found
 from netsets.entries_codec import decode_entries, decode_ledger
 from netsets.ledger import LISTED, Ledger, Seen
-from netsets.lookup import Extent, Found, holds
+from netsets.lookup import Extent, holds
 from netsets.span import Span
 from netsets.special import SPECIAL_PURPOSE
 from policies.models import Snapshot, Source

@@ -6,6 +6,7 @@ from policies.services.alarms import review_alarms
 from policies.services.approve import approve_candidate, discard_candidate, held_candidate
 from policies.services.changes import record_change
 from policies.services.compile import CompileReport, compile_policy_now
+from policies.services.due import due_sources
 from policies.services.guards import try_tests
 from policies.services.history import release_policy, return_to_snapshot
 from policies.services.manage_policies import (
@@ -23,6 +24,7 @@ from policies.services.manage_protected import (
     unprotect_network,
 )
 from policies.services.manage_sources import change_source, create_source, delete_source
+from policies.services.pack import CannotPack, pack_snapshot
 from policies.services.protected import (
     AddressRefused,
     forget_protected,
@@ -42,12 +44,26 @@ from policies.services.refresh import (
 from policies.services.retrieve import retrieve_source
 from policies.services.rows import InUse, Outdated, Refused
 from policies.services.sources import build_source, find_or_make_source
+from policies.services.user_lists import (
+    LinesRefused,
+    Written,
+    add_record,
+    add_records,
+    change_record,
+    create_user_list,
+    expire_records,
+    export_csv,
+    remove_records,
+    replace_records,
+)
 
 __all__ = [
     "AddressRefused",
     "Busy",
+    "CannotPack",
     "CompileReport",
     "InUse",
+    "LinesRefused",
     "Member",
     "MustHold",
     "Outdated",
@@ -55,23 +71,32 @@ __all__ = [
     "PublishFailed",
     "RefreshReport",
     "Refused",
+    "Written",
     "accept_change",
+    "add_record",
+    "add_records",
     "approve_candidate",
     "build_source",
     "change_policy",
     "change_protected",
+    "change_record",
     "change_source",
     "compile_policy_now",
     "create_policy",
     "create_source",
+    "create_user_list",
     "delete_policy",
     "delete_source",
     "discard_candidate",
+    "due_sources",
+    "expire_records",
+    "export_csv",
     "find_or_make_source",
     "forget_protected",
     "held_candidate",
     "make_policies_due",
     "members_of",
+    "pack_snapshot",
     "protect",
     "protect_network",
     "protect_seen",
@@ -80,6 +105,8 @@ __all__ = [
     "record_change",
     "refresh_policy",
     "release_policy",
+    "remove_records",
+    "replace_records",
     "request_refresh",
     "retrieve_source",
     "return_to_snapshot",

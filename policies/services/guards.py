@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from netsets.cidr import AddressSet
-from netsets.critical import CRITICAL
+from netsets.critical import CRITICAL, critical_services
 from netsets.cuts import Labelled
 from netsets.guard import Guard
 from netsets.policy_tests import Outcome, PolicyTest, run_tests
@@ -59,12 +59,7 @@ def try_tests(policy: Policy) -> tuple[Outcome, ...]:
 def _critical(policy: Policy) -> tuple[Labelled, ...]:
     if not policy.protect_critical:
         return ()
-    return tuple(
-        item
-        for group, items in CRITICAL.items()
-        if group not in policy.critical_except
-        for item in items
-    )
+    return critical_services([group for group in CRITICAL if group not in policy.critical_except])
 
 
 def _tests(policy: Policy) -> tuple[PolicyTest, ...]:

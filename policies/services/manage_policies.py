@@ -19,7 +19,6 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import ProtectedError
 
-from netsets.cidr import AddressSet
 from netsets.critical import CRITICAL
 from netsets.span import Span
 from netsets.special import DOCUMENTATION
@@ -27,6 +26,7 @@ from policies.models import Policy, PolicySource, PolicyTest, Source
 from policies.services.changes import record_change
 from policies.services.guards import guard_of
 from policies.services.rows import InUse, Refused, check_columns, save_row, set_columns
+from policies.services.user_list_rules import why_not_taken
 from policies.states import Expectation, Role
 
 POLICY_COLUMNS = (
@@ -199,6 +199,8 @@ def _check_members(members: Sequence[Member]) -> None:
                 setting="sources",
             )
         seen.add(member.source.pk)
+        if reason := why_not_taken(member.source, role=member.role):
+            raise Refused(reason, setting="sources")
         if not 1 <= member.priority <= MAX_PRIORITY:
             raise Refused(
                 f"priority of {member.source.name} must be from 1 to {MAX_PRIORITY}",
@@ -218,8 +220,7 @@ def _checked_tests(tests: Sequence[MustHold]) -> list[MustHold]:
                 setting="tests",
             )
         try:
-            AddressSet.of(test.network)  # refuses host bits, which a Span would drop
-            network = str(Span.of(test.network))
+            network = str(Span.exactly(test.network.strip()))
         except ValueError as error:
             raise Refused(str(error), setting="tests") from error
         if network in checked:

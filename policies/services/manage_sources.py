@@ -30,6 +30,7 @@ from policies.services.sources import (
     settings_key,
     without_secrets,
 )
+from policies.services.user_list_rules import defaults_of, why_not_kept
 from policies.sources import SOURCES
 from policies.sources.base import SourceMisconfigured
 
@@ -62,7 +63,7 @@ def create_source(
     now: datetime,
 ) -> Source:
     """Make a source; it is retrieved as soon as a policy takes it."""
-    source = Source(due_at=now)
+    source = Source(due_at=now, **defaults_of(kind))
     named = {"name": name, "kind": kind, "settings": settings}
     set_columns(source, {**(options or {}), **named}, known=SOURCE_COLUMNS)
     secrets = _prepare(source, held={})
@@ -140,8 +141,10 @@ def _prepare(source: Source, *, held: Mapping[str, str]) -> dict[str, str]:
         raise Refused(str(error), setting="settings") from error
     except (TypeError, UnicodeEncodeError) as error:
         raise Refused(f"settings cannot be stored as JSON: {error}", setting="settings") from error
-    _make_key(source)
+    if reason := why_not_kept(source):
+        raise Refused(reason, setting="settings")
     check_columns(source, SOURCE_COLUMNS)
+    _make_key(source)
     if source.refresh_minutes > (most := LONGEST_REFRESH // timedelta(minutes=1)):
         raise Refused(f"refresh_minutes may be up to {most:,}", setting="refresh_minutes")
     return secrets
@@ -161,7 +164,7 @@ def _checked_settings(source: Source, *, held: Mapping[str, str]) -> dict[str, s
 
 
 def _make_key(source: Source) -> None:
-    key = settings_key(kind=source.kind, settings=source.settings)
+    key = settings_key(kind=source.kind, settings=source.settings, name=source.name)
     twin = Source.objects.filter(settings_key=key).exclude(pk=source.pk).first()
     if twin is not None:
         raise Refused(f"source {twin.name} has these settings; use that one", setting="settings")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from policies.models import Candidate, Feed, Policy, Retrieval, Snapshot, Source
+from policies.models import Candidate, Feed, Packing, Policy, Retrieval, Snapshot, Source
 from policies.store import prune_feeds, prune_sets
 
 RETRIEVALS_KEPT = timedelta(days=35)
@@ -44,7 +44,12 @@ def prune(*, now: datetime, keep: int, held: Iterable[int]) -> Pruned:
         retrievals,
         sets=prune_sets(keep=set(_named_sets()), before=now - YOUNG),
         feeds=prune_feeds(
-            keep=set(Feed.objects.values_list("digest", flat=True)), before=now - YOUNG
+            keep={
+                digest
+                for model in (Feed, Packing)
+                for digest in model.objects.values_list("digest", flat=True)
+            },
+            before=now - YOUNG,
         ),
     )
 
@@ -62,6 +67,7 @@ def _named_sets() -> Iterator[str]:
     files = ("list_digest", "entries_digest", "ledger_digest", "payload_digest")
     for digests in Source.objects.values_list(*files):
         yield from digests
+    yield from Packing.objects.values_list("block_digest", flat=True)
     for model in (Snapshot, Candidate):
         rows = model._default_manager.values_list(  # noqa: SLF001  Django's documented way
             "block_digest", "allow_digest", "before_digest", "sources"

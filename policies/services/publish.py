@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 
 from django.db import transaction
@@ -46,8 +47,8 @@ def publish_snapshot(
             policy=policy, compiled=compiled, block=block, allow=allow, manifest=manifest, now=now
         )
         feeds = {
-            Role.BLOCK: _put_feed(block, empty=policy.empty_list_address),
-            Role.ALLOW: _put_feed(allow, empty=policy.empty_list_address),
+            Role.BLOCK: put_list(block, empty=policy.empty_list_address),
+            Role.ALLOW: put_list(allow, empty=policy.empty_list_address),
         }
     except OSError as error:
         raise PublishFailed(
@@ -61,8 +62,11 @@ def publish_snapshot(
     return snapshot
 
 
-def _put_feed(prefixes: Prefixes, *, empty: str) -> StoredFeed:
-    # A firewall keeps the old list when a feed is empty, so an empty list is never an empty feed.
+def put_list(prefixes: Prefixes, *, empty: str) -> StoredFeed:
+    """Store a list as a feed; raises OSError.
+
+    A firewall keeps the old list when a feed is empty, so an empty list is never an empty feed.
+    """
     body = FORMATS[FORMAT](prefixes) or FORMATS[FORMAT](AddressSet.of(empty).prefixes())
     return put_feed(body)
 
@@ -71,16 +75,7 @@ def _flip(policy: Policy, snapshot: Snapshot, feeds: dict[Role, StoredFeed], *, 
     with transaction.atomic():
         snapshot.save()
         Feed.objects.bulk_create(
-            Feed(
-                snapshot=snapshot,
-                list=role,
-                format=FORMAT,
-                digest=stored.digest,
-                md5=stored.md5,
-                size=stored.size,
-                gzip_size=stored.gzip_size,
-                lines=stored.lines,
-            )
+            Feed(snapshot=snapshot, list=role, format=FORMAT, **asdict(stored))
             for role, stored in feeds.items()
         )
         mine = Policy.objects.filter(

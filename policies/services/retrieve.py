@@ -86,29 +86,32 @@ def retrieve_source(
             if not isinstance(error, _FORESEEN):
                 raise  # the row is written and due later, so that it cannot come back at once
             return retrieval
+        if known is None or known.is_whole_wanted:
+            source.whole_at = now
         if answer is None or kept is None:
             return _record_unchanged(source, owner=owner, now=now, ended=ended())
-        if known is None:
-            source.whole_at = now
         return _record_success(source, answer, kept, owner=owner, now=now, ended=ended())
     finally:
         Source.objects.release(pk=source_id, owner=owner)
 
 
 def _known(source: Source, *, now: datetime) -> Known | None:
-    """Return what is held of the source's last answer; None where it must be retrieved whole.
+    """Return what is held of the source's last answer; None where that is nothing.
 
-    That is once a day at least, and where a file of what is held was lost.
+    The list is wanted whole once a day at least, and where a file of what is held was lost.
     """
-    files = {source.list_digest, source.entries_digest, source.ledger_digest}
+    if not source.version or not source.list_digest:
+        return None
+    age = None if source.whole_at is None else now - source.whole_at
+    is_old = age is None or not timedelta(0) <= age < WHOLE_EVERY
     payload = source.payload_digest
-    if not source.version or not all(map(is_stored, files)):
-        return None
-    if source.whole_at is None or not timedelta(0) <= now - source.whole_at < WHOLE_EVERY:
-        return None
-    if not payload:
-        return Known(source.version)
-    return Known(source.version, lambda: bytes(get_blob(payload))) if is_stored(payload) else None
+    files = [source.list_digest, source.entries_digest, source.ledger_digest]
+    is_lost = not all(map(is_stored, [*files, payload] if payload else files))
+    return Known(
+        source.version,
+        (lambda: bytes(get_blob(payload))) if payload and not is_lost else None,
+        is_whole_wanted=is_old or is_lost,
+    )
 
 
 def _ask(
@@ -136,6 +139,10 @@ def _ask(
 
 
 def _record_unchanged(source: Source, *, owner: str, now: datetime, ended: datetime) -> Retrieval:
+    if source.is_watched:  # of the many looks at what did not change one row is kept
+        newest = source.retrievals.order_by("-started_at", "-id").first()
+        if newest is not None and newest.outcome == Outcome.UNCHANGED:
+            newest.delete()
     source.state, source.error, source.failures = SourceState.CURRENT, "", 0
     source.checked_at = source.retrieved_at = now
     retrieval = Retrieval(

@@ -10,24 +10,34 @@ from datetime import datetime
 from django.conf import settings as site
 
 from policies.models import Source, SourceSecrets
-from policies.sources import SOURCES
+from policies.services.user_list_rules import entries_in_force
+from policies.sources import SOURCES, user_list
 from policies.sources.base import Source as Engine, SourceMisconfigured
 
 
-def build_source(source: Source, *, now: datetime) -> Engine:  # noqa: ARG001
-    """Build the engine of a row as it is now; raises SourceMisconfigured, DecryptionFailed."""
-    return build_engine(kind=source.kind, settings={**source.settings, **secrets_of(source)})
+def build_source(source: Source, *, now: datetime) -> Engine:
+    """Build the engine of a row, with the records that a list kept here has at `now`.
+
+    Raises SourceMisconfigured, DecryptionFailed.
+    """
+    settings = {**source.settings, **secrets_of(source)}
+    if source.kind == user_list.KIND:
+        settings["entries"] = entries_in_force(source, now=now)
+    return build_engine(kind=source.kind, settings=settings)
 
 
 def build_engine(*, kind: str, settings: Mapping[str, object]) -> Engine:
     """Build the engine of a kind from its settings, secrets included; raises SourceMisconfigured.
 
-    A list in the DNS that names no server is asked of the site's own (TSCM_DNS_SERVERS).
+    A list in the DNS that names no server is asked of the site's own (TSCM_DNS_SERVERS); a file has
+    to lie in a folder that the site allows (TSCM_LIST_FOLDERS).
     """
     if kind not in SOURCES:
         raise SourceMisconfigured(f"kind {kind!r} is not known; known are {', '.join(SOURCES)}")
     if kind in {"dns", "zone"} and not settings.get("servers"):
         settings = {**settings, "servers": list(site.TSCM_DNS_SERVERS)}
+    if kind == "file":
+        settings = {**settings, "roots": [str(folder) for folder in site.TSCM_LIST_FOLDERS]}
     return SOURCES[kind].from_settings(settings)
 
 
@@ -81,13 +91,15 @@ def keep_secrets(source: Source, secrets: Mapping[str, str]) -> None:
         SourceSecrets.objects.filter(source=source).delete()
 
 
-def settings_key(*, kind: str, settings: Mapping[str, object]) -> str:
+def settings_key(*, kind: str, settings: Mapping[str, object], name: str = "") -> str:
     """Return the digest that two sources of one kind and the same settings share.
 
-    Secrets are left out: a digest in the clear would let them be guessed at.
+    Secrets are left out: a digest in the clear would let them be guessed at. Of lists kept here no
+    two are the same: by `name` each has a key of its own.
     """
     shown = without_secrets(kind=kind, settings=settings)
-    text = json.dumps([kind, shown], sort_keys=True, separators=(",", ":"))
+    parts = [kind, shown, *([name] if kind == user_list.KIND else [])]
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -71,6 +71,9 @@ class Known:
 
     version: str  # the `Retrieved.version` that came with it
     payload: Callable[[], bytes] | None = None  # reads what `Retrieved.keep` was; None: not kept
+    # The list is wanted whole all the same: whoever says "unchanged" may be wrong. The version
+    # still tells an older answer from a newer one.
+    is_whole_wanted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ class Source(Protocol):
         ...
 
     def retrieve(self, *, known: Known | None, deadline: Deadline) -> Retrieved | None:
-        """Retrieve the list whole, or return None when `known` is still current.
+        """Retrieve the list whole, or return None when what is `known` is still current.
 
         Raises `SourceUnavailable` or `SourceRefused`, never anything else, for whatever the
         other side does, and never later than `deadline`.

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self, TypeVar
+from typing import ClassVar, Self
 
-from policies.sources.base import (
-    Deadline,
-    Known,
-    Retrieved,
-    SourceError,
-    SourceMisconfigured,
-    SourceRefused,
-    SourceUnavailable,
-)
-from policies.sources.dns_errors import DnsFault, EmptyName, Unreachable, not_fetched
+from policies.sources.base import Deadline, Known, Retrieved, SourceMisconfigured
+from policies.sources.dns_each import MAX_SERVERS, ask_each
+from policies.sources.dns_errors import Unreachable, not_fetched
 from policies.sources.dns_servers import Address, Server, is_dns_name
 from policies.sources.dns_transport import Exchange
 from policies.sources.dns_walk import ENCODINGS, walk
 from policies.sources.settings import Settings, shown
 
-MAX_SERVERS = 8
-_SHOWN_REASON = 300  # characters of one server's reason in a message
-
 _SETTINGS = ("name", "servers", "port", "encoding", "max_names", "max_bytes")
 _MEBIBYTE = 1 << 20
-
-_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +61,12 @@ class DnsListSource:
         servers failed in several ways `SourceUnavailable` or `SourceRefused`; an empty list is an
         `EmptyList` at once, because that is an answer.
         """
-        faults: list[DnsFault] = []
-        for server, share in _shared(self.servers, deadline):
-            try:
-                addresses = server.addresses(share)
-            except DnsFault as fault:
-                faults.append(fault)
-                continue
-            for address, part in _shared(addresses, share):
-                try:
-                    return self._retrieve_at(address, part)
-                except EmptyName as fault:
-                    raise self._failure([fault]) from fault
-                except DnsFault as fault:
-                    faults.append(fault)
-        raise self._failure(faults) from faults[-1]
+        return ask_each(
+            self.servers,
+            ask=lambda _, address, part: self._retrieve_at(address, part),
+            failed=not_fetched(self.name),
+            deadline=deadline,
+        )
 
     def _retrieve_at(self, address: Address, deadline: Deadline) -> Retrieved:
         try:
@@ -99,21 +78,3 @@ class DnsListSource:
             # What the system refuses us, such as a socket of a family that it does not have.
             raise Unreachable(f"{address}: {error.strerror}") from error
         return Retrieved(format="dns", payload=payload, server=str(address))
-
-    def _failure(self, faults: list[DnsFault]) -> SourceError:
-        """Return what the faults of all servers come to, in words an administrator can act on."""
-        reasons = "; ".join(str(fault)[:_SHOWN_REASON] for fault in faults)
-        advice = " ".join(dict.fromkeys(fault.advice for fault in faults))
-        message = f"{not_fetched(self.name)} {reasons}. {advice}"
-        kinds = {type(fault) for fault in faults}
-        if len(kinds) == 1:
-            return kinds.pop()(message)
-        if any(isinstance(fault, SourceUnavailable) for fault in faults):
-            return SourceUnavailable(message)
-        return SourceRefused(message)
-
-
-def _shared(items: Sequence[_Item], deadline: Deadline) -> Iterator[tuple[_Item, Deadline]]:
-    """Give each item its share of the time left, so that a slow one starves none."""
-    for index, item in enumerate(items):
-        yield item, Deadline.after(deadline.remaining() / (len(items) - index))

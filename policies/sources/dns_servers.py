@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import socket
-import threading
 from dataclasses import dataclass
 from typing import Self
 
 from policies.sources.base import Deadline, SourceMisconfigured
 from policies.sources.dns_errors import ServerUnknown, TimedOut
+from policies.sources.resolver import is_address, resolve
 from policies.sources.settings import shown
 
 MAX_ADDRESSES = 4  # of one host name; more are left alone
@@ -59,14 +58,14 @@ class Server:
 
         Raises `SourceMisconfigured`.
         """
-        if _is_address(text):
+        if is_address(text):
             return cls(text, port)
         match = _BRACKETED.fullmatch(text) or _HOST.fullmatch(text)
         if match is None:
             raise SourceMisconfigured(f"servers: {shown(text)} is not {_ACCEPTED}")
         host, own_port = match["host"], int(match["port"] or port)
         is_name = is_dns_name(host) and _NUMERIC_END.fullmatch(host) is None
-        if not (_is_address(host) or is_name) or not 1 <= own_port <= 65535:
+        if not (is_address(host) or is_name) or not 1 <= own_port <= 65535:
             raise SourceMisconfigured(f"servers: {shown(text)} is not {_ACCEPTED}")
         return cls(host, own_port)
 
@@ -75,7 +74,7 @@ class Server:
 
         Raises `ServerUnknown` or `TimedOut`.
         """
-        if _is_address(self.host):
+        if is_address(self.host):
             return (Address(self.host, self.port),)
         return tuple(Address(host, self.port) for host in _resolve(self.host, deadline))
 
@@ -83,36 +82,11 @@ class Server:
         return f"{self.host}#{self.port}"
 
 
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return "%" not in text
-
-
 def _resolve(host: str, deadline: Deadline) -> list[str]:
     """Return at most `MAX_ADDRESSES` addresses of `host`, in the resolver's order."""
-    found: list[str] = []
-    reason: list[str] = []
-
-    def look_up() -> None:
-        try:
-            answers = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            reason.append(str(error))
-        else:
-            hosts = dict.fromkeys(str(answer[4][0]) for answer in answers)
-            # An address with a zone means nothing elsewhere, and no set of addresses can hold it.
-            found.extend(host for host in hosts if _is_address(host))
-
-    # getaddrinfo knows no time-out: it runs in a thread that is left behind at the deadline,
-    # and ends by itself when the system's resolver gives up.
-    thread = threading.Thread(target=look_up, name=f"resolve {host}", daemon=True)
-    thread.start()
-    thread.join(deadline.remaining())
-    if thread.is_alive():
-        raise TimedOut(f"{host}: the system's resolver gave no address of it in time")
-    if not found:
-        raise ServerUnknown(f"{host}: no address found ({'; '.join(reason) or 'none given'})")
-    return found[:MAX_ADDRESSES]
+    try:
+        return resolve(host, deadline)[:MAX_ADDRESSES]
+    except TimeoutError as error:
+        raise TimedOut(f"{host}: {error}") from error
+    except LookupError as error:
+        raise ServerUnknown(f"{host}: {error}") from error

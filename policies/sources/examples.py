@@ -2,18 +2,46 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-# One sentence a kind, written so that a person can copy the JSON and change it.
-EXAMPLES = MappingProxyType({
-    "dns": '{"name": "basic.threatstop.local", "servers": ["192.0.2.53"], "port": 53}, and where '
-    "needed encoding, max_names and max_bytes. Without servers the site's own are asked.",
-    "memory": '{"entries": ["192.0.2.0/24", "198.51.100.7"]}.',
+# What works as it stands once its names are one's own, and what else there is.
+EXAMPLES: Mapping[str, tuple[Mapping[str, object], str]] = MappingProxyType({
+    "dns": (
+        {"name": "basic.threatstop.local", "servers": ["192.0.2.53"], "port": 53},
+        "Without servers the site's own are asked. More: encoding, max_names, max_bytes.",
+    ),
+    "file": (
+        {"path": "/srv/lists", "pattern": "*.txt"},
+        "More: layout, column, separator, json_path, max_bytes, max_files.",
+    ),
+    "http": (
+        {"url": "https://lists.example/block.txt", "auth": "basic", "username": "us",
+         "password": "…"},
+        ("auth is none, basic, bearer (token), header (header_name, header_value) or certificate. "
+        "More: layout, column, separator, path, member, client_certificate, client_key, proxy, "
+        "proxy_username, proxy_password, ca, max_bytes, max_redirects, allow_internal, "
+        "user_agent."),
+    ),
+    "memory": ({"entries": ["192.0.2.0/24", "198.51.100.7"]}, ""),
+    "user": ({"type": "block"}, "block or allow, for good; its records are added on its page."),
+    "zone": (
+        {"name": "drop.rpz.example", "servers": ["192.0.2.53"], "key_name": "tscm",
+         "key_algorithm": "hmac-sha256", "key_secret": "c2VjcmV0IHRoYXQgaXMgc2hhcmVk"},
+        "More: port, tls, tls_ca, tls_name, take, incremental, max_records, max_bytes.",
+    ),
 })  # fmt: skip
 
 
-def settings_help(kinds: dict[str, str]) -> str:
-    """Return what settings look like: an example for each of `kinds` (name -> label)."""
-    lines = [f"{label}: {EXAMPLES[kind]}" for kind, label in kinds.items() if kind in EXAMPLES]
-    secrets = "Passwords, tokens and keys stand here too; they are kept encrypted and never shown."
-    return " ".join(["JSON.", *lines, secrets])
+def settings_lines(kinds: Mapping[str, str]) -> Iterator[str]:
+    """Yield what settings look like: an example for each of `kinds` (name -> label)."""
+    yield "JSON, by the kind."
+    for kind, label in kinds.items():
+        if kind in EXAMPLES:
+            example, more = EXAMPLES[kind]
+            yield f"{label}: {json.dumps(example, ensure_ascii=False)} {more}".rstrip()
+    yield (
+        "Passwords, tokens and keys stand here too; they are kept encrypted and never shown. One "
+        "that is left out stays as it is, an empty one is taken away."
+    )

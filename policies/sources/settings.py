@@ -36,6 +36,21 @@ class Settings:
             raise SourceMisconfigured(f"{key} must be a text that is not empty, not {shown(value)}")
         return value.strip()
 
+    def optional(self, key: str, *, longest: int, secret: bool = False) -> str:
+        """Return the text under `key`, stripped, "" where it is not given.
+
+        A value that is `secret` is not repeated in the refusal.
+        """
+        value = self.values.get(key, "")
+        if value is None:
+            return ""
+        if not isinstance(value, str) or len(value) > longest:
+            found = "what is there" if secret else shown(value)
+            raise SourceMisconfigured(
+                f"{key} must be a text of at most {longest:,} characters, not {found}"
+            )
+        return value.strip()
+
     def integer(self, key: str, *, default: int, low: int, high: int) -> int:
         """Return the whole number under `key`, between `low` and `high`."""
         value = self.values.get(key, default)
@@ -52,6 +67,19 @@ class Settings:
             raise SourceMisconfigured(
                 f"{key} must be one of {', '.join(sorted(among))}, not {shown(value)}"
             )
+        return value
+
+    def optional_texts(self, key: str, *, most: int, longest: int) -> tuple[str, ...]:
+        """Return the list of texts under `key`, none where it is not given."""
+        if self.values.get(key) is None:
+            return ()
+        return self.texts(key, most=most, longest=longest, fewest=0)
+
+    def boolean(self, key: str, *, default: bool) -> bool:
+        """Return the yes or no under `key`."""
+        value = self.values.get(key, default)
+        if not isinstance(value, bool):
+            raise SourceMisconfigured(f"{key} must be true or false, not {shown(value)}")
         return value
 
     def texts(self, key: str, *, most: int, longest: int, fewest: int = 1) -> tuple[str, ...]:

@@ -9,17 +9,27 @@ from django.urls import reverse
 
 from devices.models import Device, Pull
 from devices.services import PullRecord, record_pulls
-from policies.models import Alarm, Change, Policy, ProtectedAddress, Retrieval, Snapshot, Source
+from policies.models import (
+    Alarm,
+    Change,
+    ListRecord,
+    Policy,
+    ProtectedAddress,
+    Retrieval,
+    Snapshot,
+    Source,
+)
+from policies.services import add_record, create_user_list
 from tests.factories import make_device, make_policy, publish
 
 MODELS = (
-    Device, Pull, Policy, Source, Snapshot, Retrieval, Alarm, ProtectedAddress, Change,
+    Device, Pull, Policy, Source, ListRecord, Snapshot, Retrieval, Alarm, ProtectedAddress, Change,
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A small site: one device that pulled once."""
+    """A small site: one device that pulled once, and a list kept here."""
 
     device: Device
     policy: Policy
@@ -27,13 +37,15 @@ class Site:
 
 
 def make_site(*, now: datetime) -> Site:
-    """Make a device with a published policy and a pull."""
+    """Make a device with a published policy and a pull, and a list of one record."""
     policy = make_policy(now=now, block=["8.8.4.0/24", "9.9.9.9", "10.0.0.0/8"], allow=["8.8.4.4"])
     snapshot = publish(policy, now=now)
     device = make_device(policy=policy, now=now, nickname="fmc-1")
     record_pulls(records=[pull_of(device, at=now)])
     device.refresh_from_db()
     Alarm.objects.create(kind="stale", subject="source a", message="It is old.", opened_at=now)
+    ours = create_user_list(name="ours", type="block", actor="test", now=now)
+    add_record(source=ours, entry="203.0.113.7", note="scanner", actor="test", now=now)
     return Site(device, policy, snapshot)
 
 
@@ -60,6 +72,11 @@ def address(model: type, page: str, *args: object) -> str:
 def all_pages(site: Site) -> list[str]:
     """Return the address of every page that can be looked at."""
     pages = [reverse("admin:index"), address(Device, "feed", site.device.pk)]
+    kept = Source.objects.get(kind="user")
+    pages += [
+        address(Source, "change", kept.pk),
+        f"{address(ListRecord, 'changelist')}?list={kept.pk}",
+    ]
     for model in MODELS:
         row = model.objects.order_by("pk").first()
         assert row is not None, f"no {model.__name__} to show"
@@ -70,6 +87,8 @@ def all_pages(site: Site) -> list[str]:
 
 def add_pages() -> list[str]:
     """Return the address of every page that is only for who may write."""
+    models = (Device, Policy, Source, ListRecord, ProtectedAddress)
+    kept = Source.objects.get(kind="user")
+    own = [address(ListRecord, "newlist"), address(ListRecord, "paste", kept.pk)]
     back = address(Snapshot, "return", Snapshot.objects.order_by("pk")[0].pk)
-    adding = [address(model, "add") for model in (Device, Policy, Source, ProtectedAddress)]
-    return [*adding, back]
+    return [*(address(model, "add") for model in models), *own, back]

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import shutil
-import socket
-import subprocess
-import tempfile
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-import dns.exception
-import dns.message
-import dns.query
-import dns.rcode
+from tests.fakes.authority import Authority, free_port, write_zone
+from tests.fakes.tsig import TsigKey
+
+__all__ = ["Bind", "BindMissing", "BindTls", "named", "write_zone"]
 
 _CONFIGURATION = """\
 options {{
@@ -26,21 +21,19 @@ options {{
     listen-on-v6 {{ none; }};
     recursion no;
     dnssec-validation no;
-    notify no;
+    notify {notify};
     allow-query {{ 127.0.0.1; }};
-    allow-transfer {{ none; }};
+    allow-transfer {{ {transfer} }};
     max-records-per-type 0;
+{options}
 }};
 controls {{ }};
+{keys}
 {zones}
 """
-_ZONE = 'zone "{origin}" {{ type primary; file "{file}"; }};'
-_HEAD = """\
-$TTL 300
-@ SOA ns hostmaster 1 900 900 86400 60
-@ NS ns
-ns A 192.0.2.53
-"""
+_ZONE = 'zone "{origin}" {{ type primary; file "{file}"; allow-update {{ {transfer} }}; }};'
+_KEY = 'key "{key.name}" {{ algorithm {key.algorithm}; secret "{key.secret}"; }};'
+_TLS = 'tls ours {{ cert-file "{certificate}"; key-file "{key}"; protocols {{ TLSv1.3; }}; }};'
 
 
 class BindMissing(Exception):
@@ -55,92 +48,61 @@ def named() -> str:
     return path
 
 
-def write_zone(path: Path, records: Iterable[str]) -> Path:
-    """Write a zone of `records`, lines as in a zone file, under an SOA and NS of our own."""
-    with path.open("w", encoding="ascii") as file:
-        file.write(_HEAD)
-        file.writelines(f"{record}\n" for record in records)
-    return path
+@dataclass(frozen=True, slots=True)
+class BindTls:
+    """The certificate that BIND shows, and its key."""
+
+    certificate: Path
+    key: Path
 
 
-class Bind:
-    """`named` with `zones` (origin: file), up from the start of the `with` block to its end."""
+class Bind(Authority):
+    """`named` with `zones` (origin: file), up from the start of the `with` block to its end.
 
-    def __init__(self, zones: Mapping[str, Path], *, ready_within: float = 30.0) -> None:
-        self._named = named()
-        self._zones = zones
-        self._ready_within = ready_within
-        self._folder = tempfile.TemporaryDirectory(prefix="bind-")
-        self.port = _free_port()
-        self.server = f"127.0.0.1:{self.port}"
-        self.address = f"127.0.0.1#{self.port}"
-        self._process: subprocess.Popen[bytes] | None = None
+    Whoever holds one of `keys` may transfer and change the zones; nobody else may.
+    """
 
-    def __enter__(self) -> Self:
-        folder = Path(self._folder.name)
-        zones = "\n".join(
-            _ZONE.format(origin=origin, file=file.resolve()) for origin, file in self._zones.items()
-        )
-        configuration = folder / "named.conf"
-        configuration.write_text(
-            _CONFIGURATION.format(folder=folder, port=self.port, zones=zones), encoding="ascii"
-        )
-        with (folder / "log").open("wb") as log:
-            self._process = subprocess.Popen(
-                [self._named, "-g", "-c", str(configuration)], stderr=log, stdin=subprocess.DEVNULL
-            )
-        try:
-            self._wait(self._process)
-        except BaseException:
-            self._end()
-            raise
-        return self
-
-    def __exit__(
+    def __init__(
         self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        zones: Mapping[str, Path],
+        *,
+        ready_within: float = 30.0,
+        keys: Sequence[TsigKey] = (),
+        tls: BindTls | None = None,
+        notified: str = "",
     ) -> None:
-        self._end()
+        """`notified` is told of changes: `127.0.0.1 port 5300`, as `also-notify` has it."""
+        self._named = named()
+        super().__init__(list(zones), ready_within=ready_within)
+        self._zones = zones
+        self._keys = keys
+        self._tls = tls
+        self._notified = notified
+        self.tls_port = free_port()
+        self.tls_server = f"127.0.0.1:{self.tls_port}"
 
-    def _wait(self, process: subprocess.Popen[bytes]) -> None:
-        """Return when every zone is answered for."""
-        deadline = time.monotonic() + self._ready_within
-        for origin in self._zones:
-            while not self._answers(origin):
-                try:
-                    process.wait(0.05)
-                except subprocess.TimeoutExpired:
-                    if time.monotonic() < deadline:
-                        continue
-                raise RuntimeError(f"BIND does not answer for {origin}:\n{self._log()}")
-
-    def _answers(self, origin: str) -> bool:
-        query = dns.message.make_query(f"{origin}.", "SOA")
-        try:
-            answer = dns.query.tcp(query, "127.0.0.1", timeout=2, port=self.port)
-        except (OSError, EOFError, dns.exception.DNSException):
-            return False
-        return answer.rcode() == dns.rcode.NOERROR and bool(answer.answer)
-
-    def _log(self) -> str:
-        lines = (Path(self._folder.name) / "log").read_text(errors="replace").splitlines()
-        return "\n".join(lines[-20:])
-
-    def _end(self) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(10)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-        self._folder.cleanup()
-
-
-def _free_port() -> int:
-    """Return a port that was free a moment ago; BIND cannot be told to choose one itself."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
+    def _command(self) -> list[str]:
+        transfer = " ".join(f'key "{key.name}";' for key in self._keys) or "none;"
+        options, keys = [], [_KEY.format(key=key) for key in self._keys]
+        if self._tls is not None:
+            options.append(f"listen-on port {self.tls_port} tls ours {{ 127.0.0.1; }};")
+            keys.append(_TLS.format(certificate=self._tls.certificate, key=self._tls.key))
+        if self._notified:
+            options.append(f"also-notify {{ {self._notified}; }}; notify-delay 0;")
+        configuration = self.folder / "named.conf"
+        configuration.write_text(
+            _CONFIGURATION.format(
+                folder=self.folder,
+                port=self.port,
+                transfer=transfer,
+                notify="explicit" if self._notified else "no",
+                options="\n".join(options),
+                keys="\n".join(keys),
+                zones="\n".join(
+                    _ZONE.format(origin=origin, file=file.resolve(), transfer=transfer)
+                    for origin, file in self._zones.items()
+                ),
+            ),
+            encoding="ascii",
+        )
+        return [self._named, "-g", "-c", str(configuration)]

@@ -8,6 +8,7 @@ length), `Raw` bytes (sent as they are), a `Pause`, or `CLOSE`.
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -20,6 +21,7 @@ import dns.flags
 import dns.message
 import dns.rdatatype
 import dns.rrset
+import dns.tsig
 from dns.rdatatype import RdataType
 
 
@@ -77,8 +79,18 @@ def framed(message: bytes) -> Raw:
 class Nameserver:
     """Answers over TCP until the `with` block ends."""
 
-    def __init__(self, handler: Handler, *, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        *,
+        host: str = "127.0.0.1",
+        key: dns.tsig.Key | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """Take questions signed with `key`, and TLS connections where `tls` is given."""
         self.handler = handler
+        self._key = key
+        self._tls = tls
         self.questions: list[tuple[str, str]] = []  # (name, type) in the order they came
         self.connections = 0
         self._stop = threading.Event()
@@ -132,9 +144,20 @@ class Nameserver:
                 self._start(self._converse, client)
 
     def _converse(self, client: socket.socket) -> None:
-        with suppress(OSError), client, client.makefile("rb") as stream:
+        with suppress(OSError), client:
+            if self._tls is not None:
+                client = self._tls.wrap_socket(client, server_side=True)
+                self._clients.append(client)
+            self._answer(client)
+
+    def _answer(self, client: socket.socket) -> None:
+        with client, client.makefile("rb") as stream:
             while len(length := stream.read(2)) == 2:
-                query = dns.message.from_wire(stream.read(int.from_bytes(length, "big")))
+                size = int.from_bytes(length, "big")
+                question = stream.read(size)
+                if len(question) < size:
+                    return
+                query = dns.message.from_wire(question, keyring=self._key)
                 asked = query.question[0]
                 self.questions.append(
                     (asked.name.to_text(omit_final_dot=True), dns.rdatatype.to_text(asked.rdtype))

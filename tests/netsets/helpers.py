@@ -75,16 +75,7 @@ def networks(prefixes: Prefixes) -> list[ipaddress.IPv4Network | ipaddress.IPv6N
 
 def rows(entries: Entries) -> list[tuple[int, int, int, int]]:
     """Return entries as (version, first, last, line), in their order."""
-    v4 = zip(
-        *(c.tolist() for c in (entries.v4_first, entries.v4_last, entries.v4_line)), strict=True
-    )
-    v6 = zip(
-        *(c.tolist() for c in (entries.v6_first, entries.v6_last, entries.v6_line)), strict=True
-    )
-    return [
-        *((4, first, last, line) for first, last, line in v4),
-        *((6, fh << 64 | fl, lh << 64 | ll, line) for (fh, fl), (lh, ll), line in v6),
-    ]
+    return [(one.span.version, one.span.first, one.span.last, one.line) for one in entries]
 
 
 @st.composite

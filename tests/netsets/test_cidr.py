@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from netsets import _ranges4, _ranges6
 from netsets.cidr import (
@@ -22,6 +22,7 @@ from tests.netsets.helpers import build, networks, pairs, spread, words
 
 TOP6 = "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"
 EVERYTHING = AddressSet.of("0.0.0.0/0", "::/0")
+Pair = tuple[set[int], set[int]]
 
 
 @given(pairs(), pairs())
@@ -206,3 +207,26 @@ def test_a_million_scattered_hosts_keep_their_number() -> None:
     every_second = np.arange(0, 2_000_000, 2, dtype=np.uint32)
     held = from_addresses4(np.random.default_rng(1).permutation(every_second))
     assert (held.count4, len(held.v4), len(held.prefixes())) == (1_000_000,) * 3
+
+
+@given(pairs(), pairs(), pairs(), st.integers(1, 4))
+@example(({0, 2**32 - 1}, {0, 2**128 - 1}), (set(), set()), (set(), set()), 1)
+def test_the_algebra_is_the_same_in_blocks_of_any_size(
+    a: Pair, b: Pair, c: Pair, block: int
+) -> None:
+    first, second = (a[0] | c[0], a[1] | c[1]), (b[0] | c[0], b[1] | c[1])
+    one, two = build(first), build(second)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_ranges4, "BLOCK", block)
+        assert spread(union((one, two))) == (first[0] | second[0], first[1] | second[1])
+        assert spread(one - two) == (first[0] - second[0], first[1] - second[1])
+        assert spread(one & two) == (first[0] & second[0], first[1] & second[1])
+        in_blocks = one.prefixes()
+    assert networks(in_blocks) == networks(one.prefixes())
+
+
+def test_a_set_from_which_nothing_is_taken_is_not_copied() -> None:
+    held = AddressSet.of("192.0.2.0/24", "2001:db8::/32")
+    left = held - AddressSet.of("198.51.100.0/24", "2001:db9::/32")
+    assert np.shares_memory(left.v4, held.v4)
+    assert np.shares_memory(left.v6, held.v6)

@@ -10,8 +10,8 @@ from hypothesis import given, strategies as st
 
 from netsets.cidr import AddressSet, from_addresses4
 from netsets.compile import compile_policy
-from netsets.effects import Effect, allow_effects, entries_of
-from netsets.entries import Entries
+from netsets.effects import Effect, allow_effects
+from netsets.entries import Entries, from_prefixes
 from netsets.guard import Guard
 from netsets.render import FORMATS
 from tests.netsets.helpers import BASES4, BASES6, build, networks, pairs, spread
@@ -40,7 +40,7 @@ def written(draw: st.DrawFn) -> Entries:
 
 
 def listed(*texts: str) -> Entries:
-    return entries_of(AddressSet.of(*texts))
+    return from_prefixes(AddressSet.of(*texts).prefixes())
 
 
 def numbers(entries: Entries) -> list[tuple[int, set[int]]]:
@@ -142,7 +142,7 @@ def test_entries_that_overlap_are_each_told_as_if_alone() -> None:
 def test_a_hundred_thousand_entries_against_a_million_blocks() -> None:
     block = from_addresses4((20 << 24) + 2 * np.arange(1_000_000, dtype=np.uint32))
     allow = from_addresses4((20 << 24) + 4 * np.arange(100_000, dtype=np.uint32))
-    effects = allow_effects(block, entries_of(allow))
+    effects = allow_effects(block, from_prefixes(allow.prefixes()))
     assert len(effects) == 100_000
     assert (effects.blocks == 1).all()
     assert (effects.removed == 1).all()

@@ -147,3 +147,10 @@ def test_entries_show_their_sizes_and_equal_only_their_like() -> None:
     assert repr(found) == "<Entries: 1 IPv4 and 1 IPv6>"
     assert found != found.without_lines()
     assert found != "192.0.2.1"
+
+
+def test_nobody_changes_the_entries_that_others_hold() -> None:
+    found = parse_text(b"192.0.2.1\n2001:db8::1\n").listed()
+    for column in (found.v4_first, found.v4_line, found.v6_last):
+        with pytest.raises(ValueError, match="read-only"):
+            column[0] = 0

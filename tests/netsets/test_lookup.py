@@ -8,9 +8,9 @@ from hypothesis import example, given, strategies as st
 from netsets import _rows
 from netsets.cidr import AddressSet
 from netsets.codec import decode, encode
-from netsets.entries import Entries
+from netsets.entries import Entries, Found
 from netsets.entries_codec import decode_entries, encode_entries
-from netsets.lookup import EntryIndex, Found, Held, holds
+from netsets.lookup import EntryIndex, Held, holds
 from netsets.parse import parse_text
 from netsets.span import Span
 from tests.netsets.helpers import build, listed, pairs, rows, some_entries, spans, spread
@@ -40,7 +40,7 @@ def test_a_search_finds_what_a_look_at_every_entry_finds(
         patch.setattr(_rows, "BLOCK", block)
         patch.setattr("netsets.lookup.BLOCK", block)
         held = EntryIndex.of(entries)
-        covering, inside = held.covering(span), held.inside(span)
+        covering, inside = held.covering(span), held.inside(span, most=100)
         few, some = held.covering(span, most=2), held.inside(span, most=2)
     as_rows = [(*_ends(one.span), one.line) for one in covering]
     assert sorted(as_rows) == sorted(around)

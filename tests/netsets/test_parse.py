@@ -11,7 +11,7 @@ from netsets._entries import Unreadable, read_entry
 from netsets.cidr import AddressSet, from_entries
 from netsets.parse import parse_text
 from netsets.render import FORMATS
-from netsets.render.text import render
+from netsets.render.text import render, stream
 from tests.netsets.helpers import build, pairs
 
 REFUSED = {
@@ -266,4 +266,9 @@ def test_many_blocks_of_lines_are_one_text() -> None:
         for n in sorted(set((rng.integers(0, 2**31, 40_000) * 2).tolist()))
     ]
     text = ("\n".join(lines) + "\n").encode()
-    assert render(parse_text(text).addresses.prefixes()) == text
+    prefixes = parse_text(text).addresses.prefixes()
+    assert render(prefixes) == text
+    parts = list(stream(prefixes))
+    assert b"".join(parts) == text
+    assert len(parts) > 1
+    assert all(part.endswith(b"\n") for part in parts)

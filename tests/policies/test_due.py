@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from datetime import datetime, timedelta
 
 import pytest
+from pytest_django import Settings
 
 from policies.models import Policy, Source
-from policies.services import Refused, create_source, retrieve_source
+from policies.services import Refused, create_source, due_sources, retrieve_source
 from tests.factories import make_policy, publish
 
 pytestmark = pytest.mark.django_db
@@ -51,3 +53,34 @@ def test_a_source_cannot_be_left_alone_for_years(now: datetime) -> None:
             actor="test",
             now=now,
         )
+
+
+def failing(count: int, *, now: datetime) -> list[Source]:
+    """Return sources that failed last time and are due again."""
+    policies = [make_policy(now=now, block=[f"5.6.{n}.0/24"]) for n in range(count)]
+    sources = [policy.sources.get() for policy in policies]
+    Source.objects.filter(pk__in=[source.pk for source in sources]).update(failures=3)
+    return sources
+
+
+def test_failing_sources_never_fill_all_slots(now: datetime, settings: Settings) -> None:
+    settings.CELERY_WORKER_CONCURRENCY = 4
+    bad, well = failing(6, now=now), make_policy(now=now).sources.get()
+    sent = due_sources(now=now)
+    assert sent == [well.pk, bad[0].pk, bad[1].pk]
+    Source.objects.claim(pk=bad[0].pk, now=now, lease=timedelta(minutes=5))
+    assert due_sources(now=now) == [well.pk, bad[1].pk]
+    Source.objects.claim(pk=bad[1].pk, now=now, lease=timedelta(minutes=5))
+    assert due_sources(now=now) == [well.pk]
+
+
+def test_a_failing_source_whose_worker_died_is_sent_again(
+    now: datetime, settings: Settings
+) -> None:
+    settings.CELERY_WORKER_CONCURRENCY = 1
+    (source,) = failing(1, now=now)
+    Source.objects.claim(pk=source.pk, now=now, lease=timedelta(minutes=5))
+    assert due_sources(now=now) == []
+    dead = f"{socket.gethostname()}|1|0@00000000|token"
+    Source.objects.filter(pk=source.pk).update(claimed_by=dead)
+    assert due_sources(now=now) == [source.pk]

@@ -74,7 +74,11 @@ def test_only_known_variables_are_set_and_passwords_come_in_files() -> None:
 def test_the_console_is_published_on_loopback_only() -> None:
     assert SERVICES["web"]["ports"] == ["127.0.0.1:8000:8000"]
     published = [name for name, service in SERVICES.items() if "ports" in service]
-    assert published == ["web", "feeds"]
+    assert published == ["web", "feeds", "notify"]
+
+
+def test_nobody_hears_notify_unless_it_is_asked_for() -> None:
+    assert SERVICES["notify"]["profiles"] == ["notify"]
 
 
 def test_the_secrets_are_made_once_and_fit_what_reads_them(tmp_path: Path) -> None:

@@ -70,6 +70,7 @@ def test_nothing_set_gives_a_working_appliance_beside_the_checkout(checkout: Pat
     assert environment.database_url == f"sqlite:///{data}/tscm.sqlite3"
     assert str(environment.console_bind) == "127.0.0.1:8000"
     assert str(environment.feed_bind) == "0.0.0.0:8001"
+    assert environment.notify_bind is None
     assert environment.dns_servers == ("ts-dns.threatstop.com",)
     assert environment.private_redis_socket == private_redis_socket(data)
     assert not environment.debug
@@ -91,6 +92,7 @@ def test_nothing_set_gives_a_working_appliance_beside_the_checkout(checkout: Pat
         ("TSCM_FEED_BIND", "127.0.0.1:0"),
         ("TSCM_FEED_BIND", "127.0.0.1:65536"),
         ("TSCM_FEED_BIND", "-x:80"),
+        ("TSCM_NOTIFY_BIND", "everywhere"),
         ("TSCM_DNS_SERVERS", "192.0.2.53,http://dns.example"),
         ("TSCM_DNS_SERVERS", ","),
         ("TSCM_CSRF_TRUSTED_ORIGINS", "tscm.example.net"),

@@ -265,7 +265,17 @@ def test_every_process_runs_and_logs_and_is_well(appliance: Run) -> None:
     assert appliance.status("TSCM_CONSOLE_BIND") < 400
     assert appliance.status("TSCM_FEED_BIND") == 404
     for process in PROCESSES:
+        if process.name == "notify":  # switched off where TSCM_NOTIFY_BIND is empty
+            continue
         assert (appliance.data / "log" / f"{process.name}.log").is_file()
+
+
+def test_the_notify_listener_runs_where_it_is_asked_for(environ: dict[str, str]) -> None:
+    bind = f"127.0.0.1:{free_port()}"
+    with started(environ | {"TSCM_NOTIFY_BIND": bind}) as run:
+        run.wait_until_it_runs()
+        wait_until_well("notify", run.environ)
+        assert f"hearing NOTIFY on {bind}" in (run.data / "log" / "notify.log").read_text()
 
 
 def test_everything_kept_is_for_one_user_only(appliance: Run) -> None:

@@ -85,6 +85,13 @@ def test_every_key_of_every_json_answer_is_documented(tsadmin: Tsadmin) -> None:
         tsadmin("release", held.name, "--json").json,
         tsadmin("alarms", "--all", "--json").json,
         tsadmin("alarms", "--all", "--json").json["alarms"][0],
+        tsadmin("records", "create", "ours", "--for", "block", "--json").json,
+        tsadmin("records", "add", "ours", "203.0.113.7", "--json").json,
+        tsadmin("records", "add", "ours", "x", "--skip-bad", "--json").json["left_out"][0],
+        tsadmin("records", "list", "--json").json,
+        tsadmin("records", "list", "--json").json["lists"][0],
+        tsadmin("records", "list", "ours", "--json").json,
+        tsadmin("records", "export", "ours", "--json").json["records"][0],
         tsadmin("version", "--json").json,
         tsadmin("demo", "--remove", "--json").json,
     )

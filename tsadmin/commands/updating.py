@@ -14,7 +14,7 @@ from policies import services as policy_services
 from policies.models import Retrieval, Snapshot
 from policies.models.snapshot import Compilation
 from policies.services import Busy, RefreshReport, refresh_policy
-from policies.states import FAILED_OUTCOMES, PUBLISHED_STATES
+from policies.states import FAILED_OUTCOMES
 from tsadmin.commands.facts import counted, device_urls, snapshot_json
 from tsadmin.commands.finding import find_device
 from tsadmin.errors import Refused
@@ -47,6 +47,7 @@ def update_device(*, nickname: str, accept_change: bool, as_json: bool) -> None:
             ),
             on_progress=on_progress,
         )
+    services.pack_for_devices(policy=device.policy, now=timezone.now())
     device = find_device(nickname)
     trouble = _trouble(device, report)
     if as_json:
@@ -104,7 +105,7 @@ def _trouble(device: Device, report: RefreshReport) -> str:
     failed = [one for one in report.retrievals if one.outcome in FAILED_OUTCOMES]
     if failed:
         return " ".join(one.error for one in failed)
-    if report.compiled.state not in PUBLISHED_STATES:
+    if not report.compiled.is_good:
         return f"{device.nickname}: {report.compiled.state.label}: {report.compiled.detail}"
     current, most = device.policy.current, device.max_policy_size
     if device.is_too_small and current is not None and most is not None:

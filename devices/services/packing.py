@@ -1,0 +1,34 @@
+"""Pack the current snapshot of policies for the devices that are too small for it."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from devices.models import Device
+from policies.models import Policy
+from policies.services import CannotPack, pack_snapshot
+
+log = logging.getLogger(__name__)
+
+
+def pack_for_devices(*, now: datetime, policy: Policy | None = None) -> int:
+    """Pack where a device that takes updates has no list that fits; return how many were made.
+
+    With `policy` only its devices are looked at.
+    """
+    devices = Device.objects.filter(policy_updates=True).exclude(max_policy_size=None)
+    if policy is not None:
+        devices = devices.filter(policy=policy)
+    rows = devices.select_related("policy__current__policy").order_by("id")
+    made = 0
+    for device in rows.prefetch_related("policy__current__packings"):
+        current, most = device.policy.current, device.max_policy_size
+        if not device.is_too_small or current is None or most is None:
+            continue
+        try:
+            pack_snapshot(snapshot=current, most=most, now=now)
+            made += 1
+        except CannotPack as error:
+            log.warning("pack device=%s: %s", device.nickname, error)
+    return made

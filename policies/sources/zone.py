@@ -1,0 +1,155 @@
+"""A zone, transferred whole or by what changed: AXFR and IXFR over TCP or TLS, with TSIG."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Self
+
+import dns.name
+import dns.tsig
+
+from policies.sources.base import Deadline, Known, Retrieved, SourceMisconfigured
+from policies.sources.dns_each import MAX_SERVERS, ask_each
+from policies.sources.dns_servers import Address, Server, is_dns_name
+from policies.sources.settings import Settings, shown
+from policies.sources.zone_errors import EmptyZone
+from policies.sources.zone_increment import increment
+from policies.sources.zone_records import Kind, ZoneRecords
+from policies.sources.zone_stream import Stream
+from policies.sources.zone_tls import PORT as TLS_PORT, Tls
+from policies.sources.zone_transfer import Conversation, Version
+from policies.sources.zone_tsig import SETTINGS as KEY_SETTINGS, read_key
+
+_SETTINGS = (
+    *("name", "servers", "port", "tls", "tls_ca", "tls_name", *KEY_SETTINGS),
+    *("take", "incremental", "max_records", "max_bytes"),
+)
+_PORT = 53
+_MEBIBYTE = 1 << 20
+_TAKEN = {
+    "block": (Kind.ADDRESS, Kind.LISTED, Kind.TOKEN, Kind.BLOCKED),
+    "allow": (Kind.ADDRESS, Kind.LISTED, Kind.TOKEN, Kind.PASSED),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneSource:
+    """A zone that a server lets us transfer."""
+
+    label: ClassVar[str] = "DNS zone transfer"
+    secrets: ClassVar[tuple[str, ...]] = ("key_secret",)
+
+    name: str
+    servers: tuple[Server, ...]
+    tls: Tls | None
+    key: dns.tsig.Key | None = field(repr=False)  # it prints its secret
+    take: str  # which triggers of a response policy zone: "block" or "allow"
+    incremental: bool
+    max_records: int  # of one transfer
+    max_bytes: int  # of one conversation
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, object]) -> Self:
+        """Build the source; raise `SourceMisconfigured` for a setting that cannot work."""
+        read = Settings(settings)
+        read.only(_SETTINGS)
+        name = read.text("name").removesuffix(".")
+        if not is_dns_name(name):
+            raise SourceMisconfigured(
+                f"name must be a DNS name (labels of letters, digits, - and _, at most 253 "
+                f"characters), not {shown(name)}"
+            )
+        tls = _tls(read)
+        port = read.integer("port", default=TLS_PORT if tls else _PORT, low=1, high=65535)
+        servers = read.texts("servers", most=MAX_SERVERS, longest=300)
+        return cls(
+            name=name,
+            servers=tuple(Server.parse(text, port=port) for text in servers),
+            tls=tls,
+            key=read_key(read),
+            take=read.choice("take", default="block", among=_TAKEN),
+            incremental=read.boolean("incremental", default=True),
+            max_records=read.integer("max_records", default=5_000_000, low=1, high=50_000_000),
+            max_bytes=read.integer(
+                "max_bytes", default=512 * _MEBIBYTE, low=512, high=4096 * _MEBIBYTE
+            ),
+        )
+
+    def retrieve(self, *, known: Known | None, deadline: Deadline) -> Retrieved | None:
+        """Transfer the zone from the first server that gives it, or None at the serial held.
+
+        Raises a `DnsFault`, or where servers failed in several ways `SourceUnavailable` or
+        `SourceRefused`; a zone without an entry of use is an `EmptyList` at once.
+        """
+        return ask_each(
+            self.servers,
+            ask=lambda server, address, part: self._retrieve_at(server, address, part, known),
+            failed=f"zone {self.name} could not be transferred.",
+            deadline=deadline,
+        )
+
+    def _retrieve_at(
+        self, server: Server, address: Address, deadline: Deadline, known: Known | None
+    ) -> Retrieved | None:
+        zone = dns.name.from_text(self.name)
+        with Stream(
+            address, host=server.host, tls=self.tls, deadline=deadline, max_bytes=self.max_bytes
+        ) as stream:
+            talk = Conversation(stream, zone, self.key, self.max_records)
+            held, may_be_held = _serial(known), _is_whole_wanted(known)
+            if not talk.is_newer(talk.serial(), held) and not may_be_held:
+                return None
+            version = self._increment(talk, known) or talk.whole()
+            # Another machine may have answered the second time.
+            if not talk.is_newer(version.serial, held) and not may_be_held:
+                return None
+        return self._retrieved(version, address)
+
+    def _increment(self, talk: Conversation, known: Known | None) -> Version | None:
+        """Return the version that increments lead to, None where it takes the whole zone."""
+        serial = _serial(known)
+        if not self.incremental or serial is None or _is_whole_wanted(known):
+            return None
+        if known is None or known.payload is None:
+            return None
+        try:
+            records = ZoneRecords.decode(known.payload())
+        except ValueError:
+            return None  # damaged, or kept by another version of this program
+        if records.zone != self.name.lower():
+            return None
+        return increment(talk, held=Version(serial, records))
+
+    def _retrieved(self, version: Version, address: Address) -> Retrieved:
+        if not version.records.holds(*_TAKEN[self.take]):
+            raise EmptyZone(f"{address}: {self.name} holds nothing to {self.take}")
+        encoded = version.records.encode()
+        return Retrieved(
+            format=f"zone-{self.take}",
+            payload=(encoded,),
+            server=str(address),
+            version=str(version.serial),
+            keep=encoded,
+        )
+
+
+def _tls(read: Settings) -> Tls | None:
+    if read.boolean("tls", default=False):
+        ca, name = (read.values.get(key, "") for key in ("tls_ca", "tls_name"))
+        if not isinstance(ca, str) or not isinstance(name, str):
+            raise SourceMisconfigured("tls_ca and tls_name must be texts")
+        return Tls.of(ca=ca, name=name.strip())
+    for key in ("tls_ca", "tls_name"):
+        if read.values.get(key):
+            raise SourceMisconfigured(f"{key} is of use with tls only; set tls to true")
+    return None
+
+
+def _serial(known: Known | None) -> int | None:
+    """Return the serial held, None where none is."""
+    return int(known.version) if known is not None and known.version.isdecimal() else None
+
+
+def _is_whole_wanted(known: Known | None) -> bool:
+    return known is not None and known.is_whole_wanted
