@@ -35,10 +35,10 @@ class Sent(TypedDict):
 
 @shared_task
 def send_due(**_newer: object) -> Sent:
-    """Take out what is over, review the alarms, and send a job for each row that is due."""
+    """Review what time alone changes, then send a job for each row that is due."""
     now = timezone.now()
-    services.forget_protected(now=now)
     services.expire_records(now=now)  # first: the lists it leaves due go in the same round
+    services.forget_protected(now=now)
     services.review_alarms(now=now)
     sources = services.due_sources(now=now)
     policies = list(Policy.objects.due(now=now).values_list("pk", flat=True))

@@ -224,6 +224,6 @@ def demo(
         updating.add_sample(as_json=json)
 
 
-policies.add_to(app)
 app.add_typer(records, name="records")
+policies.add_to(app)
 app.add_typer(tokens, name="token")

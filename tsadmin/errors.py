@@ -64,9 +64,9 @@ def _expected() -> tuple[_Translation, ...]:
     from devices.services import DeviceRefused
     from policies.fields import DecryptionFailed
     from policies.models import ClaimLost
-    from policies.services import Busy, Refused as ServiceRefused
+    from policies.services import Busy, Refused as PolicyRefused
 
-    told = (DeviceRefused, TokenRefused, ServiceRefused, DecryptionFailed, Busy)
+    told = (DeviceRefused, TokenRefused, PolicyRefused, DecryptionFailed, Busy)
     return (
         ((SettingRefused,), _setting),
         (told, lambda error: Refused(str(error))),

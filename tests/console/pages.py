@@ -43,9 +43,9 @@ def make_site(*, now: datetime) -> Site:
     device = make_device(policy=policy, now=now, nickname="fmc-1")
     record_pulls(records=[pull_of(device, at=now)])
     device.refresh_from_db()
-    Alarm.objects.create(kind="stale", subject="source a", message="It is old.", opened_at=now)
     ours = create_user_list(name="ours", type="block", actor="test", now=now)
     add_record(source=ours, entry="203.0.113.7", note="scanner", actor="test", now=now)
+    Alarm.objects.create(kind="stale", subject="source a", message="It is old.", opened_at=now)
     return Site(device, policy, snapshot)
 
 

@@ -12,6 +12,10 @@ from policies.sources import SOURCES
 from policies.sources.examples import EXAMPLES, settings_lines
 
 
+def test_each_kind_has_an_example_and_each_example_a_kind() -> None:
+    assert EXAMPLES.keys() == SOURCES.keys()
+
+
 @pytest.mark.parametrize("kind", sorted(SOURCES))
 def test_the_example_of_each_kind_builds_a_source(kind: str, settings: Settings) -> None:
     settings.TSCM_LIST_FOLDERS = [Path("/srv/lists")]
