@@ -8,11 +8,12 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
+from devices.models import Device
 from policies.models import Candidate, Change, Policy, Snapshot
 from policies.services import change_policy, compile_policy_now, protect_network, return_to_snapshot
 from policies.states import PolicyState
 from tests.console.pages import address
-from tests.factories import hold, make_policy, publish, republish
+from tests.factories import hold, make_device, make_policy, publish, republish
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -38,6 +39,16 @@ def test_the_page_says_what_is_held_and_why(alice: Client, now: datetime) -> Non
     assert address(Policy, "approve", policy.pk) in shown
     assert policy.candidate.block_digest in shown
     assert "Held by the guard" not in alice.get(page_of(make_policy(now=now))).content.decode()
+
+
+def test_what_is_held_is_approved_where_it_is_seen(alice: Client, now: datetime) -> None:
+    policy = hold(now=now)
+    device = make_device(policy=policy, now=now)
+    assert address(Policy, "accept", policy.pk) not in alice.get(page_of(policy)).content.decode()
+    shown = alice.get(address(Device, "change", device.pk)).content.decode()
+    assert address(Device, "accept", device.pk) not in shown
+    assert "Look at what is held" in shown
+    assert page_of(policy) in shown
 
 
 def test_what_was_looked_at_is_approved_and_published(alice: Client, now: datetime) -> None:

@@ -119,3 +119,15 @@ def test_a_source_that_refuses_is_asked_ever_more_seldom(now: datetime) -> None:
         source.failures = failures
         waits.append((source.next_due(after=now) - now) / HOUR)
     assert waits == [1, 2, 4, 6]
+
+
+def test_an_alarm_holds_the_longest_name_that_a_source_may_have(now: datetime) -> None:
+    policy, _ = two_lists(now, stale_entries=StaleEntries.DROP)
+    name = "x" * 200
+    Source.objects.filter(name="the old one").update(name=name)
+    review_alarms(now=now + 4 * HOUR)
+    alarm = Alarm.objects.get()
+    alarm.clean_fields(exclude=["closed_at"])
+    assert alarm.subject == f"source {name}"
+    policy.refresh_from_db()
+    assert policy.due_at == now + 4 * HOUR
