@@ -7,6 +7,7 @@ is faster than its publisher asks for, or than the list changes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 HOUR = 60
@@ -282,3 +283,5 @@ PRESETS: tuple[Preset, ...] = (
         serves="allow",
     ),
 )
+
+CATALOGUE = MappingProxyType({preset.key: preset for preset in PRESETS})
