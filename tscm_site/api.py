@@ -12,12 +12,14 @@ from rest_framework.routers import SimpleRouter
 from accounts.api import TokenViewSet
 from devices.api.views import DeviceViewSet, PullViewSet
 from policies.api import views as policies
+from policies.api.presets import PresetViewSet
 from tscm_site.errors import api_not_found
 
 router = SimpleRouter()
 router.register("devices", DeviceViewSet)
 router.register("policies", policies.PolicyViewSet)
 router.register("sources", policies.SourceViewSet)
+router.register("presets", PresetViewSet, basename="preset")
 router.register("snapshots", policies.SnapshotViewSet)
 router.register("retrievals", policies.RetrievalViewSet)
 router.register("pulls", PullViewSet)

@@ -16,6 +16,7 @@ from policies import services
 from policies.api import filters, serializers
 from policies.api.base import Reading, actor_of, refusals
 from policies.api.permissions import MayChange
+from policies.api.trials import Trying
 from policies.models import Change, Policy, ProtectedAddress, Retrieval, Snapshot, Source
 from policies.tasks import nudge
 
@@ -93,7 +94,7 @@ class PolicyViewSet(Reading[Policy]):
         return serializer.taken()
 
 
-class SourceViewSet(Reading[Source]):
+class SourceViewSet(Trying, Reading[Source]):
     """Where lists come from."""
 
     queryset = Source.objects.prefetch_related("policies")

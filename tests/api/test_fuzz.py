@@ -18,6 +18,7 @@ from schemathesis.specs.openapi.checks import ignored_auth, positive_data_accept
 from accounts.services import create_token
 from devices.models import Pull
 from policies.models import Change, Retrieval, Snapshot
+from policies.presets import PRESETS
 from policies.services import protect_network
 from tests.factories import make_device, make_policy, make_source, publish
 from tscm_site.wsgi import application
@@ -36,6 +37,10 @@ SOUND: dict[tuple[str, str], dict[str, Any]] = {
     },
     ("POST", "/api/v1/sources/"): {"kind": "memory", "settings": {"entries": ["8.8.4.4"]}},
     ("POST", "/api/v1/protected-addresses/"): {"network": "198.51.100.9"},
+    # A trial of a web list would ask whatever host chance named.
+    ("POST", "/api/v1/sources/try/"): {"kind": "memory", "settings": {"entries": ["8.8.4.4"]}},
+    ("POST", "/api/v1/sources/{id}/try/"): {"kind": "memory", "settings": {"entries": ["8.8.4.4"]}},
+    ("POST", "/api/v1/presets/{key}/add/"): {"settings": {}},
 }  # fmt: skip
 
 schema = schemathesis.openapi.from_path(OPENAPI)
@@ -83,6 +88,8 @@ def aim(case: schemathesis.Case[Any], filled: Filled) -> None:
     is_sound = {kind.name: part.mode.is_positive for kind, part in parts.items()}
     if "id" in case.path_parameters and is_sound.get("PATH") and case.method != "DELETE":
         case.path_parameters["id"] = filled.ids[case.operation.path.split("/")[3]]
+    if "key" in case.path_parameters and is_sound.get("PATH"):
+        case.path_parameters["key"] = PRESETS[0].key
     if isinstance(case.body, dict) and is_sound.get("BODY"):
         case.body |= SOUND.get((case.method, case.operation.path), {})
 

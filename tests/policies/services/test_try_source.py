@@ -37,9 +37,9 @@ def at(server: WebServer, **settings: object) -> dict[str, object]:
     return {"url": server.url(), "allow_internal": ["127.0.0.1"], **settings}
 
 
-def try_lines(*lines: str, **options: bool) -> Trial:
+def try_lines(*lines: str, may_be_empty: bool = False) -> Trial:
     with WebServer(lambda _: text(*lines)) as server:
-        return try_source(kind="http", settings=at(server), **options)
+        return try_source(kind="http", settings=at(server), may_be_empty=may_be_empty)
 
 
 def contents_of(trial: Trial) -> Contents:
