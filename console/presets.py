@@ -171,20 +171,25 @@ def _preset(key: str) -> Preset:
 
 def _catalogue(*, may_add: bool) -> SafeString:
     return table(
-        ("Preset", "What it lists", "Terms", "Refresh", "Size, about", "To", ""),
+        ("Preset", "What it lists", "Terms", "Refresh", ""),
         (
             (
-                format_html("<b>{}</b>", one.preset.name),
+                _name(one.preset),
                 _lists(one.preset),
                 one.preset.licence,
                 _every(one.preset.refresh_minutes),
-                count(one.preset.entries),
-                one.preset.serves,
                 _deed(one, may_add=may_add),
             )
             for one in catalogue()
         ),
         empty="",
+    )
+
+
+def _name(preset: Preset) -> SafeString:
+    size = count(preset.entries)
+    return format_html(
+        '<b>{}</b><br><span class="quiet">to {}, about {}</span>', preset.name, preset.serves, size
     )
 
 

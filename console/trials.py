@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 from django import forms
 from django.contrib import admin
@@ -11,19 +10,17 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
-from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
-from netsets.entries import NO_LINE
 from policies.admin.base import Overview, Panel
 from policies.models import Source
 from policies.services.rows import Refused
-from policies.services.trial import Addresses, Contents, Trial
+from policies.services.trial import Contents, Trial
 from policies.services.try_source import try_source
 from policies.sources import SOURCES
-from policies.words import NOTHING, addresses, count, table, word
-
-NAMED = 8  # items of one line that are told one by one
+from policies.trial_words import common, facts, line_of, sentence, share, state
+from policies.words import count, table, word
 
 
 class TrialForm(forms.Form):
@@ -81,96 +78,40 @@ def _try_form(request: HttpRequest, *, held: Source | None) -> HttpResponse:
 
 def overview_of(trial: Trial) -> Overview:
     """Return what a page says of a trial."""
+    headline = word(*state(trial))
     contents = trial.contents
     if contents is None:
-        tone, text = ("warning", "unavailable") if trial.may_help_later else ("danger", "refused")
-        later = " Trying again later may help." if trial.may_help_later else ""
-        return Overview(headline=word(tone, text), sentence=f"{trial.error}{later}")  # type: ignore[arg-type]
-    who = f" from {contents.server}" if contents.server else ""
+        return Overview(headline=headline, sentence=sentence(trial))
     return Overview(
-        headline=word("success", "the list came"),
-        sentence=f"{_entries(contents.entries)}{who} in {trial.seconds:.1f} s. Nothing is kept of "
-        "it, and nothing was changed.",
+        headline=headline,
+        sentence=sentence(trial),
         top=(
-            Panel("What is in it", table(("", ""), _facts(contents), empty="")),
+            Panel("What is in it", table(("", ""), facts(contents), empty="")),
             Panel("First entries, by address", _sample(contents)),
             Panel("What other lists have too", _overlaps(contents)),
         ),
     )
 
 
-def _facts(contents: Contents) -> Iterator[tuple[str, object]]:
-    yield "Addresses", f"{_addresses(contents.addresses)}, in {count(contents.prefixes)} prefixes"
-    yield "Widest prefix", ", ".join(map(str, contents.widest)) or NOTHING
-    yield "Only in this list", _only_here(contents)
-    if contents.warnings:
-        yield "A guard would hold it", format_html_join("", "<p>{}</p>", _each(contents.warnings))
-    if contents.special_entries:
-        special = f"{_entries(contents.special_entries)} ({_addresses(contents.special)})"
-        yield (
-            "Private or special-purpose",
-            f"{special}: cut from every policy whose guard does not keep them",
-        )
-    if contents.critical:
-        services = [f"{one.label} ({count(one.addresses)})" for one in contents.critical]
-        yield "Critical services in it", f"{_named(services)}: a policy leaves them reachable"
-    if contents.rejects:
-        reasons = ", ".join(f"{count(number)} {reason}" for reason, number in contents.rejects)
-        yield "Cannot be read", f"{reasons}; such as {_named(contents.reject_samples)}"
-    if contents.host_bits_cleared:
-        cleared = _entries(contents.host_bits_cleared)
-        yield "Host bits cleared", f"{cleared}, such as 192.0.2.1/24, taken as 192.0.2.0/24"
-    if contents.not_compared:
-        yield "Not compared with", _named(contents.not_compared)
-
-
-def _only_here(contents: Contents) -> str:
-    if not contents.compared:
-        return "All of it: the site holds no other list yet"
-    entries = f"{count(contents.entries_only_here)} of {_entries(contents.entries)}"
-    lists = "1 other list" if contents.compared == 1 else f"{contents.compared} other lists"
-    return f"{entries} ({_addresses(contents.only_here)}), beside {lists}"
-
-
-def _sample(contents: Contents) -> Any:
+def _sample(contents: Contents) -> SafeString:
     return table(
         ("Line", "Entry"),
-        (
-            (NOTHING if one.line == NO_LINE else count(one.line), str(one.span))
-            for one in contents.sample
-        ),
+        ((line_of(one), str(one.span)) for one in contents.sample),
         empty="It holds no entry.",
     )
 
 
-def _overlaps(contents: Contents) -> Any:
+def _overlaps(contents: Contents) -> SafeString:
     return table(
         ("List", "Addresses in common", "Share of this list", "Entries it has too"),
         (
             (
                 one.name,
-                _addresses(Addresses(one.addresses4, one.addresses6)),
-                f"{100 * one.share4:.1f} % IPv4, {100 * one.share6:.1f} % IPv6",
+                common(one),
+                share(one),
                 count(one.entries),
             )
             for one in contents.overlaps
         ),
         empty="No other list has any of its addresses.",
     )
-
-
-def _addresses(number: Addresses) -> str:
-    return addresses({"addresses4": number.v4, "addresses6": number.v6})
-
-
-def _entries(number: int) -> str:
-    return "1 entry" if number == 1 else f"{count(number)} entries"
-
-
-def _named(items: list[str] | tuple[str, ...]) -> str:
-    more = len(items) - NAMED
-    return ", ".join(items[:NAMED]) + (f" and {more:,} more" if more > 0 else "")
-
-
-def _each(texts: tuple[str, ...]) -> Iterator[tuple[str]]:
-    return ((text,) for text in texts)

@@ -19,8 +19,8 @@ _NOT_COMMERCIAL = "Not for commercial use; ask the publisher for anything else"
 _EACH_ITS_OWN = "A compilation: the terms of each list in it count, some not for commercial use"
 
 _WITH_BOGONS = (
-    "It holds special-purpose ranges, private addresses among them: these are cut out of every "
-    "policy whose guard keeps them."
+    "It holds special-purpose ranges, private addresses among them: these are cut out of a policy, "
+    "unless it says that it wants them."
 )
 _SHARED = "Many people share these addresses, and not all of them mean harm."
 

@@ -14,6 +14,7 @@ document.addEventListener("click", async (event) => {
     place.textContent = "The console gave no answer. Reload the page, sign in where it asks for that, and try again.";
   }
   button.disabled = false;
+  place.scrollIntoView();
 });
 
 // Copies what stands in the element that a button names, and says so in the button.
