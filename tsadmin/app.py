@@ -12,6 +12,7 @@ from tsadmin.errors import Misused
 from tsadmin.flags import Json, hyphen_or_underscore, with_settings
 from tsadmin.group import OneLineErrors
 from tsadmin.site import start
+from tsadmin.sources import sources
 from tsadmin.tokens import tokens
 
 _CONTEXT = {
@@ -222,4 +223,5 @@ def demo(
         updating.add_sample(as_json=json)
 
 
+app.add_typer(sources, name="source")
 app.add_typer(tokens, name="token")

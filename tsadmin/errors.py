@@ -64,11 +64,12 @@ def _expected() -> tuple[_Translation, ...]:
     from devices.services import DeviceRefused
     from policies.fields import DecryptionFailed
     from policies.models import ClaimLost
-    from policies.services import Busy
+    from policies.services import Busy, Refused as Declined
 
     return (
         ((SettingRefused,), _setting),
         ((DeviceRefused, TokenRefused, DecryptionFailed, Busy), lambda error: Refused(str(error))),
+        ((Declined,), lambda error: Refused(str(error))),
         ((ClaimLost,), lambda error: Refused(f"{error}; try again in a minute")),
         ((ObjectDoesNotExist,), lambda error: Refused(f"{error} It was removed meanwhile.")),
         ((DatabaseError,), _database),

@@ -43,8 +43,8 @@ class SampleSerializer(_Shown):
 class RejectSerializer(_Shown):
     """How many entries were refused for one reason."""
 
-    reason = serializers.CharField(source="0")
-    entries = serializers.IntegerField(source="1")
+    reason = serializers.CharField()
+    entries = serializers.IntegerField()
 
 
 class HitSerializer(_Shown):

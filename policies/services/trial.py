@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from netsets.checks import check_rejects, check_size
 from netsets.cidr import AddressSet, Prefixes
@@ -33,6 +34,13 @@ class Addresses:
         return cls(addresses.count4, addresses.count6)
 
 
+class Reject(NamedTuple):
+    """How many entries could not be read for one reason."""
+
+    reason: str
+    entries: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
     """A list that came, before anybody uses it."""
@@ -43,7 +51,7 @@ class Contents:
     addresses: Addresses
     sample: tuple[Found, ...]  # the first few entries by address
     host_bits_cleared: int
-    rejects: tuple[tuple[str, int], ...]  # (reason, count), most frequent first
+    rejects: tuple[Reject, ...]  # most frequent first
     reject_samples: tuple[str, ...]
     special_entries: int  # entries in special-purpose ranges, at least in part
     special: Addresses
@@ -89,7 +97,7 @@ def examine(
         addresses=Addresses.of(decoded.addresses),
         sample=entries.page(0, SAMPLE),
         host_bits_cleared=decoded.host_bits_cleared,
-        rejects=decoded.skipped,
+        rejects=tuple(Reject(*one) for one in decoded.skipped),
         reject_samples=decoded.samples,
         special_entries=touching(entries, special),
         special=Addresses.of(special),

@@ -32,7 +32,7 @@ def try_url(source: Source) -> str:
 def test_a_web_list_is_tried_without_a_trace(api: APIClient, now: datetime) -> None:
     publish(make_policy(now=now, block=["9.9.9.0/24"]), now=now)
     before = Source.objects.count(), Retrieval.objects.count(), Change.objects.count()
-    with WebServer(lambda _: text("# x", "9.9.9.9", "10.0.0.0/8", "2a05:d000::/33")) as server:
+    with WebServer(lambda _: text("# x", "9.9.9.9", "10.0.0.0/8", "2a05:d000::/33", "x")) as server:
         answer = api.post(TRY, {"kind": "http", "settings": at(server)})
     assert answer.status_code == 200, answer.json()
     trial = answer.json()
@@ -41,6 +41,8 @@ def test_a_web_list_is_tried_without_a_trace(api: APIClient, now: datetime) -> N
     assert found["server"] == server.address
     assert found["sample"][0] == {"entry": "9.9.9.9", "line": 2}
     assert found["addresses"] == {"v4": str(1 + (1 << 24)), "v6": str(1 << 95)}
+    assert [one["entries"] for one in found["rejects"]] == [1]
+    assert found["reject_samples"] == ["x"]
     assert found["special_entries"] == 1
     assert found["widest"] == ["10.0.0.0/8", "2a05:d000::/33"]
     assert found["critical"] == [{"service": "public resolvers: Quad9", "addresses": "1"}]
