@@ -59,6 +59,7 @@ class Filled:
 def filled(db: None, monkeypatch: pytest.MonkeyPatch) -> Filled:
     """Fill the appliance."""
     monkeypatch.setattr(SimpleRateThrottle, "THROTTLE_RATES", {"user": None, "tokens": None})
+    monkeypatch.setattr("django.conf.settings.TSCM_RETRIEVE_SECONDS", 2.0)
     row = protect_network(network="192.0.2.7", reason="ours", actor="test", now=NOW)
     policy = make_policy(now=NOW, allow=["5.6.7.0/24"])
     publish(policy, now=NOW)

@@ -67,6 +67,30 @@ def test_a_url_into_the_network_is_not_asked(api: APIClient) -> None:
     assert "of the appliance itself" in answer.json()["error"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "given", "reason"),
+    [
+        ("http", {"url": "http://192.0.2.1/list"}, "inside the network"),
+        ("http", {"url": "https://[::1]:1/"}, "of the appliance itself"),
+        ("http", {"url": "http://169.254.169.254/"}, "inside the network"),
+        ("dns", {"name": "list.test", "servers": ["127.0.0.1"], "port": 1}, "refused"),
+        ("zone", {"name": "list.test", "servers": ["127.0.0.1"], "port": 1}, "refused"),
+        ("memory", {"entries": []}, "no entries"),
+    ],
+)
+def test_what_leads_nowhere_is_told_and_no_fault_of_ours(
+    api: APIClient, kind: str, given: dict[str, Any], reason: str
+) -> None:
+    answer = api.post(TRY, {"kind": kind, "settings": given})
+    assert (answer.status_code, answer.json()["is_ok"]) == (200, False)
+    assert reason in answer.json()["error"]
+
+
+def test_a_file_outside_the_folders_of_the_site_is_refused(api: APIClient) -> None:
+    answer = api.post(TRY, {"kind": "file", "settings": {"path": "/etc/passwd"}})
+    assert (answer.status_code, error_of(answer)["attr"]) == (400, "settings")
+
+
 def test_a_source_is_tried_as_it_is_or_with_other_settings(api: APIClient, now: datetime) -> None:
     source = make_source(entries=["9.9.9.9"], now=now)
     as_it_is = api.post(try_url(source), {}).json()["contents"]

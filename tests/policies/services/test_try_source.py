@@ -9,6 +9,7 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 from django.core.files.storage import storages
 from pytest_django import Settings
 
@@ -204,6 +205,29 @@ def test_reads_a_list_in_the_dns_from_a_real_server(tmp_path: Path) -> None:
         wrong = try_source(kind="dns", settings={**settings, "name": "other.list.test"})
     assert (found.entries, found.addresses.v4) == (1, 1)
     assert "other.list.test" in wrong.error
+
+
+def test_secrets_that_cannot_be_read_are_told_before_anything_is_tried(
+    now: datetime, settings: Settings
+) -> None:
+    given = {"url": "https://list.test/", "auth": "bearer"}
+    source = create_source(
+        name="held", kind="http", settings={**given, "token": "s3cret"}, actor="x", now=now
+    )
+    settings.TSCM_FIELD_KEYS = (Fernet.generate_key().decode(),)
+    with pytest.raises(Refused, match="TSCM_FIELD_KEY"):
+        try_source(kind="http", settings=given, held=source)
+
+
+def test_secrets_are_for_the_kind_they_were_given_to(now: datetime) -> None:
+    given = {"url": "https://list.test/", "auth": "bearer"}
+    source = create_source(
+        name="held", kind="http", settings={**given, "token": "s3cret"}, actor="x", now=now
+    )
+    Source.objects.filter(pk=source.pk).update(kind="memory")
+    source.refresh_from_db()
+    with pytest.raises(Refused, match="token must be given"):
+        try_source(kind="http", settings=given, held=source)
 
 
 def test_the_secrets_held_fill_in_for_those_not_given_and_are_in_no_answer(now: datetime) -> None:
