@@ -163,7 +163,9 @@ def _forget() -> None:
     Policy.objects.update(current=None, inputs_digest="", last_number=0)
     Snapshot.objects.all().delete()
     Retrieval.objects.all().delete()
-    Source.objects.update(list_digest="", list_prefixes=0)
+    Source.objects.update(
+        list_digest="", list_prefixes=0, entries_digest="", ledger_digest="", version=""
+    )
     for store in ("sets", "feeds"):
         shutil.rmtree(storages[store].path(""))
 
