@@ -18,6 +18,7 @@ ROWS: dict[str, str] = {
     "P5diff": "bench.p5_diff",
     "P12": "bench.p12_serve",
     "P14": "bench.p14_why",
+    "P16": "bench.p16_unchanged",
 }
 _SIZE = 1_000_000
 
