@@ -19,6 +19,7 @@ ROWS: dict[str, str] = {
     "P5diff": "bench.p5_diff",
     "P12": "bench.p12_serve",
     "P14": "bench.p14_why",
+    "P14api": "bench.p14_api",
 }
 _SIZE = 1_000_000
 

@@ -15,6 +15,7 @@ class _Page:
     title: str
     model: str  # "app.model"
     icon: str
+    view: str = ""  # the model's list where not given
 
 
 _GROUPS: tuple[tuple[str, tuple[_Page, ...]], ...] = (
@@ -31,6 +32,7 @@ _GROUPS: tuple[tuple[str, tuple[_Page, ...]], ...] = (
             _Page("Policies", "policies.policy", "policy"),
             _Page("Sources", "policies.source", "rss_feed"),
             _Page("Lists kept here", "policies.listrecord", "edit_note"),
+            _Page("Presets", "policies.source", "playlist_add", view="console:presets"),
             _Page("Snapshots", "policies.snapshot", "photo_camera"),
             _Page("Retrievals", "policies.retrieval", "sync"),
             _Page("Alarms", "policies.alarm", "notifications"),
@@ -52,7 +54,10 @@ _GROUPS: tuple[tuple[str, tuple[_Page, ...]], ...] = (
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the side bar: pages the user may see, the start page first."""
     start = {"title": "Overview", "icon": "shield", "link": reverse("admin:index")}
-    groups: list[dict[str, Any]] = [{"items": [start]}]
+    first = [start]
+    if request.user.has_perm("policies.view_policy"):
+        first.append({"title": "Why?", "icon": "help", "link": reverse("console:why")})
+    groups: list[dict[str, Any]] = [{"items": first}]
     for title, pages in _GROUPS:
         items = [item for page in pages if (item := _item(page, request)) is not None]
         if title == "Administration":
@@ -63,7 +68,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 def _item(page: _Page, request: HttpRequest) -> dict[str, Any] | None:
     app, _, model = page.model.partition(".")
-    url = reverse(f"admin:{app}_{model}_changelist")
+    url = reverse(page.view or f"admin:{app}_{model}_changelist")
     may = any(request.user.has_perm(f"{app}.{verb}_{model}") for verb in ("view", "change"))
     return {"title": page.title, "icon": page.icon, "link": url} if may else None
 

@@ -12,8 +12,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from netsets import _ranges4, _ranges6
 from netsets._ranges4 import Index
-from netsets._rows import BLOCK, Rows, Rows4, Rows6, at_least, at_or_below, number
+from netsets._rows import BLOCK, Ends, Rows, Rows4, Rows6, at_least, at_or_below, number
 from netsets.cidr import AddressSet
 from netsets.entries import Entries, Found
 from netsets.span import Span
@@ -21,6 +22,7 @@ from netsets.span import Span
 # Entries given for one question: a list that repeats itself may hold any number of them.
 MOST = 100
 FEW = 10
+_WORD = 1 << 64
 
 Extent = Literal["wholly", "partly", "not"]
 
@@ -74,6 +76,15 @@ class EntryIndex:
         found = [_found(rows, place) for place in islice(_each(rows.covering(span)), most)]
         return tuple(sorted(found, key=lambda one: -one.span.size))
 
+    def crossing(self, span: Span) -> tuple[Found, ...]:
+        """Return the entries that hold one end of the span, reach beyond it, and end inside.
+
+        Prefixes never cross; ranges may. Of more than `MOST` at an end, those that begin first.
+        """
+        ends = (Span(span.version, end, end) for end in (span.first, span.last))
+        around = {found for end in ends for found in self.covering(end)}
+        return tuple(sorted(one for one in around if _crosses(one.span, span)))
+
     def inside(self, span: Span, *, most: int = FEW) -> Inside:
         """Return how many entries lie wholly inside the span, and the first of them."""
         rows = self._family(span)
@@ -100,9 +111,45 @@ def holds(addresses: AddressSet, span: Span) -> Held:
     return Held("wholly" if run.first <= span.first and span.last <= run.last else "partly", run)
 
 
+def within(addresses: AddressSet, span: Span) -> AddressSet:
+    """Return the part of a set inside the span; of a mapped set only that part is read."""
+    nothing = AddressSet.empty()
+    if span.version == 4:
+        part4 = _between(addresses.v4, addresses.v4[:, 0], addresses.v4[:, 1], span)
+        if len(part4):
+            part4[0, 0], part4[-1, 1] = max(part4[0, 0], span.first), min(part4[-1, 1], span.last)
+        return AddressSet(part4, nothing.v6)
+    part6 = _between(addresses.v6, addresses.v6[:, :2], addresses.v6[:, 2:], span)
+    if len(part6):
+        first, last = number(part6[:, :2], 0), number(part6[:, 2:], -1)
+        part6[0, :2] = divmod(max(first, span.first), _WORD)
+        part6[-1, 2:] = divmod(min(last, span.last), _WORD)
+    return AddressSet(nothing.v4, part6)
+
+
+def overlap(a: AddressSet, b: AddressSet) -> bool:
+    """Return whether the two have an address in common."""
+    hit4, hit6 = _ranges4.meets(a.v4, b.v4), _ranges6.meets(a.v6, b.v6)
+    return bool(hit4.any() or hit6.any())
+
+
+def _between(ranges: Ends, first: Ends, last: Ends, span: Span) -> Ends:
+    """Return a copy of the ranges that have a number in common with the span."""
+    start, stop = at_or_below(first, span.first), at_or_below(first, span.last)
+    if start and number(last, start - 1) >= span.first:
+        start -= 1  # it begins in front of the span and reaches into it, or begins with it
+    return ranges[start:stop].copy()
+
+
 def _each(parts: Iterable[Index]) -> Iterator[int]:
     for part in parts:
         yield from part.tolist()
+
+
+def _crosses(one: Span, span: Span) -> bool:
+    """Return whether a span reaches beyond the other at one end, and ends inside at the other."""
+    before, beyond = one.first < span.first, one.last > span.last
+    return (before and one.last < span.last) or (beyond and one.first > span.first)
 
 
 def _ending_by(rows: Rows4 | Rows6, start: int, stop: int, bound: int) -> Iterator[Index]:

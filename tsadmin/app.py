@@ -13,7 +13,9 @@ from tsadmin.errors import Misused
 from tsadmin.flags import Json, hyphen_or_underscore, with_settings
 from tsadmin.group import OneLineErrors
 from tsadmin.records import records
+from tsadmin.reports import diff, why
 from tsadmin.site import start
+from tsadmin.sources import sources
 from tsadmin.tokens import tokens
 
 _CONTEXT = {
@@ -224,6 +226,9 @@ def demo(
         updating.add_sample(as_json=json)
 
 
+app.command()(why)
+app.command()(diff)
 app.add_typer(records, name="records")
 policies.add_to(app)
+app.add_typer(sources, name="source")
 app.add_typer(tokens, name="token")

@@ -11,9 +11,11 @@ from rest_framework.routers import SimpleRouter
 
 from accounts.api import TokenViewSet
 from devices.api.views import DeviceViewSet, PullViewSet
+from devices.api.why import WhyView
 from policies.api import views as policies
 from policies.api.alarms import AlarmViewSet
 from policies.api.history import SnapshotViewSet
+from policies.api.presets import PresetViewSet
 from policies.api.records.views import RecordViewSet
 from tscm_site.errors import api_not_found
 
@@ -23,6 +25,7 @@ router.register("policies", policies.PolicyViewSet)
 router.register("sources", policies.SourceViewSet)
 router.register(r"sources/(?P<source_id>[0-9]{1,18})/records", RecordViewSet)
 router.register("snapshots", SnapshotViewSet)
+router.register("presets", PresetViewSet, basename="preset")
 router.register("retrievals", policies.RetrievalViewSet)
 router.register("alarms", AlarmViewSet)
 router.register("pulls", PullViewSet)
@@ -40,6 +43,8 @@ page = SpectacularSwaggerSplitView.as_view(
 
 urlpatterns = [
     path("v1/", include(router.urls)),
+    path("v1/", include("policies.api.report_urls")),
+    path("v1/why/", WhyView.as_view(), name="why"),
     path("v1/schema/", schema, name="api-schema"),
     path("v1/docs/", login_required(page), name="api-docs"),
     # Last: also keeps Django from sending a POST without its final slash elsewhere as a GET.

@@ -222,6 +222,7 @@ SPECTACULAR_SETTINGS = {
         "PolicyState": "policies.states.PolicyState",
         "Outcome": "policies.states.Outcome",
         "Role": "policies.states.Role",
+        "Extent": "policies.api.why.EXTENTS",
         "Expectation": "policies.states.Expectation",
         "StaleEntries": "policies.states.StaleEntries",
         "KindEnum": "devices.kinds.CHOICES",

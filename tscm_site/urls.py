@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("why/", RedirectView.as_view(pattern_name="console:why", query_string=True)),
     path("admin/", include("console.urls")),
     path("admin/", admin.site.urls),
     path("api/", include("tscm_site.api")),

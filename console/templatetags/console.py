@@ -8,6 +8,7 @@ from django import template
 from django.utils.safestring import SafeString
 
 from policies import words
+from policies.reports.difference import Counts
 from policies.states import Tone
 
 register = template.Library()
@@ -29,3 +30,15 @@ def ago(moment: datetime | None, now: datetime) -> SafeString:
 def thousands(number: int | None) -> str:
     """Return a number with its thousands apart."""
     return words.count(number)
+
+
+@register.filter
+def amount(counts: Counts) -> str:
+    """Return how many addresses of both families there are."""
+    return words.addresses({"addresses4": counts.addresses4, "addresses6": counts.addresses6})
+
+
+@register.filter
+def percent(share: float) -> str:
+    """Return a share, 0 to 1, in percent; what is little is not called nothing."""
+    return "< 0.1 %" if 0 < share < 0.0005 else f"{100 * share:.1f} %"

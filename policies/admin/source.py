@@ -86,6 +86,7 @@ class SourceForm(ServiceForm):
 @admin.register(Source)
 class SourceAdmin(ServiceAdmin):
     form = SourceForm
+    change_form_after_template: Any = "console/try_source.html"
     refusals = (Refused,)
     list_display = ("name", "kind_label", "state_shown", "entries", "age", "next_due", "error_line")
     list_filter = ("state", "kind", "is_enabled")

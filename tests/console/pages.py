@@ -71,7 +71,7 @@ def address(model: type, page: str, *args: object) -> str:
 
 def all_pages(site: Site) -> list[str]:
     """Return the address of every page that can be looked at."""
-    pages = [reverse("admin:index"), address(Device, "feed", site.device.pk)]
+    pages = [reverse("admin:index"), address(Device, "feed", site.device.pk), *reports(site)]
     kept = Source.objects.get(kind="user")
     pages += [
         address(Source, "change", kept.pk),
@@ -83,6 +83,18 @@ def all_pages(site: Site) -> list[str]:
         pages += [address(model, "changelist"), address(model, "change", row.pk)]
         pages += [address(model, "history", row.pk)]
     return pages
+
+
+def reports(site: Site) -> list[str]:
+    source = site.policy.sources.order_by("pk").first()
+    assert source is not None
+    asked = (
+        ("why", ()),
+        ("difference", (site.snapshot.pk,)),
+        ("effects", (site.snapshot.pk,)),
+        ("worth", (source.pk,)),
+    )
+    return [reverse(f"console:{name}", args=args) for name, args in asked]
 
 
 def add_pages() -> list[str]:

@@ -10,7 +10,7 @@ from netsets.cidr import AddressSet
 from netsets.codec import decode, encode
 from netsets.entries import Entries, Found
 from netsets.entries_codec import decode_entries, encode_entries
-from netsets.lookup import EntryIndex, Held, holds
+from netsets.lookup import EntryIndex, Held, holds, overlap, within
 from netsets.parse import parse_text
 from netsets.span import Span
 from tests.netsets.helpers import build, listed, pairs, rows, some_entries, spans, spread
@@ -145,3 +145,40 @@ def test_a_span_is_written_as_a_person_writes_it(asked: tuple[int, int, int]) ->
 def test_a_span_outside_its_family_is_refused(ends: tuple[int, int, int]) -> None:
     with pytest.raises(ValueError, match="has no range"):
         Span(*ends)
+
+
+@given(pairs(), spans())
+def test_the_part_of_a_set_inside_a_span(
+    pair: tuple[set[int], set[int]], asked: tuple[int, int, int]
+) -> None:
+    span = Span(*asked)
+    part = within(decode(encode(build(pair))), span)
+    expected = {n for n in pair[span.version == 6] if span.first <= n <= span.last}
+    assert spread(part)[span.version == 6] == expected
+    assert spread(part)[span.version == 4] == set()
+
+
+@given(pairs(), pairs())
+def test_two_sets_overlap_where_an_address_is_in_both(
+    a: tuple[set[int], set[int]], b: tuple[set[int], set[int]]
+) -> None:
+    assert overlap(build(a), build(b)) == bool(a[0] & b[0] or a[1] & b[1])
+
+
+def test_the_part_of_a_set_at_the_edges_of_both_spaces() -> None:
+    everything = AddressSet.of("0.0.0.0/0", "::/0")
+    for text in (LOWEST4, "255.255.255.255", "1.0.0.0/8", "::", str(Span(6, TOP6, TOP6)), "::/0"):
+        assert within(everything, Span.of(text)) == AddressSet.of(text)
+        assert within(AddressSet.empty(), Span.of(text)) == AddressSet.empty()
+
+
+@given(some_entries, spans())
+def test_what_crosses_a_span_holds_one_end_of_it(
+    given_rows: list[Row], asked: tuple[int, int, int]
+) -> None:
+    entries, span = listed(given_rows), Span(*asked)
+    same = [row for row in rows(entries) if row[0] == span.version]
+    left = {row[1:3] for row in same if row[1] < span.first <= row[2] < span.last}
+    right = {row[1:3] for row in same if span.first < row[1] <= span.last < row[2]}
+    found = EntryIndex.of(entries).crossing(span)
+    assert {(one.span.first, one.span.last) for one in found} == left | right

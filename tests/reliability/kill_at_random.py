@@ -93,7 +93,9 @@ def main(kills: int) -> None:
         number += 1
         assert number < 5 * kills, f"seed {seed}: only {killed} of {number} were killed in time"
         Source.objects.filter(pk=source.pk).update(settings={"entries": entries(number)})
-        took = refresh_in_a_child(policy, kill_after=chance.uniform(0, usual))
+        # Every other one near the end, where the flip is: it takes a small part of the time.
+        begin, end = chance.choice([(0.0, 1.0), (0.8, 1.1)])
+        took = refresh_in_a_child(policy, kill_after=usual * chance.uniform(begin, end))
         left = check_whole(policy)
         if took is None:
             killed += 1

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -8,7 +9,9 @@ from django.utils import timezone
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from policies.services import review_alarms
+from policies.models import Policy
+from policies.services import refresh_policy, review_alarms
+from policies.states import Role
 from tests.factories import hold
 from tests.tsadmin.conftest import Tsadmin
 from tsadmin.app import app
@@ -72,6 +75,8 @@ def test_every_key_of_every_json_answer_is_documented(tsadmin: Tsadmin) -> None:
         tsadmin("list", "--json").json["devices"][0],
         tsadmin("show", "sample-fmc", "--json").json,
         tsadmin("configure", "sample-fmc", "--note", "x", "--json").json,
+        *_diff(tsadmin, Policy.objects.get(name="sample")),
+        *_why(tsadmin("why", "203.0.112.0/23", "--json").json),
         tsadmin("token", "create", "backup", "--user", "alice", "--json").json,
         tsadmin("token", "list", "--json").json,
         tsadmin("token", "delete", "backup", "--user", "alice", "--json").json,
@@ -97,3 +102,20 @@ def test_every_key_of_every_json_answer_is_documented(tsadmin: Tsadmin) -> None:
     )
     missing = {key for answer in answers for key in answer if f"`{key}`" not in page}
     assert not missing
+
+
+def _why(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield an answer to "why" and each kind of thing in it."""
+    told = next(one for one in found["policies"] if one["cuts"])
+    yield from (found, told, told["snapshot"], told["lists"][0], found["devices"][0])
+    yield from (told["lists"][0]["inside_first"][0], told["cuts"][0])
+
+
+def _diff(tsadmin: Tsadmin, policy: Policy) -> Iterator[dict[str, Any]]:
+    """Yield a difference and each kind of thing in it."""
+    policy.sources.filter(policy_sources__role=Role.BLOCK).update(
+        settings={"entries": ["203.0.113.0/24", "2001:db8:bad::/48"]}, shrink_limit=100
+    )
+    refresh_policy(policy=policy, clock=timezone.now, accept_change=True)
+    found = tsadmin("diff", "sample", "--json").json
+    yield from (found, found["block"], found["causes"][0], found["causes"][0]["added"])

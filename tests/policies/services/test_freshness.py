@@ -52,6 +52,17 @@ def test_a_stale_list_raises_one_alarm_that_closes_by_itself(now: datetime) -> N
     assert alarm.closed_at == now + 6 * HOUR
 
 
+def test_the_longest_name_of_a_source_fits_the_subject_of_its_alarm(now: datetime) -> None:
+    """SQLite does not look, PostgreSQL does: an alarm that is not written ends the tick."""
+    longest = Source._meta.get_field("name").max_length
+    assert longest is not None
+    source = make_source(entries=["5.6.7.8"], now=now, name="n" * longest)
+    make_policy(now=now, block=()).policy_sources.create(source=source, role=Role.BLOCK)
+    retrieve_source(source_id=source.pk, now=now)
+    review_alarms(now=now + 4 * HOUR)
+    Alarm.objects.get().clean_fields(exclude=["closed_at"])
+
+
 def test_a_policy_that_its_guard_holds_raises_an_alarm(now: datetime) -> None:
     policy = make_policy(now=now, block=["92.0.0.0/7"])
     for source in policy.sources.all():

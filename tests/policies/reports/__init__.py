@@ -1,0 +1,1 @@
+"""What is told of lists and snapshots, against a plain look at every address."""
