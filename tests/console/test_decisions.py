@@ -187,3 +187,14 @@ def test_a_snapshot_tells_what_was_cut_because_of_what_and_where_it_came_from(
     for source in policy.sources.all():
         assert f"/admin/policies/source/{source.pk}/change/" in shown
     assert f"{now:%Y-%m-%d %H:%M:%S} UTC" in shown
+
+
+def test_a_pinned_policy_that_is_held_says_both(
+    alice: Client, twice: Policy, now: datetime
+) -> None:
+    return_to_snapshot(snapshot=twice.snapshots.get(number=1), actor="alice", now=now + 2 * HOUR)
+    change_policy(policy=twice, changes={"widest4": 25}, actor="test", now=now)
+    compile_policy_now(policy_id=twice.pk, now=now + 3 * HOUR)
+    shown = alice.get(page_of(twice)).content.decode()
+    assert "by alice: What it would publish waits for a decision" in shown
+    assert address(Policy, "release", twice.pk) in shown
