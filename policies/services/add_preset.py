@@ -71,8 +71,12 @@ def add_preset(
     allowed as the catalogue means it. Raises Refused, and then nothing was changed.
     """
     source = source_of(preset)
+    if source is not None and (policy is None or settings):
+        raise Refused(
+            f"{preset.name} is added already: change source {source.name}, or let a policy take it"
+        )
     with transaction.atomic():
-        if source is None or policy is None or settings:
+        if source is None:
             source = create_source(
                 name=preset.name,
                 kind=KIND,

@@ -29,7 +29,7 @@ from policies.services.sources import (
 )
 from policies.services.trial import Trial, examine
 from policies.services.trial_slots import trial_slot
-from policies.sources import SOURCES
+from policies.sources import SOURCES, user_list
 from policies.sources.base import Deadline, Source as Engine, SourceMisconfigured
 from policies.store import map_set
 
@@ -81,6 +81,10 @@ def _engine(kind: str, settings: Mapping[str, object], held: Source | None) -> E
     """Build the engine, with the secrets that `held` has; raises Refused."""
     if kind not in SOURCES:
         raise Refused(f"kind must be one of {', '.join(SOURCES)}", setting="kind")
+    if kind == user_list.KIND:
+        raise Refused(
+            "a list kept here has its records on its page; try another kind", setting="kind"
+        )
     try:
         # Another kind's secrets were not given to this one, even where they have the same name.
         known = secrets_of(held) if held is not None and held.kind == kind else {}

@@ -99,7 +99,7 @@ def test_a_key_that_a_preset_needs_is_asked_for_and_kept_secret(alice: Client) -
 def test_a_refusal_stands_on_the_page_and_nothing_is_made(alice: Client, now: datetime) -> None:
     add_preset(preset=CATALOGUE[KEY], actor="test", now=now)
     again = alice.post(preset_url(), {"policy": "", "role": "block"})
-    assert "has these settings" in again.content.decode()
+    assert "is added already" in again.content.decode()
     wrong = alice.post(preset_url(), {"policy": "999", "role": "block"})
     assert wrong.context["form"].errors["policy"]
     assert Source.objects.count() == 1

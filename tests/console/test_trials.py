@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from policies.models import Change, Source
-from policies.services import create_source, retrieve_source
+from policies.services import create_source, create_user_list, retrieve_source
 from policies.services.trial_slots import trial_slot
 from tests.console.pages import address
 from tests.factories import make_source
@@ -116,6 +116,13 @@ def test_the_form_offers_it_to_who_may_save_it(
     assert f'formaction="{TRY}"' in alice.get(address(Source, "add")).content.decode()
     assert f'formaction="{try_url(source)}"' in alice.get(page).content.decode()
     assert "formaction" not in victor.get(page).content.decode()
+
+
+def test_a_list_kept_here_has_nobody_to_ask(alice: Client, now: datetime) -> None:
+    kept = create_user_list(name="ours", type="block", actor="x", now=now)
+    assert "formaction" not in alice.get(address(Source, "change", kept.pk)).content.decode()
+    shown = alice.post(try_url(kept), {"kind": "user", "settings": '{"type": "block"}'})
+    assert "has its records on its page" in shown.content.decode()
 
 
 def test_only_who_may_save_a_source_may_try_it(

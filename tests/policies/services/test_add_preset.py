@@ -84,7 +84,7 @@ def test_nothing_is_made_where_the_policy_cannot_take_it(now: datetime) -> None:
 def test_it_is_added_once(now: datetime) -> None:
     policy = make_policy(now=now)
     add_preset(preset=DROP, policy=policy, actor="test", now=now)
-    with pytest.raises(Refused, match="has these settings"):
+    with pytest.raises(Refused, match="is added already: change source Spamhaus DROP"):
         add_preset(preset=DROP, actor="test", now=now)
     with pytest.raises(Refused, match="stands twice"):
         add_preset(preset=DROP, policy=policy, actor="test", now=now)

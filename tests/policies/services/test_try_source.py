@@ -253,6 +253,7 @@ def test_the_secrets_held_fill_in_for_those_not_given_and_are_in_no_answer(now: 
     ("kind", "given", "setting", "reason"),
     [
         ("ftp", {}, "kind", "kind must be one of"),
+        ("user", {"type": "block"}, "kind", "has its records on its page"),
         ("http", {}, "settings", "url"),
         ("memory", {"entries": ["x"]}, "settings", "entries"),
         ("http", {"url": "https://list.test/", "token": 7}, "settings", "token must be a text"),
