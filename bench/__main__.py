@@ -20,6 +20,7 @@ ROWS: dict[str, str] = {
     "P12": "bench.p12_serve",
     "P14": "bench.p14_why",
     "P14api": "bench.p14_api",
+    "P16": "bench.p16_unchanged",
 }
 _SIZE = 1_000_000
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from pathlib import Path
 
 
@@ -26,6 +27,23 @@ def set_up() -> None:
     django.setup()
     logging.getLogger().setLevel(logging.WARNING)  # one line a row, and what goes wrong
     call_command("migrate", interactive=False, verbosity=0)
+
+
+def forget() -> None:
+    """Remove what was retrieved and published, rows and files, so that all of it is done again."""
+    from django.core.files.storage import storages
+
+    from policies.models import Policy, Retrieval, Snapshot, Source
+
+    Policy.objects.update(current=None, inputs_digest="", last_number=0)
+    Snapshot.objects.all().delete()
+    Retrieval.objects.all().delete()
+    Source.objects.update(
+        list_digest="", list_prefixes=0, entries_digest="", ledger_digest="", version="",
+        payload_digest="", whole_at=None,
+    )  # fmt: skip
+    for store in ("sets", "feeds"):
+        shutil.rmtree(storages[store].path(""))
 
 
 def peak_megabytes() -> float:

@@ -128,7 +128,7 @@ def _child(server: str, name: str, rounds: int) -> None:
         measured = _refresh()
         if number:
             print(json.dumps(asdict(measured)), flush=True)
-        _forget()
+        appliance.forget()
 
 
 def _refresh() -> Round:
@@ -152,20 +152,6 @@ def _refresh() -> Round:
         addresses=numbers["block"]["addresses4"] + cut,
         lines=snapshot.feeds.get(list="block").lines,
     )
-
-
-def _forget() -> None:
-    """Remove what was retrieved and published, rows and files, so that all of it is done again."""
-    from django.core.files.storage import storages
-
-    from policies.models import Policy, Retrieval, Snapshot, Source
-
-    Policy.objects.update(current=None, inputs_digest="", last_number=0)
-    Snapshot.objects.all().delete()
-    Retrieval.objects.all().delete()
-    Source.objects.update(list_digest="", list_prefixes=0)
-    for store in ("sets", "feeds"):
-        shutil.rmtree(storages[store].path(""))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ class _Page:
     title: str
     model: str  # "app.model"
     icon: str
+    view: str = ""  # the model's list where not given
 
 
 _GROUPS: tuple[tuple[str, tuple[_Page, ...]], ...] = (
@@ -31,6 +32,7 @@ _GROUPS: tuple[tuple[str, tuple[_Page, ...]], ...] = (
             _Page("Policies", "policies.policy", "policy"),
             _Page("Sources", "policies.source", "rss_feed"),
             _Page("Lists kept here", "policies.listrecord", "edit_note"),
+            _Page("Presets", "policies.source", "playlist_add", view="console:presets"),
             _Page("Snapshots", "policies.snapshot", "photo_camera"),
             _Page("Retrievals", "policies.retrieval", "sync"),
             _Page("Alarms", "policies.alarm", "notifications"),
@@ -66,7 +68,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 def _item(page: _Page, request: HttpRequest) -> dict[str, Any] | None:
     app, _, model = page.model.partition(".")
-    url = reverse(f"admin:{app}_{model}_changelist")
+    url = reverse(page.view or f"admin:{app}_{model}_changelist")
     may = any(request.user.has_perm(f"{app}.{verb}_{model}") for verb in ("view", "change"))
     return {"title": page.title, "icon": page.icon, "link": url} if may else None
 

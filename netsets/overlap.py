@@ -55,6 +55,7 @@ def worth(entries: Entries, others: Sequence[Named]) -> Worth:
 
 def touching(entries: Entries, addresses: AddressSet) -> int:
     """Return how many entries have an address in common with the set."""
+    # Not `touched`, which is for ranges of a set: entries may overlap.
     hit4: Bools = _ranges4.meets(np.stack((entries.v4_first, entries.v4_last), 1), addresses.v4)
     hit6: Bools = _ranges6.meets(np.hstack((entries.v6_first, entries.v6_last)), addresses.v6)
     return int(np.count_nonzero(hit4) + np.count_nonzero(hit6))

@@ -7,6 +7,7 @@ is faster than its publisher asks for, or than the list changes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 HOUR = 60
@@ -18,8 +19,8 @@ _NOT_COMMERCIAL = "Not for commercial use; ask the publisher for anything else"
 _EACH_ITS_OWN = "A compilation: the terms of each list in it count, some not for commercial use"
 
 _WITH_BOGONS = (
-    "It holds special-purpose ranges, private addresses among them: these are cut out of every "
-    "policy whose guard keeps them."
+    "It holds special-purpose ranges, private addresses among them: these are cut out of a policy, "
+    "unless it says that it wants them."
 )
 _SHARED = "Many people share these addresses, and not all of them mean harm."
 
@@ -282,3 +283,5 @@ PRESETS: tuple[Preset, ...] = (
         serves="allow",
     ),
 )
+
+CATALOGUE = MappingProxyType({preset.key: preset for preset in PRESETS})

@@ -35,17 +35,20 @@ class Sent(TypedDict):
 
 @shared_task
 def send_due(**_newer: object) -> Sent:
-    """Review what time alone changes, then send a job for each row that is due."""
+    """Take out what is over, send a job for each row that is due, and review the alarms.
+
+    In this order, so that whatever may be wrong with an alarm keeps no list from being fresh.
+    """
     now = timezone.now()
     services.expire_records(now=now)  # first: the lists it leaves due go in the same round
     services.forget_protected(now=now)
-    services.review_alarms(now=now)
     sources = services.due_sources(now=now)
     policies = list(Policy.objects.due(now=now).values_list("pk", flat=True))
     for pk in sources:
         retrieve_source.apply_async(kwargs={"source_id": pk}, expires=JOB_EXPIRES)
     for pk in policies:
         compile_policy.apply_async(kwargs={"policy_id": pk}, expires=JOB_EXPIRES)
+    services.review_alarms(now=now)
     return {"sources": len(sources), "policies": len(policies)}
 
 

@@ -15,6 +15,7 @@ from tsadmin.group import OneLineErrors
 from tsadmin.records import records
 from tsadmin.reports import diff, why
 from tsadmin.site import start
+from tsadmin.sources import sources
 from tsadmin.tokens import tokens
 
 _CONTEXT = {
@@ -229,4 +230,5 @@ app.command()(why)
 app.command()(diff)
 app.add_typer(records, name="records")
 policies.add_to(app)
+app.add_typer(sources, name="source")
 app.add_typer(tokens, name="token")

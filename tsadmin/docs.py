@@ -13,7 +13,7 @@ from tsadmin.app import app
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "tsadmin.md"
 _WIDTH = 96
-_BLOCK = re.compile(r"(<!-- help: (?P<command>[\w ]+) -->\n).*?(<!-- end of help -->)", re.DOTALL)
+_BLOCK = re.compile(r"(<!-- help: (?P<command>[\w -]+) -->\n).*?(<!-- end of help -->)", re.DOTALL)
 
 
 def main() -> None:

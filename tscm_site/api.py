@@ -15,6 +15,7 @@ from devices.api.why import WhyView
 from policies.api import views as policies
 from policies.api.alarms import AlarmViewSet
 from policies.api.history import SnapshotViewSet
+from policies.api.presets import PresetViewSet
 from policies.api.records.views import RecordViewSet
 from tscm_site.errors import api_not_found
 
@@ -24,6 +25,7 @@ router.register("policies", policies.PolicyViewSet)
 router.register("sources", policies.SourceViewSet)
 router.register(r"sources/(?P<source_id>[0-9]{1,18})/records", RecordViewSet)
 router.register("snapshots", SnapshotViewSet)
+router.register("presets", PresetViewSet, basename="preset")
 router.register("retrievals", policies.RetrievalViewSet)
 router.register("alarms", AlarmViewSet)
 router.register("pulls", PullViewSet)

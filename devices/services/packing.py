@@ -13,7 +13,9 @@ log = logging.getLogger(__name__)
 
 
 def pack_for_devices(*, now: datetime, policy: Policy | None = None) -> int:
-    """Pack where a device that takes updates has no list that fits; return how many were made.
+    """Pack where the policy of a device that takes updates does not fit; return how many were made.
+
+    Also where one was made by other priorities or limits, or its file is lost.
 
     With `policy` only its devices are looked at.
     """
@@ -24,11 +26,11 @@ def pack_for_devices(*, now: datetime, policy: Policy | None = None) -> int:
     made = 0
     for device in rows.prefetch_related("policy__current__packings"):
         current, most = device.policy.current, device.max_policy_size
-        if not device.is_too_small or current is None or most is None:
+        if not device.needs_packing or current is None or most is None:
             continue
         try:
-            pack_snapshot(snapshot=current, most=most, now=now)
-            made += 1
+            packing = pack_snapshot(snapshot=current, most=most, now=now)
+            made += device.packing is None or device.packing.created_at != packing.created_at
         except CannotPack as error:
             log.warning("pack device=%s: %s", device.nickname, error)
     return made

@@ -39,13 +39,13 @@ class AlarmAdmin(ReadOnlyAdmin):
     search_fields = ("subject", "message")
     search_help_text = "Source, policy or message"
     ordering = (F("closed_at").desc(nulls_first=True), "-opened_at", "-id")  # open ones first
-    fieldsets = ((None, {"fields": ("subject", "message", "opened_at", "closed_at")}),)
+    fieldsets = ((None, {"fields": ("message", "opened_at", "closed_at")}),)
 
     def overview(self, row: Alarm, request: HttpRequest) -> Overview:
         """Return what is wrong, whether it still is, and the way to it."""
         is_over = row.closed_at is not None
         tone = "neutral" if is_over else row.kind_word.tone
-        sentence = "It is over: nothing has to be done." if is_over else row.message
+        sentence = f"It is {'over' if is_over else 'open, and closes by itself when it is over'}."
         return Overview(word(tone, row.kind_word.label), sentence, buttons=_buttons(row, request))
 
     @display(description="alarm", ordering="kind")

@@ -202,9 +202,10 @@ def _state(policy: Policy) -> tuple[Any, str]:
 
 def _sentence(policy: Policy) -> str:
     """Return why it is in its state; of a pinned one also since when and by whom."""
-    if policy.held is not None:
-        return "What it would publish waits for a decision, here below."
+    why = policy.state_detail
+    if policy.held is not None:  # the panel below has the reasons
+        why = "What it would publish waits for a decision, here below."
     if policy.pinned_at is None:
-        return policy.state_detail
+        return why
     since = f"Pinned since {policy.pinned_at:%Y-%m-%d %H:%M} UTC by {policy.pinned_by}"
-    return f"{since}: {policy.state_detail}" if policy.state_detail else since
+    return f"{since}: {why}" if why else f"{since}."

@@ -35,7 +35,7 @@ _FIELDS = {"sources": "allow_sources", "tests": "must_hold"}
 
 def _sources(help_text: str) -> Any:
     return forms.ModelMultipleChoiceField(
-        Source.objects.only("name").order_by("name", "id"),
+        Source.objects.only("name", "kind").order_by("name", "id"),
         required=False,
         widget=UnfoldAdminSelect2MultipleWidget(),
         help_text=help_text,

@@ -10,6 +10,7 @@ from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
@@ -33,7 +34,7 @@ from policies.services.manage_sources import (
 )
 from policies.services.rows import Refused
 from policies.sources import SOURCES
-from policies.sources.examples import settings_help
+from policies.sources.examples import settings_lines
 from policies.words import count, shortened, word
 
 
@@ -55,8 +56,11 @@ class SourceForm(ServiceForm):
     settings = SettingsField(
         required=False,
         widget=UnfoldAdminTextareaWidget({"rows": 8, "spellcheck": "false"}),
-        help_text=settings_help({name: kind.label for name, kind in SOURCES.items()})
-        + " One that is left out stays as it is, an empty one is taken away.",
+        help_text=format_html_join(
+            SafeString("<br>"),
+            "{}",
+            ((line,) for line in settings_lines({n: kind.label for n, kind in SOURCES.items()})),
+        ),
     )
 
     class Meta:
@@ -82,6 +86,7 @@ class SourceForm(ServiceForm):
 @admin.register(Source)
 class SourceAdmin(ServiceAdmin):
     form = SourceForm
+    change_form_after_template: Any = "console/try_source.html"
     refusals = (Refused,)
     list_display = ("name", "kind_label", "state_shown", "entries", "age", "next_due", "error_line")
     list_filter = ("state", "kind", "is_enabled")
@@ -103,14 +108,12 @@ class SourceAdmin(ServiceAdmin):
 
     def overview(self, row: Source, request: HttpRequest) -> Overview:
         """Return the state, the list held, the last retrievals and the policies that take it."""
+        now = timezone.now()
         return Overview(
             headline=word(row.state_word.tone, row.state_word.label),
             sentence=row.error,
             buttons=list_buttons(row, request),
-            top=(
-                Panel("List", list_table(row, now=timezone.now())),
-                *list_panels(row, now=timezone.now()),
-            ),
+            top=(Panel("List", list_table(row, now=now)), *list_panels(row, now=now)),
             bottom=(
                 Panel("Policies that take it", policies_table(row)),
                 Panel("Last retrievals", retrievals_table(row)),

@@ -146,9 +146,16 @@ class UpdatingAdmin(ServiceAdmin):
     def update_buttons(self, row: Any, request: HttpRequest) -> list[Button]:
         """Return what the person may do with the policy from the row's page."""
         buttons = []
+        policy = self.policy_of(row)
         if self.has_change_permission(request, row):
             buttons.append(Button("Update now", self._url("update", row), "refresh", is_post=True))
-        if self.has_accept_permission(request) and self.policy_of(row).awaits_acceptance:
+        if policy.held is not None:
+            # It is approved on the policy's page, as it is seen there; to accept is to take
+            # whatever comes.
+            if policy != row and request.user.has_perm("policies.view_policy"):
+                url = reverse("admin:policies_policy_change", args=[policy.pk])
+                buttons.append(Button("Look at what is held", url, "visibility"))
+        elif self.has_accept_permission(request) and policy.awaits_acceptance:
             accept = Button("Accept change once", self._url("accept", row), "check", is_post=True)
             buttons.append(accept)
         return buttons

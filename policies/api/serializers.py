@@ -26,7 +26,7 @@ from policies.services import Member, MustHold
 from policies.services.manage_policies import DEFAULT_PRIORITY, MAX_MEMBERS, MAX_TESTS
 from policies.services.sources import secret_names
 from policies.sources import SOURCES
-from policies.sources.examples import settings_help
+from policies.sources.examples import settings_lines
 from policies.states import Expectation, Role
 
 KINDS = {name: kind.label for name, kind in SOURCES.items()}
@@ -36,8 +36,7 @@ class SourceSerializer(RowSerializer[Source]):
     """A source: where a list comes from, and how the last retrieval of it ended."""
 
     settings = serializers.DictField(
-        help_text="Replaced whole where they are sent; a secret that is not sent stays, an empty "
-        f"one is taken away. {settings_help(KINDS)}"
+        help_text=f"Replaced whole where they are sent. {' '.join(settings_lines(KINDS))}"
     )
     secrets = serializers.SerializerMethodField(help_text="Which secret settings are kept.")
     kind = Text(max_length=32, help_text=f"One of {', '.join(KINDS)}.")

@@ -16,6 +16,7 @@ from policies.api.base import Conflict, Reading, actor_of, refusals
 from policies.api.candidates import CandidateActions
 from policies.api.history import ReleaseAction
 from policies.api.permissions import MayChange
+from policies.api.trials import Trying
 from policies.models import Change, Policy, ProtectedAddress, Retrieval, Source
 from policies.tasks import nudge
 
@@ -107,7 +108,7 @@ class PolicyViewSet(CandidateActions, ReleaseAction):
         return serializer.taken()
 
 
-class SourceViewSet(Reading[Source]):
+class SourceViewSet(Trying, Reading[Source]):
     """Where lists come from."""
 
     # Which secrets there are is told without the key: a lost one must not hide the sources.

@@ -36,7 +36,8 @@ def json_lines(text: bytes, layout: Layout) -> bytes:
         raise DecodeError(f"the JSON is nested too deeply for {layout.path} ({error}).") from error
     if len(values) > MAX_VALUES:
         raise DecodeError(f"{layout.path} leads to more than {MAX_VALUES:,} values.")
-    return "\n".join(_line(value) for value in values).encode()
+    # JSON may hold half of a surrogate pair, which no text can be written with.
+    return "\n".join(_line(value) for value in values).encode(errors="replace")
 
 
 def _documents(text: bytes) -> Iterator[JSONValue]:

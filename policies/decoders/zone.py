@@ -24,13 +24,14 @@ from netsets.parse import parse_text
 from policies.decoders.base import Decoded, DecodeError
 from policies.decoders.usable import usable
 from policies.sources.base import Retrieved
-from policies.sources.zone_items import IS_RPZ, LOCAL_DATA
+from policies.sources.zone_items import HOST_BITS, IS_RPZ, LOCAL_DATA, NOT_CANONICAL
 from policies.sources.zone_records import Kind, Rows, ZoneRecords
 
 OTHER_DIRECTION = {
     Kind.BLOCKED: "RPZ trigger that allows",
     Kind.PASSED: "RPZ trigger that blocks",
 }
+UNREADABLE = (HOST_BITS, NOT_CANONICAL)  # meant as entries of the list
 # By length: what lies below a prefix, as a mask.
 _BELOW4 = np.array([(1 << (32 - length)) - 1 for length in range(33)], np.uint32)
 _BELOW6 = np.array([divmod((1 << (128 - length)) - 1, 1 << 64) for length in range(129)], np.uint64)
@@ -90,10 +91,12 @@ def _decode(retrieved: Retrieved, wanted: Kind) -> Decoded:
     decoded = _policy(records, wanted) if is_rpz else _plain(records)
     found = usable(decoded, origin=f"zone {records.zone} from {retrieved.server}")
     # What a zone holds besides its list says nothing against it: the tokens alone were judged.
-    skipped = Counter(dict(decoded.skipped)) + Counter(records.skipped)
+    beside = Counter(records.skipped)
     if is_rpz:
-        skipped += _beside_the_triggers(records, wanted)
-    return replace(found, skipped=tuple(skipped.most_common()))
+        beside += _beside_the_triggers(records, wanted)
+    skipped = Counter(dict(decoded.skipped)) + beside
+    unreadable = sum(beside[reason] for reason in UNREADABLE)
+    return replace(found, skipped=tuple(skipped.most_common()), beside=beside.total() - unreadable)
 
 
 def _plain(records: ZoneRecords) -> Decoded:

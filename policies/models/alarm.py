@@ -12,7 +12,8 @@ class Alarm(models.Model):
     """Something that is wrong: opened when it begins, closed by itself when it is over."""
 
     kind = models.CharField(max_length=16, choices=AlarmKind.choices)
-    subject = models.CharField(max_length=200, help_text="Such as 'source edge-block'.")
+    # Wider than any name, for the word in front of it.
+    subject = models.CharField(max_length=250, help_text="Such as 'source edge-block'.")
     message = models.TextField()
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)

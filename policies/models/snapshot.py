@@ -140,6 +140,11 @@ class Packing(FeedFile):
     created_at = models.DateTimeField()
     entries = models.PositiveIntegerField(help_text="Block and allow prefixes together.")
     block_digest = models.CharField(max_length=64)
+    inputs_digest = models.CharField(
+        max_length=64,
+        default="",
+        help_text="Of what it was made by: priorities, limits and what may not be merged over.",
+    )
     added = models.JSONField(help_text="Addresses that merging blocks and no list names.")
     left_out = models.JSONField(help_text="Addresses that did not fit.")
     dropped = models.JSONField(

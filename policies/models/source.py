@@ -100,6 +100,7 @@ class Source(Claimable, Acceptable):
     list_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
     list_prefixes = models.PositiveIntegerField(default=0, editable=False)
     list_entries = models.PositiveIntegerField(default=0, editable=False)
+    # Of what was meant as entries; a retrieval tells all that was skipped.
     list_skipped = models.PositiveIntegerField(default=0, editable=False)
     entries_digest = models.CharField(
         max_length=64, blank=True, default="", editable=False, help_text="The list as written."

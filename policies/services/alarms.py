@@ -8,6 +8,7 @@ from datetime import datetime
 from django.db import transaction
 
 from policies.models import Alarm, Policy, Source
+from policies.models.source import STALE_REFRESHES
 from policies.states import AlarmKind, PolicyState
 
 log = logging.getLogger(__name__)
@@ -53,13 +54,20 @@ def _raise(cause: Cause, message: str, held: Alarm | None, *, now: datetime) -> 
 
 
 def _stale(*, now: datetime) -> list[Source]:
-    """Return the sources whose list is past its limit, of those that somebody wants fresh."""
+    """Return the sources whose list is past its limit, or never came, and is wanted fresh."""
     wanted = Source.objects.filter(is_enabled=True, policies__is_paused=False)
-    rows = wanted.exclude(retrieved_at=None).defer("settings").distinct().order_by("name", "id")
-    return [source for source in rows if source.is_stale(now=now)]
+    rows = wanted.defer("settings").distinct().order_by("name", "id")
+    return [source for source in rows if source.is_stale(now=now) or _never_came(source)]
+
+
+def _never_came(source: Source) -> bool:
+    """Tell whether several retrievals failed and none ever brought a list."""
+    return source.retrieved_at is None and source.failures >= STALE_REFRESHES
 
 
 def _why_stale(source: Source) -> str:
+    if source.retrieved_at is None:
+        return f"No list of {source.name} ever came: {source.error}"
     return (
         f"The list of {source.name} was last retrieved {source.retrieved_at:%Y-%m-%d %H:%M} UTC; "
         f"its limit is {source.stale_limit}. {source.error or 'It was not due since then.'}"

@@ -16,10 +16,10 @@ from netsets.compile import Compiled, compile_policy, enforce
 from netsets.cuts import together
 from netsets.guard import GuardTripped
 from netsets.special import SPECIAL_PURPOSE
-from policies.models import Candidate, Policy, Snapshot
+from policies.models import Candidate, Policy, Snapshot, Source
 from policies.services.candidates import drop_candidate, hold_candidate
 from policies.services.guards import Limits, limits_of
-from policies.services.inputs import Gathered, gather
+from policies.services.inputs import Gathered, ListLost, gather
 from policies.services.publish import PublishFailed, publish_snapshot
 from policies.states import PUBLISHED_STATES, PolicyState, Role
 from policies.store import feed_is_whole, get_set, set_digest
@@ -107,14 +107,26 @@ def compile_policy_now(
         return None
     try:
         policy = Policy.objects.select_related("current", "pinned", "candidate").get(pk=policy_id)
-        if approval is None and (accept_change or policy.is_accepted(now=now)):
-            approval = Approval()
+        if approval is None:
+            approval = _approval_of(policy, accept_change=accept_change, now=now)
         report = _compile(policy, approval, owner=owner, now=now)
         _write(policy, report, owner=owner, now=now)
     finally:
         Policy.objects.release(pk=policy_id, owner=owner)
     log.info("compile policy=%s state=%s %s", policy.name, report.state, report.detail)
     return report
+
+
+def _approval_of(policy: Policy, *, accept_change: bool, now: datetime) -> Approval | None:
+    """Return what a person let pass before this compile; None where nobody did.
+
+    Whoever pinned a snapshot wants it back whatever its difference, also where a worker that was
+    killed left that to the next one.
+    """
+    if policy.pinned is not None:
+        number, by = policy.pinned.number, policy.pinned_by
+        return Approval(f"return to snapshot {number} by {by}"[:300])
+    return Approval() if accept_change or policy.is_accepted(now=now) else None
 
 
 def _compile(
@@ -136,9 +148,16 @@ def _compile(
         return waiting
     try:
         return _publish_or_hold(work)
-    except (PublishFailed, OSError, ValueError) as error:
-        is_lost = isinstance(error, InForceLost)
-        return work.report(PolicyState.FAILED, str(error), holds_change=is_lost)
+    except (ListLost, PublishFailed, OSError, ValueError) as error:
+        return _failed(work, error)
+
+
+def _failed(work: _Work, error: Exception) -> CompileReport:
+    if isinstance(error, ListLost):
+        # What is held is not to be asked about any more: it has to come whole, and now.
+        Source.objects.filter(pk=error.source).update(version="", due_at=work.now)
+    is_lost = isinstance(error, InForceLost)
+    return work.report(PolicyState.FAILED, str(error), holds_change=is_lost)
 
 
 def _waiting(work: _Work) -> CompileReport | None:

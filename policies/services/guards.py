@@ -11,7 +11,7 @@ from netsets.guard import Guard
 from netsets.policy_tests import Outcome, PolicyTest, run_tests
 from policies.models import Policy
 from policies.services.protected import protected_items
-from policies.store import get_set
+from policies.store import map_set
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def try_tests(policy: Policy) -> tuple[Outcome, ...]:
     """
     if policy.current is None:
         return ()
-    return run_tests(get_set(policy.current.block_digest), _tests(policy))
+    return run_tests(map_set(policy.current.block_digest), _tests(policy))
 
 
 def _critical(policy: Policy) -> tuple[Labelled, ...]:

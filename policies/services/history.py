@@ -8,7 +8,7 @@ from django.db import transaction
 
 from policies.models import Policy, Snapshot
 from policies.services.changes import record_change
-from policies.services.compile import Approval, CompileReport, compile_policy_now
+from policies.services.compile import CompileReport, compile_policy_now
 from policies.services.rows import Refused
 
 
@@ -29,10 +29,14 @@ def return_to_snapshot(*, snapshot: Snapshot, actor: str, now: datetime) -> Comp
             actor=actor, verb="return", subject=f"policy {policy.name}", now=now,
             before=_told(policy.pinned), after=_told(snapshot),
         )  # fmt: skip
-    note = f"return to snapshot {snapshot.number} by {actor}"[:300]
-    report = compile_policy_now(policy_id=policy.pk, now=now, approval=Approval(note))
+    report = compile_policy_now(policy_id=policy.pk, now=now)
     if report is not None and not report.is_good:
-        rows.update(**before, due_at=now)
+        with transaction.atomic():
+            rows.update(**before, due_at=now)
+            record_change(
+                actor=actor, verb="release", subject=f"policy {policy.name}", now=now,
+                before=_told(snapshot), after=_told(policy.pinned),
+            )  # fmt: skip
         raise Refused(f"snapshot {snapshot.number} cannot be published: {report.detail}")
     return report
 

@@ -12,6 +12,15 @@ from policies.states import PolicyState, Role, StaleEntries
 from policies.store import get_set
 
 
+class ListLost(Exception):
+    """The list held of a source cannot be read; retrieving it whole mends that."""
+
+    def __init__(self, message: str, *, source: int) -> None:
+        """Say which source has to be retrieved."""
+        super().__init__(message)
+        self.source = source
+
+
 @dataclass(frozen=True, slots=True)
 class Listed:
     """One list that goes into a compile, as a snapshot's manifest tells it."""
@@ -25,6 +34,18 @@ class Listed:
     retrieved_at: str
     count: int = 0  # entries read
     skipped: int = 0
+
+    def addresses(self) -> AddressSet:
+        """Return what it holds; raises ListLost."""
+        try:
+            return get_set(self.digest)
+        except (OSError, ValueError) as error:
+            reason = (isinstance(error, OSError) and error.strerror) or error
+            raise ListLost(
+                f"the list held of {self.name} cannot be read ({reason}); it is retrieved anew. "
+                f"What is published stays.",
+                source=self.source,
+            ) from error
 
     def manifest(self) -> dict[str, object]:
         """Return what a snapshot keeps of it."""
@@ -74,15 +95,16 @@ class Gathered:
         return tuple(listed for listed in self.lists if listed.role == role)
 
     def sets(self, role: Role) -> Sequence[AddressSet]:
-        """Return the sets of one role; raises OSError and ValueError where one is lost.
+        """Return the sets of one role; raises ListLost.
 
-        A pinned snapshot stands for its lists: these may be kept no longer.
+        A pinned snapshot stands for its lists: these may be kept no longer. Where it is
+        lost itself nobody can bring it back: OSError and ValueError.
         """
         if self.pinned:
             held = self.pinned
             digest = held.block_digest if role == Role.BLOCK else held.allow_digest
             return [get_set(digest)]
-        return [get_set(listed.digest) for listed in self.of(role)]
+        return [listed.addresses() for listed in self.of(role)]
 
 
 def gather(policy: Policy, *, now: datetime) -> Gathered:

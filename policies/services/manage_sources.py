@@ -40,16 +40,20 @@ SOURCE_COLUMNS = (
 )  # fmt: skip
 MAX_SETTINGS_BYTES = 1 << 20
 MAX_RECORDED = 1000
-# What is held of a list under other settings says nothing of the list under these.
-_FORGOTTEN: dict[str, object] = {
-    "list_prefixes": 0,
+# A list that is asked for with another password has to come whole.
+_ASKED_ANEW: dict[str, object] = {
     "version": "",
     "payload_digest": "",
-    "entries_digest": "",
-    "ledger_digest": "",
     "whole_at": None,
     "claimed_by": "",
     "claimed_until": None,
+}
+# What is held of a list under other settings says nothing of the list under these.
+_FORGOTTEN: dict[str, object] = {
+    **_ASKED_ANEW,
+    "list_prefixes": 0,
+    "entries_digest": "",
+    "ledger_digest": "",
 }
 
 
@@ -91,8 +95,9 @@ def change_source(
     columns = {*changes, "settings_key", "due_at"}  # others may change the rest meanwhile
     source.due_at = now
     if source.settings_key != key or secrets != held:
-        set_columns(source, _FORGOTTEN, known=tuple(_FORGOTTEN))
-        columns |= _FORGOTTEN.keys()
+        forgotten = _ASKED_ANEW if source.settings_key == key else _FORGOTTEN
+        set_columns(source, forgotten, known=tuple(forgotten))
+        columns |= forgotten.keys()
     with transaction.atomic():
         save_row(source, update_fields=sorted(columns))
         keep_secrets(source, secrets)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any, Self
 
 from django.db import transaction
 
-from netsets.cidr import AddressSet, union
+from netsets.cidr import AddressSet
+from netsets.cuts import together
 from netsets.merge import MergeLimit
 from netsets.pack import Packed, Ranked, pack
 from policies.models import Packing, Policy, Snapshot
-from policies.services.guards import limits_of
+from policies.services.guards import Limits, limits_of
 from policies.services.publish import put_list
 from policies.states import Role
-from policies.store import get_set, put_set
+from policies.store import feed_is_whole, get_set, put_set, set_digest
 
 log = logging.getLogger(__name__)
 
@@ -25,15 +29,54 @@ class CannotPack(Exception):
     """No list of a snapshot fits; the message says why and what to do."""
 
 
-def pack_snapshot(*, snapshot: Snapshot, most: int, now: datetime) -> Packing:
-    """Return a snapshot in at most `most` entries, made now where there is none yet.
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One packing to be made: the lists by rank, how far they merge, what stays out of it."""
 
-    The allow list is never cut. Raises CannotPack where nothing fits beside it, or the files
-    cannot be read or written.
+    snapshot: Snapshot
+    room: int
+    ranked: tuple[Mapping[str, object], ...]
+    merge: MergeLimit | None
+    limits: Limits
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, *, room: int) -> Self:
+        """Read what the policy says today; raises OSError and ValueError."""
+        policy = snapshot.policy
+        return cls(snapshot, room, _ranked(snapshot), _merge_limit(policy), limits_of(policy))
+
+    @property
+    def kept_out(self) -> AddressSet:
+        """What no merged prefix may hold, besides what the allow list has."""
+        return together((*self.limits.protected, *self.limits.critical))
+
+    def inputs_digest(self) -> str:
+        """Return one digest over everything that the packing depends on, its snapshot aside."""
+        order = [[str(one["name"]), str(one["digest"])] for one in self.ranked]
+        parts = [order, self.room, repr(self.merge), repr(self.limits.guard)]
+        parts.append(set_digest(self.kept_out))
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    def packed(self) -> Packed:
+        """Pack; raises OSError and ValueError."""
+        held = self.snapshot
+        return pack(
+            get_set(held.block_digest),
+            [Ranked(str(one["name"]), get_set(str(one["digest"]))) for one in self.ranked],
+            most=self.room,
+            guard=self.limits.guard,
+            forbidden=get_set(held.allow_digest) | self.kept_out,
+            merge=self.merge,
+        )
+
+
+def pack_snapshot(*, snapshot: Snapshot, most: int, now: datetime) -> Packing:
+    """Return a snapshot in at most `most` entries.
+
+    It is made now where there is none yet, where its file is lost, and where it was made by other
+    priorities or limits than those of today. The allow list is never cut. Raises CannotPack where
+    nothing fits beside it, or the files cannot be read or written; then what there is stays.
     """
-    held = Packing.objects.filter(snapshot=snapshot, most=most).first()
-    if held is not None:
-        return held
     room = most - snapshot.allow_prefixes
     if room < 1:
         raise CannotPack(
@@ -41,13 +84,19 @@ def pack_snapshot(*, snapshot: Snapshot, most: int, now: datetime) -> Packing:
             f"entries, the device takes {most:,}. Raise the maximum policy size."
         )
     try:
-        packed = _pack(snapshot, room=room)
+        work = _Work.of(snapshot, room=room)
+        inputs = work.inputs_digest()
+        held = Packing.objects.filter(snapshot=snapshot, most=most, inputs_digest=inputs).first()
+        if held and feed_is_whole(held.digest, size=held.size, gzip_size=held.gzip_size):
+            return held
+        packed = work.packed()
         stored = put_list(packed.prefixes, empty=snapshot.empty_list_address)
         block_digest = put_set(packed.addresses)
     except (OSError, ValueError) as error:
-        raise CannotPack(f"snapshot {snapshot.number} could not be packed: {error}") from error
+        reason = (isinstance(error, OSError) and error.strerror) or error
+        raise CannotPack(f"snapshot {snapshot.number} could not be packed: {reason}") from error
     with transaction.atomic():  # two workers may come to it at once: both made the same
-        packing, _ = Packing.objects.get_or_create(
+        packing, _ = Packing.objects.update_or_create(
             snapshot=snapshot,
             most=most,
             defaults={
@@ -55,6 +104,7 @@ def pack_snapshot(*, snapshot: Snapshot, most: int, now: datetime) -> Packing:
                 "created_at": now,
                 "entries": len(packed.prefixes) + snapshot.allow_prefixes,
                 "block_digest": block_digest,
+                "inputs_digest": inputs,
                 "added": _counts(packed.added),
                 "left_out": _counts(packed.left_out),
                 "dropped": [[one.name, one.prefixes, one.addresses] for one in packed.dropped],
@@ -64,24 +114,20 @@ def pack_snapshot(*, snapshot: Snapshot, most: int, now: datetime) -> Packing:
     return packing
 
 
-def _pack(snapshot: Snapshot, *, room: int) -> Packed:
-    policy = snapshot.policy
-    limits = limits_of(policy)
-    kept_out = [item.addresses for item in (*limits.protected, *limits.critical)]
-    return pack(
-        get_set(snapshot.block_digest),
-        [Ranked(str(one["name"]), get_set(str(one["digest"]))) for one in _ranked(snapshot)],
-        most=room,
-        guard=limits.guard,
-        forbidden=union([get_set(snapshot.allow_digest), *kept_out]),
-        merge=_merge_limit(policy),
-    )
+def _ranked(snapshot: Snapshot) -> tuple[Mapping[str, object], ...]:
+    """Return the block lists that a snapshot was compiled from, the most important of today first.
 
-
-def _ranked(snapshot: Snapshot) -> list[Mapping[str, object]]:
-    """Return the block lists that a snapshot was compiled from, the most important first."""
+    A source that the policy has taken since then has nothing in it; one that it takes no more
+    ranks as it did.
+    """
+    today = dict(snapshot.policy.policy_sources.values_list("source_id", "priority"))
     lists = [entry for entry in snapshot.sources if entry["role"] == Role.BLOCK]
-    return sorted(lists, key=lambda entry: (entry.get("priority", 100), entry["name"]))
+
+    def rank(entry: Mapping[str, Any]) -> tuple[int, str]:
+        then = entry.get("priority", 100)
+        return today.get(entry.get("source", 0), then), entry["name"]
+
+    return tuple(sorted(lists, key=rank))
 
 
 def _merge_limit(policy: Policy) -> MergeLimit | None:

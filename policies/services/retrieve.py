@@ -4,30 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
 
-from netsets.cidr import AddressSet
-from policies.decoders import decode
-from policies.decoders.base import Decoded, DecodeError
-from policies.fields import DecryptionFailed
 from policies.models import ClaimLost, Policy, Retrieval, Source
+from policies.services.ask import FORESEEN, Answer, ask, foreseen_text, may_help
 from policies.services.keep import Kept, ShrankTooFar, keep_list
 from policies.services.sources import build_source
-from policies.sources.base import (
-    Deadline,
-    EmptyList,
-    Known,
-    Retrieved,
-    SourceError,
-    SourceMisconfigured,
-    SourceRefused,
-    SourceUnavailable,
-)
-from policies.sources.dns_errors import not_fetched
+from policies.sources.base import Deadline, Known
 from policies.states import Outcome, SourceState
 from policies.store import get_blob, is_stored
 
@@ -40,17 +26,6 @@ _WRITTEN = (
     "list_digest", "list_prefixes", "list_entries", "list_skipped", "entries_digest",
     "ledger_digest", "version", "payload_digest", "whole_at", "holds_change",
 )  # fmt: skip
-
-# What a retrieval may end with; anything else is a fault of ours.
-_FORESEEN = (SourceError, SourceMisconfigured, DecodeError, DecryptionFailed)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A source's answer, decoded."""
-
-    retrieved: Retrieved
-    decoded: Decoded
 
 
 def retrieve_source(
@@ -83,7 +58,7 @@ def retrieve_source(
                 )
         except Exception as error:
             retrieval = _record_failure(source, owner=owner, error=error, now=now, ended=ended())
-            if not isinstance(error, _FORESEEN):
+            if not isinstance(error, FORESEEN):
                 raise  # the row is written and due later, so that it cannot come back at once
             return retrieval
         if known is None or known.is_whole_wanted:
@@ -117,25 +92,13 @@ def _known(source: Source, *, now: datetime) -> Known | None:
 def _ask(
     source: Source, known: Known | None, deadline: Deadline, *, now: datetime
 ) -> Answer | None:
-    """Retrieve and decode; None where what is held is still current.
-
-    An empty answer is an EmptyList unless the source may be empty.
-    """
-    nothing = Answer(Retrieved("text", (), ""), Decoded(AddressSet.empty(), 0))
-    try:
-        retrieved = build_source(source, now=now).retrieve(known=known, deadline=deadline)
-    except EmptyList:
-        if source.may_be_empty:
-            return nothing
-        raise
-    if retrieved is None:
-        if known is None:
-            raise SourceRefused(f"{source.name} answered 'unchanged' to a first question")
-        return None
-    answer = Answer(retrieved, decode(retrieved))
-    if not answer.decoded.addresses and not source.may_be_empty:
-        raise EmptyList(f"{source.name} holds no entry")
-    return answer
+    return ask(
+        build_source(source, now=now),
+        name=source.name,
+        known=known,
+        may_be_empty=source.may_be_empty,
+        deadline=deadline,
+    )
 
 
 def _record_unchanged(source: Source, *, owner: str, now: datetime, ended: datetime) -> Retrieval:
@@ -174,7 +137,7 @@ def _record_success(
     source.entries_digest, source.ledger_digest = kept.entries_digest, kept.ledger_digest
     source.payload_digest = kept.payload_digest
     source.list_entries = decoded.entries
-    source.list_skipped = sum(count for _, count in decoded.skipped)
+    source.list_skipped = decoded.rejected
     if changed:
         source.changed_at = now
     retrieval = Retrieval(
@@ -203,7 +166,7 @@ def _record_success(
 def _record_failure(
     source: Source, *, owner: str, error: Exception, now: datetime, ended: datetime
 ) -> Retrieval:
-    again = isinstance(error, SourceUnavailable) or not isinstance(error, _FORESEEN)
+    again = may_help(error)
     source.state = SourceState.UNAVAILABLE if again else SourceState.REFUSED
     source.holds_change = isinstance(error, ShrankTooFar)
     source.error, source.failures, source.checked_at = (
@@ -224,14 +187,12 @@ def _record_failure(
 
 
 def _text(source: Source, error: Exception) -> str:
-    if not isinstance(error, _FORESEEN):
+    if not isinstance(error, FORESEEN):
         return (
             f"{source.name} could not be retrieved: unexpected failure ({type(error).__name__}). "
             f"The last good list stays in force. The details are in the worker's log; report them."
         )
-    if isinstance(error, DecodeError) and source.kind == "dns":
-        return f"{not_fetched(str(source.settings['name']))} {error}"
-    return str(error)
+    return foreseen_text(error, kind=source.kind, list_name=source.settings.get("name"))
 
 
 def _write(source: Source, retrieval: Retrieval, *, owner: str, now: datetime) -> None:

@@ -70,7 +70,8 @@ class Known:
     """What is held of a source's last whole answer."""
 
     version: str  # the `Retrieved.version` that came with it
-    payload: Callable[[], bytes] | None = None  # reads what `Retrieved.keep` was; None: not kept
+    # Reads what `Retrieved.keep` was, or raises OSError or ValueError; None where nothing was kept.
+    payload: Callable[[], bytes] | None = None
     # The list is wanted whole all the same: whoever says "unchanged" may be wrong. The version
     # still tells an older answer from a newer one.
     is_whole_wanted: bool = False

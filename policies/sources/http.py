@@ -151,9 +151,9 @@ class HttpSource:
         held = Version.parse(known.version) if known is not None else None
         if held is not None and held.asked != self._asked():
             held = None
-        condition = held.condition() if held is not None else []
         if known is not None and known.is_whole_wanted:
-            condition = []
+            held = None
+        condition = held.condition() if held is not None else []
         answer = self._follow(condition, deadline)
         if answer.status == _NOT_MODIFIED and held is not None and condition:
             if held.is_confirmed_by(answer):

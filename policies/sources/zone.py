@@ -115,8 +115,8 @@ class ZoneSource:
             return None
         try:
             records = ZoneRecords.decode(known.payload())
-        except ValueError:
-            return None  # damaged, or kept by another version of this program
+        except (OSError, ValueError):
+            return None  # lost, damaged, or kept by another version of this program
         if records.zone != self.name.lower():
             return None
         return increment(talk, held=Version(serial, records))

@@ -22,6 +22,7 @@ from schemathesis.specs.openapi.checks import (
 from accounts.services import create_token
 from devices.models import Pull
 from policies.models import Alarm, Change, Retrieval, Snapshot
+from policies.presets import PRESETS
 from policies.services import add_records, create_user_list, protect_network
 from policies.services.record_text import read_lines
 from tests.factories import hold, make_device, make_source
@@ -47,6 +48,10 @@ SOUND: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/v1/sources/{source_id}/records/batch/"): {
         "records": [{"entry": "198.51.100.9"}, {"entry": "2001:db8::/64", "note": "x"}]
     },
+    # A trial of a web list would ask whatever host chance named.
+    ("POST", "/api/v1/sources/try/"): {"kind": "memory", "settings": {"entries": ["8.8.4.4"]}},
+    ("POST", "/api/v1/sources/{id}/try/"): {"kind": "memory", "settings": {"entries": ["8.8.4.4"]}},
+    ("POST", "/api/v1/presets/{key}/add/"): {"settings": {}},
 }  # fmt: skip
 
 schema = schemathesis.openapi.from_path(OPENAPI)
@@ -65,6 +70,7 @@ class Filled:
 def filled(db: None, monkeypatch: pytest.MonkeyPatch) -> Filled:
     """Fill the appliance."""
     monkeypatch.setattr(SimpleRateThrottle, "THROTTLE_RATES", {"user": None, "tokens": None})
+    monkeypatch.setattr("django.conf.settings.TSCM_RETRIEVE_SECONDS", 2.0)
     row = protect_network(network="192.0.2.7", reason="ours", actor="test", now=NOW)
     policy = hold(now=NOW, allow=["5.6.7.0/24"])
     alarm = Alarm.objects.create(kind="stale", subject="x", message="y", opened_at=NOW)
@@ -100,6 +106,8 @@ def aim(case: schemathesis.Case[Any], filled: Filled) -> None:
             case.path_parameters["source_id"] = filled.ids["kept"]
         if "id" in case.path_parameters and case.method != "DELETE":
             case.path_parameters["id"] = filled.ids[_rows_of(case.operation.path)]
+    if "key" in case.path_parameters and is_sound.get("PATH"):
+        case.path_parameters["key"] = PRESETS[0].key
     if isinstance(case.body, dict) and is_sound.get("BODY"):
         case.body |= SOUND.get((case.method, case.operation.path), {})
 

@@ -8,11 +8,12 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
+from devices.models import Device
 from policies.models import Candidate, Change, Policy, Snapshot
 from policies.services import change_policy, compile_policy_now, protect_network, return_to_snapshot
 from policies.states import PolicyState
 from tests.console.pages import address
-from tests.factories import hold, make_policy, publish, republish
+from tests.factories import hold, make_device, make_policy, publish, republish
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -38,6 +39,16 @@ def test_the_page_says_what_is_held_and_why(alice: Client, now: datetime) -> Non
     assert address(Policy, "approve", policy.pk) in shown
     assert policy.candidate.block_digest in shown
     assert "Held by the guard" not in alice.get(page_of(make_policy(now=now))).content.decode()
+
+
+def test_what_is_held_is_approved_where_it_is_seen(alice: Client, now: datetime) -> None:
+    policy = hold(now=now)
+    device = make_device(policy=policy, now=now)
+    assert address(Policy, "accept", policy.pk) not in alice.get(page_of(policy)).content.decode()
+    shown = alice.get(address(Device, "change", device.pk)).content.decode()
+    assert address(Device, "accept", device.pk) not in shown
+    assert "Look at what is held" in shown
+    assert page_of(policy) in shown
 
 
 def test_what_was_looked_at_is_approved_and_published(alice: Client, now: datetime) -> None:
@@ -176,3 +187,14 @@ def test_a_snapshot_tells_what_was_cut_because_of_what_and_where_it_came_from(
     for source in policy.sources.all():
         assert f"/admin/policies/source/{source.pk}/change/" in shown
     assert f"{now:%Y-%m-%d %H:%M:%S} UTC" in shown
+
+
+def test_a_pinned_policy_that_is_held_says_both(
+    alice: Client, twice: Policy, now: datetime
+) -> None:
+    return_to_snapshot(snapshot=twice.snapshots.get(number=1), actor="alice", now=now + 2 * HOUR)
+    change_policy(policy=twice, changes={"widest4": 25}, actor="test", now=now)
+    compile_policy_now(policy_id=twice.pk, now=now + 3 * HOUR)
+    shown = alice.get(page_of(twice)).content.decode()
+    assert "by alice: What it would publish waits for a decision" in shown
+    assert address(Policy, "release", twice.pk) in shown

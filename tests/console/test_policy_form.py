@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from django.core.files.storage import storages
 from django.test import Client
 from hypothesis import given, strategies as st
 
@@ -127,3 +128,15 @@ def test_the_page_tells_how_each_test_ends(alice: Client, victor: Client, now: d
         shown = client.get(page).content.decode()
         assert shown.count(">holds<") == shown.count(">fails<") == 1
         assert "the pager" in shown
+
+
+@pytest.mark.django_db
+def test_the_page_opens_where_the_list_in_force_is_lost(alice: Client, now: datetime) -> None:
+    policy = make_policy(now=now, block=["5.6.0.0/24"])
+    snapshot = publish(policy, now=now)
+    must = [MustHold(Expectation.BLOCKED, "5.6.0.7")]
+    change_policy(policy=policy, changes={}, tests=must, actor="test", now=now)
+    digest = snapshot.block_digest
+    storages["sets"].delete(f"{digest[:2]}/{digest}")
+    shown = alice.get(address(Policy, "change", policy.pk)).content.decode()
+    assert "The list in force cannot be read" in shown

@@ -9,8 +9,9 @@ import pytest
 from devices.health import HealthState, health_of
 from devices.models import Device
 from devices.services import pack_for_devices, published_device
+from netsets.parse import parse_text
 from policies.models import Packing, Policy
-from policies.services import prune
+from policies.services import compile_policy_now, protect_network, prune
 from policies.states import Role
 from policies.store import feed_path
 from tests.factories import make_device, make_policy, make_source, publish
@@ -107,3 +108,40 @@ def test_the_file_of_a_packing_is_kept_as_long_as_its_snapshot(now: datetime) ->
         os.utime(path, (0, 0))
     prune(now=datetime.now(tz=now.tzinfo), keep=1, held=[])
     assert len(served(device)) == 3
+
+
+def test_other_priorities_pack_the_same_snapshot_anew(now: datetime) -> None:
+    device = small(two_lists(now), now=now, most=5)
+    assert "5.6.0.0/24" in served(device)
+    links = device.policy.policy_sources
+    links.exclude(source__name="minor").update(priority=90)
+    assert pack_for_devices(now=now + HOUR) == 1
+    assert served(device) == ["6.0.0.1", "6.0.0.3", "6.0.0.5", "6.0.0.7"]
+    assert pack_for_devices(now=now + 2 * HOUR) == 0
+
+
+def test_what_is_protected_since_then_is_not_merged_over_any_more(now: datetime) -> None:
+    """The policy's own list never held the address, so that no new snapshot comes of it."""
+    policy = two_lists(now, merge_to4=29)
+    Policy.objects.filter(pk=policy.pk).update(growth_limit=100_000)
+    device = small(policy, now=now, most=5)
+    assert "6.0.0.0/29" in served(device)
+    protect_network(network="6.0.0.2", reason="ours", actor="test", now=now)
+    compile_policy_now(policy_id=policy.pk, now=now + HOUR)
+    pack_for_devices(now=now + HOUR)
+    policy.refresh_from_db()
+    assert policy.last_number == 1
+    assert "6.0.0.2" not in parse_text("\n".join(served(device)).encode()).addresses
+    Policy.objects.filter(pk=policy.pk).update(merge_to4=None)
+    pack_for_devices(now=now + 2 * HOUR)
+    assert not any(line.startswith("6.0.0.0/") for line in served(device))
+
+
+def test_a_packed_list_that_the_disk_lost_is_packed_again(now: datetime) -> None:
+    device = small(two_lists(now), now=now, most=4)
+    path = feed_path(Packing.objects.get().digest, ".txt")
+    whole = path.read_bytes()
+    path.unlink()
+    pack_for_devices(now=now + HOUR)
+    assert path.read_bytes() == whole
+    assert served(device) == ["5.6.0.0/24", "5.7.0.1", "6.0.0.1"]

@@ -46,6 +46,17 @@ class Appliance:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout) if done.stdout.strip() else None
 
+    def begin(self, program: str) -> subprocess.Popen[bytes]:
+        """Start a program in this appliance and do not wait for it."""
+        self.processes["program"] = subprocess.Popen(
+            [sys.executable, "-c", _PROLOGUE + program],
+            cwd=CHECKOUT,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        return self.processes["program"]
+
     def start(self, name: str) -> subprocess.Popen[bytes]:
         """Start a process of the appliance by its name in `deploy.processes`."""
         with (self.data_dir / f"{name}.log").open("ab") as log:

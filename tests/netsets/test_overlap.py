@@ -58,3 +58,11 @@ def test_an_entry_of_which_another_list_has_a_part_is_not_its_own() -> None:
     entries = parse_text(b"192.0.2.0/24\n198.51.100.0/24\n").listed()
     found = worth(entries, [("other", AddressSet.of("192.0.2.255"))])
     assert (found.entries_only, found.only.count) == (1, 511)
+
+
+def test_a_wide_entry_counts_though_a_narrow_one_inside_it_ends_before_the_other_list() -> None:
+    narrow = [f"198.51.100.{n}\n2001:db8::{n:x}\n" for n in range(1, 200)]
+    entries = parse_text(f"2001:db8::/32\n198.51.100.0/24\n{''.join(narrow)}".encode()).listed()
+    found = worth(entries, [("other", AddressSet.of("2001:db8:9::", "198.51.100.255"))])
+    assert found.overlaps[0].entries == 2
+    assert found.entries_only == len(entries) - 2

@@ -24,6 +24,27 @@ for _ in range(20):
     compile_policy_now(policy_id=Policy.objects.get().pk, now=timezone.now())
 done = sum(reports)
 """
+HOLD = """
+from policies.models import Policy
+from policies.services import refresh_policy
+policy = Policy.objects.get()
+refresh_policy(policy=policy, clock=timezone.now)
+policy.sources.update(settings={"entries": [f"5.{n}.0.0/16" for n in range(200)] +
+                                           [f"91.{n}.0.0/16" for n in range(0, 250)] * 2 +
+                                           [f"92.{n}.0.0/16" for n in range(0, 250)]})
+assert refresh_policy(policy=policy, clock=timezone.now).compiled.state == "held"
+"""
+APPROVE = """
+from policies.models import Candidate, Policy
+from policies.services import Busy, Refused, approve_candidate
+policy, held = Policy.objects.get(), Candidate.objects.get()
+done = 0
+try:
+    approve_candidate(policy=policy, digest=held.block_digest, actor="test", now=timezone.now())
+    done = 1
+except (Busy, Refused) as refused:
+    assert str(refused), "no words"
+"""
 WRITE = """
 from policies.models import Change
 from django.db import transaction
@@ -96,6 +117,16 @@ def test_four_workers_on_one_policy_publish_one_snapshot(site: Appliance) -> Non
     assert together(site, COMPILE, processes=4) >= 1
     state, claimed_by, current, snapshots, _ = site.python(LOOK)
     assert (state, claimed_by, current, snapshots) == ("current", "", 1, 1)
+
+
+@pytest.mark.timeout(180)
+def test_two_who_approve_at_once_publish_one_snapshot(site: Appliance) -> None:
+    site.python(MAKE)
+    site.python(HOLD)
+    assert together(site, APPROVE, processes=4) == 1
+    state, claimed_by, current, snapshots, changes = site.python(LOOK)
+    assert (state, claimed_by, current, snapshots) == ("current", "", 2, 2)
+    assert changes == 1
 
 
 @pytest.mark.timeout(180)

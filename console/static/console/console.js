@@ -1,3 +1,22 @@
+// Shows how a trial ended below its button, so that the form around it stays as it is.
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("button[data-try]");
+  if (!button) return;
+  event.preventDefault();
+  const place = document.getElementById(button.dataset.try);
+  button.disabled = true;
+  place.textContent = "Asking the source …";
+  try {
+    const answer = await fetch(button.formAction, { method: "POST", body: new FormData(button.form) });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    place.replaceChildren(...page.getElementById("trial").children);
+  } catch {
+    place.textContent = "The console gave no answer. Reload the page, sign in where it asks for that, and try again.";
+  }
+  button.disabled = false;
+  place.scrollIntoView();
+});
+
 // Copies what stands in the element that a button names, and says so in the button.
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("button[data-copy]");

@@ -11,7 +11,7 @@ from netsets.cidr import AddressSet
 from policies.decoders import decode
 from policies.decoders.base import Decoded, DecodeError
 from policies.sources.base import Retrieved
-from policies.sources.zone_items import BY_NAME, HOST_BITS, LOCAL_DATA
+from policies.sources.zone_items import BY_NAME, HOST_BITS, LOCAL_DATA, NOT_CANONICAL
 from policies.sources.zone_records import Item, Kind, ZoneRecords
 
 
@@ -161,3 +161,17 @@ def test_each_address_has_the_action_of_its_longest_trigger(
     else:
         with pytest.raises(DecodeError):
             decoded(*items, take=take)
+
+
+@pytest.mark.parametrize(
+    ("reason", "rejected"),
+    [(BY_NAME, 0), (LOCAL_DATA, 0), ("MX record", 0), (HOST_BITS, 50), (NOT_CANONICAL, 50)],
+)
+def test_only_what_was_meant_for_the_list_and_is_unreadable_counts_against_it(
+    reason: str, rejected: int
+) -> None:
+    blocked = prefix(Kind.BLOCKED, "192.0.2.0/24")
+    passed = prefix(Kind.PASSED, "198.51.100.0/24")
+    found = decoded(blocked, passed, *([skipped(reason)] * 50))
+    assert found.rejected == rejected
+    assert dict(found.skipped)[reason] == 50

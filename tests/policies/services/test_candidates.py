@@ -165,3 +165,12 @@ def test_a_list_of_which_too_much_is_unreadable_is_held(now: datetime) -> None:
     compile_policy_now(policy_id=policy.pk, now=now + HOUR)
     policy.refresh_from_db()
     assert policy.state == PolicyState.CURRENT
+
+
+def test_a_note_longer_than_its_column_is_refused(now: datetime) -> None:
+    policy = make_policy(now=now)
+    with pytest.raises(Refused, match="up to 200 characters"):
+        change_policy(
+            policy=policy, changes={}, actor="test", now=now,
+            tests=[MustHold(Expectation.BLOCKED, "5.6.0.7", "x" * 201)],
+        )  # fmt: skip

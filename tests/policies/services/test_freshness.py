@@ -52,6 +52,17 @@ def test_a_stale_list_raises_one_alarm_that_closes_by_itself(now: datetime) -> N
     assert alarm.closed_at == now + 6 * HOUR
 
 
+def test_the_longest_name_of_a_source_fits_the_subject_of_its_alarm(now: datetime) -> None:
+    """SQLite does not look, PostgreSQL does: an alarm that is not written ends the tick."""
+    longest = Source._meta.get_field("name").max_length
+    assert longest is not None
+    source = make_source(entries=["5.6.7.8"], now=now, name="n" * longest)
+    make_policy(now=now, block=()).policy_sources.create(source=source, role=Role.BLOCK)
+    retrieve_source(source_id=source.pk, now=now)
+    review_alarms(now=now + 4 * HOUR)
+    Alarm.objects.get().clean_fields(exclude=["closed_at"])
+
+
 def test_a_policy_that_its_guard_holds_raises_an_alarm(now: datetime) -> None:
     policy = make_policy(now=now, block=["92.0.0.0/7"])
     for source in policy.sources.all():
@@ -108,3 +119,15 @@ def test_a_source_that_refuses_is_asked_ever_more_seldom(now: datetime) -> None:
         source.failures = failures
         waits.append((source.next_due(after=now) - now) / HOUR)
     assert waits == [1, 2, 4, 6]
+
+
+def test_an_alarm_holds_the_longest_name_that_a_source_may_have(now: datetime) -> None:
+    policy, _ = two_lists(now, stale_entries=StaleEntries.DROP)
+    name = "x" * 200
+    Source.objects.filter(name="the old one").update(name=name)
+    review_alarms(now=now + 4 * HOUR)
+    alarm = Alarm.objects.get()
+    alarm.clean_fields(exclude=["closed_at"])
+    assert alarm.subject == f"source {name}"
+    policy.refresh_from_db()
+    assert policy.due_at == now + 4 * HOUR

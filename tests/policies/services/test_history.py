@@ -101,6 +101,29 @@ def test_a_snapshot_that_breaks_an_absolute_rule_of_today_does_not_come_back(
         go_back(policy, 4, now=now + 6 * HOUR)
     policy.refresh_from_db()
     assert (policy.pinned, policy.current) == (None, current)
+    # What was written down is what happened: there, and back again.
+    changes = Change.objects.filter(verb__in=("return", "release")).order_by("id")
+    assert [change.verb for change in changes] == ["return", "release"]
+
+
+def test_a_return_that_a_worker_has_to_finish_is_not_held_for_its_difference(
+    policy: Policy, now: datetime
+) -> None:
+    many = [f"5.{n}.0.0/24" for n in range(0, 40, 2)]
+    say(policy, *many, now=now + 4 * HOUR)
+    assert policy.last_number == 4
+    later = now + 5 * HOUR
+    owner = Policy.objects.claim(pk=policy.pk, now=later, lease=timedelta(minutes=1))
+    assert owner is not None
+    first = Snapshot.objects.get(policy=policy, number=1)
+    assert return_to_snapshot(snapshot=first, actor="console:alice", now=later) is None
+    Policy.objects.release(pk=policy.pk, owner=owner)
+    compile_policy_now(policy_id=policy.pk, now=later)
+    policy.refresh_from_db()
+    assert (policy.state, policy.last_number) == (PolicyState.PINNED, 5)
+    assert policy.current is not None
+    assert policy.current.note == "return to snapshot 1 by console:alice"
+    assert policy.current.block_digest == first.block_digest
 
 
 def test_only_a_pinned_policy_can_be_released(policy: Policy, now: datetime) -> None:

@@ -101,7 +101,7 @@ def test_a_row_with_too_many_cells_or_a_wrong_date_is_told_by_its_line() -> None
         (b"entry,colour\n203.0.113.7,red", "the first line has 'entry, colour'"),
         (b"entry,note,note\n", "each once"),
         (b'203.0.113.7,"never closed', "this is no CSV"),
-        (b"203.0.113.7,caf\xe9", "not UTF-8"),
+        (b"203.0.113.7,\xe9", "not UTF-8"),
         (b"x" * (MAX_BYTES + 1), "longer than"),
         (b"\n".join([b"203.0.113.7"] * (MAX_RECORDS + 1)), "more than 100,000 entries"),
     ],

@@ -111,7 +111,7 @@ def test_a_fault_of_ours_is_written_down_and_does_not_come_back_at_once(
 ) -> None:
     source = make_source(entries=["1.2.3.4"], now=now)
     retrieve(source, now=now)
-    monkeypatch.setattr("policies.services.retrieve.decode", lambda _: 1 / 0)
+    monkeypatch.setattr("policies.services.ask.decode", lambda _: 1 / 0)
     later = now + timedelta(hours=1)
     with pytest.raises(ZeroDivisionError):
         retrieve_source(source_id=source.pk, now=later)

@@ -1,15 +1,29 @@
-"""Every kind of source is told by an example."""
+"""What is said of the settings of each kind is true."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+from pytest_django import Settings
+
+from policies.services.sources import build_engine
 from policies.sources import SOURCES
-from policies.sources.examples import EXAMPLES, settings_help
+from policies.sources.examples import EXAMPLES, settings_lines
 
 
 def test_each_kind_has_an_example_and_each_example_a_kind() -> None:
     assert EXAMPLES.keys() == SOURCES.keys()
 
 
-def test_the_help_names_each_kind_once() -> None:
-    said = settings_help({name: kind.label for name, kind in SOURCES.items()})
-    assert [said.count(f"{kind.label}: ") for kind in SOURCES.values()] == [1] * len(SOURCES)
+@pytest.mark.parametrize("kind", sorted(SOURCES))
+def test_the_example_of_each_kind_builds_a_source(kind: str, settings: Settings) -> None:
+    settings.TSCM_LIST_FOLDERS = [Path("/srv/lists")]
+    example, _ = EXAMPLES[kind]
+    assert isinstance(build_engine(kind=kind, settings=example), SOURCES[kind])
+
+
+@pytest.mark.parametrize("kind", sorted(SOURCES))
+def test_every_secret_of_a_kind_is_named(kind: str) -> None:
+    (line,) = list(settings_lines({kind: "this"}))[1:-1]
+    assert not [name for name in SOURCES[kind].secrets if name not in line]

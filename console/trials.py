@@ -1,0 +1,117 @@
+"""Trying a source in the console: what came, beside a form that stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
+
+from policies.admin.base import Overview, Panel
+from policies.models import Source
+from policies.services.rows import Refused
+from policies.services.trial import Contents, Trial
+from policies.services.try_source import try_source
+from policies.sources import SOURCES
+from policies.trial_words import common, facts, line_of, sentence, share, state
+from policies.words import count, table, word
+
+
+class TrialForm(forms.Form):
+    """What a trial needs of the form of a source."""
+
+    kind = forms.ChoiceField(choices=[(name, kind.label) for name, kind in SOURCES.items()])
+    settings = forms.JSONField(required=False)
+    may_be_empty = forms.BooleanField(required=False)
+
+    def clean_settings(self) -> dict[str, object]:
+        """Return the settings; raises ValidationError for what is no object."""
+        settings = self.cleaned_data["settings"] or {}
+        if not isinstance(settings, dict):
+            raise forms.ValidationError('must be an object, such as {"name": "value"}')
+        return settings
+
+
+@require_POST
+def try_new(request: HttpRequest) -> HttpResponse:
+    """Try the source that a form describes."""
+    if not request.user.has_perm("policies.add_source"):
+        raise PermissionDenied
+    return _try_form(request, held=None)
+
+
+@require_POST
+def try_held(request: HttpRequest, pk: int) -> HttpResponse:
+    """Try a source with what its form says now; secrets not typed are those it holds."""
+    if not request.user.has_perm("policies.change_source"):
+        raise PermissionDenied
+    return _try_form(request, held=get_object_or_404(Source, pk=pk))
+
+
+def trial_page(request: HttpRequest, run: Callable[[], Trial]) -> HttpResponse:
+    """Run a trial and return the page that tells how it ended."""
+    try:
+        told = overview_of(run())
+    except Refused as refused:
+        told = Overview(headline=word("danger", "not tried"), sentence=str(refused))
+    context = {**admin.site.each_context(request), "title": "Trial of a source", "trial": told}
+    return TemplateResponse(request, "console/trial.html", context)
+
+
+def _try_form(request: HttpRequest, *, held: Source | None) -> HttpResponse:
+    form = TrialForm(request.POST)
+
+    def run() -> Trial:
+        if not form.is_valid():
+            name, reasons = next(iter(form.errors.items()))
+            raise Refused(f"{name}: {' '.join(map(str, reasons))}", setting=name)
+        return try_source(**form.cleaned_data, held=held)
+
+    return trial_page(request, run)
+
+
+def overview_of(trial: Trial) -> Overview:
+    """Return what a page says of a trial."""
+    headline = word(*state(trial))
+    contents = trial.contents
+    if contents is None:
+        return Overview(headline=headline, sentence=sentence(trial))
+    return Overview(
+        headline=headline,
+        sentence=sentence(trial),
+        top=(
+            Panel("What is in it", table(("", ""), facts(contents), empty="")),
+            Panel("First entries, by address", _sample(contents)),
+            Panel("What other lists have too", _overlaps(contents)),
+        ),
+    )
+
+
+def _sample(contents: Contents) -> SafeString:
+    return table(
+        ("Line", "Entry"),
+        ((line_of(one), str(one.span)) for one in contents.sample),
+        empty="It holds no entry.",
+    )
+
+
+def _overlaps(contents: Contents) -> SafeString:
+    return table(
+        ("List", "Addresses in common", "Share of this list", "Entries it has too"),
+        (
+            (
+                one.name,
+                common(one),
+                share(one),
+                count(one.entries),
+            )
+            for one in contents.overlaps
+        ),
+        empty="No other list has any of its addresses.",
+    )

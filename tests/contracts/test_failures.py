@@ -1,0 +1,54 @@
+"""Every failure of this field that lists can cause has a test named after it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from pathlib import Path
+
+# By the number that a failure has in the record of failures; those left out are of kernels and
+# logs, which are other parts of the appliance.
+OF_LISTS = {
+    1: "a /0 or a huge CIDR in a list",
+    2: "private, loopback and multicast addresses in a list",
+    3: "a bogon list that grows over routable space",
+    4: "what everybody needs is listed",
+    5: "an empty answer, a web page, terms, a captcha",
+    6: "glued lines, invented addresses, columns read as hosts",
+    7: "an allow entry that does nothing",
+    8: "an error in one list wipes others",
+    11: "entries run out all together",
+    12: "a source silently left out",
+    17: "one bad source blocks all others",
+    18: "a stale list that nobody notices",
+    19: "lists that grow for ever",
+    20: "a firewall that truncates",
+    22: "a feed that changes while it is read",
+    23: "the wrong kind of decision in a block list",
+    24: "a restore that leaves empty lists",
+    26: "a URL that reaches inside",
+    27: "half a body",
+    31: "a 304 that lies",
+    32: "a network failure that tears down what was there",
+}
+_NAME = re.compile(r"test_failure_(\d\d)_[a-z0-9_]{20,}")
+
+
+def named_tests() -> Counter[int]:
+    """Return how many tests each failure has, from the names of the tests themselves."""
+    found: Counter[int] = Counter()
+    for path in Path(__file__).parent.with_name("failures").glob("test_*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef) and (named := _NAME.fullmatch(node.name)):
+                found[int(named[1])] += any(isinstance(part, ast.Assert) for part in ast.walk(node))
+    return found
+
+
+def test_every_failure_of_lists_has_a_test_named_after_it_that_asserts_something() -> None:
+    found = named_tests()
+    assert {number: OF_LISTS[number] for number in OF_LISTS if not found[number]} == {}
+
+
+def test_no_test_is_named_after_a_failure_that_is_not_one_of_lists() -> None:
+    assert set(named_tests()) <= OF_LISTS.keys()

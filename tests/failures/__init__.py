@@ -1,0 +1,1 @@
+"""What has hurt people in this field: one test a failure, through the whole chain."""
