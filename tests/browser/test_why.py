@@ -31,4 +31,4 @@ def test_asks_from_any_page_with_the_keyboard_alone(console: Page) -> None:
 def test_is_told_what_a_slip_of_the_pen_means(console: Page) -> None:
     console.goto("/why/?address=5.6.7")
     expect(console.get_by_role("alert")).to_contain_text("incomplete address")
-    assert console.evaluate("document.activeElement.id") == "why-address"
+    console.wait_for_function("document.activeElement.id === 'why-address'")

@@ -41,3 +41,8 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   ask.focus();
 });
+
+// A page is hidden until Alpine has come, and what is hidden takes no focus.
+document.addEventListener("alpine:initialized", () => requestAnimationFrame(() => {
+  if (document.activeElement === document.body) document.querySelector("[autofocus]")?.focus();
+}));
