@@ -49,13 +49,14 @@ def _source(name: str, *entries: str) -> Source:
 
 
 def furnish() -> None:
-    """Make a site: two policies, one held by its guard, and four firewalls."""
+    """Make a site: policies, two of them held by their guard, and four firewalls."""
     networks = [f"93.185.{n}.0/24" for n in range(0, 256, 2)]
     blocked = [*networks, *(f"93.184.{n}.7" for n in range(250)), "10.1.0.0/16"]
     edge = _policy(
         "edge-block", _source("known scanners", *blocked), _source("partners", "93.184.9.0/24")
     )
     wide = _policy("wide-block", _source("too much", "93.0.0.0/7"), None)
+    _grow(_policy("guest-block", _source("open proxies", *_networks(20)), None))
     now = timezone.now()
     for number, name in enumerate(BRANCHES):
         device = make_device(policy=edge, now=now - timedelta(days=3), nickname=f"fmc-{name}")
@@ -68,6 +69,16 @@ def _policy(name: str, block: Source, allow: Source | None) -> Policy:
     policy = create_policy(name=name, members=members, actor="console:alice", now=timezone.now())
     refresh_policy(policy=policy, clock=timezone.now)
     return policy
+
+
+def _networks(count: int) -> list[str]:
+    return [f"93.{2 * n}.0.0/16" for n in range(count)]
+
+
+def _grow(policy: Policy) -> None:
+    """Let the list of a policy become so much longer that the guard holds it."""
+    policy.sources.update(settings={"entries": _networks(60)})
+    refresh_policy(policy=policy, clock=timezone.now)
 
 
 def _pull(device: Device, *, minutes: int) -> None:
@@ -100,4 +111,8 @@ def test_pictures(console: Page) -> None:
     picture(console, "start", "/admin/")
     picture(console, "devices-dark", "/admin/devices/device/", dark=True)
     picture(console, "device", f"/admin/devices/device/{device.pk}/change/")
+    picture(console, "why", "/admin/why/?address=93.184.9.7")
+    held = Policy.objects.get(name="guest-block")
+    picture(console, "candidate-dark", f"/admin/policies/policy/{held.pk}/change/", dark=True)
+    picture(console, "presets", "/admin/presets/")
     picture(console, "snapshot-dark", f"/admin/policies/snapshot/{snapshot.pk}/change/", dark=True)
