@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import transaction
 
 from netsets.checks import check_rejects
 from netsets.cidr import AddressSet
@@ -253,18 +254,19 @@ def _is_whole(current: Snapshot | None) -> bool:
 def _write(policy: Policy, report: CompileReport, *, owner: str, now: datetime) -> None:
     """Write the end of a compile; what became due meanwhile stays due."""
     mine = Policy.objects.filter(pk=policy.pk, claimed_by=owner)
-    mine.update(
-        state=report.state,
-        state_detail=report.detail,
-        holds_change=report.holds_change,
-        inputs_digest=report.inputs_digest,
-        compiled_at=now,
-    )
-    if not policy.sources.filter(is_enabled=True, due_at__lte=now).exists():
-        # What was accepted is the change that all the sources bring together.
-        mine.update(accepted_until=None)
     again = now + timedelta(minutes=1) if report.try_again else None
-    mine.filter(due_at=policy.due_at).update(due_at=again)
+    with transaction.atomic():
+        mine.update(
+            state=report.state,
+            state_detail=report.detail,
+            holds_change=report.holds_change,
+            inputs_digest=report.inputs_digest,
+            compiled_at=now,
+        )
+        if not policy.sources.filter(is_enabled=True, due_at__lte=now).exists():
+            # What was accepted is the change that all the sources bring together.
+            mine.update(accepted_until=None)
+        mine.filter(due_at=policy.due_at).update(due_at=again)
 
 
 def _inputs_digest(policy: Policy, gathered: Gathered, limits: Limits) -> str:

@@ -136,10 +136,6 @@ def _ask(
 
 
 def _record_unchanged(source: Source, *, owner: str, now: datetime, ended: datetime) -> Retrieval:
-    if source.is_watched:  # of the many looks at what did not change one row is kept
-        newest = source.retrievals.order_by("-started_at", "-id").first()
-        if newest is not None and newest.outcome == Outcome.UNCHANGED:
-            newest.delete()
     source.state, source.error, source.failures = SourceState.CURRENT, "", 0
     source.checked_at = source.retrieved_at = now
     retrieval = Retrieval(
@@ -152,9 +148,15 @@ def _record_unchanged(source: Source, *, owner: str, now: datetime, ended: datet
         prefixes=source.list_prefixes,
         list_digest=source.list_digest,
     )
-    _write(source, retrieval, owner=owner, now=now)
+    _write(source, retrieval, owner=owner, now=now, instead_of=_look_before(source))
     log.info("retrieve source=%s outcome=unchanged in %.1fs", source.name, retrieval.seconds)
     return retrieval
+
+
+def _look_before(source: Source) -> Retrieval | None:
+    """Return the row that another takes the place of: of many looks at a file one is kept."""
+    newest = source.retrievals.order_by("-started_at", "-id").first() if source.is_watched else None
+    return newest if newest is not None and newest.outcome == Outcome.UNCHANGED else None
 
 
 def _record_success(
@@ -231,7 +233,14 @@ def _text(source: Source, error: Exception) -> str:
     return str(error)
 
 
-def _write(source: Source, retrieval: Retrieval, *, owner: str, now: datetime) -> None:
+def _write(
+    source: Source,
+    retrieval: Retrieval,
+    *,
+    owner: str,
+    now: datetime,
+    instead_of: Retrieval | None = None,
+) -> None:
     """Write both rows and leave the policies due, in one transaction.
 
     What a person asked for meanwhile, and so left due, stays asked for.
@@ -243,6 +252,8 @@ def _write(source: Source, retrieval: Retrieval, *, owner: str, now: datetime) -
         mine.filter(due_at=source.due_at).update(
             due_at=source.next_due(after=now), accepted_until=source.accepted_until
         )
+        if instead_of is not None:
+            instead_of.delete()
         retrieval.save()
         # Also after a failure: a policy tells which of its sources is missing.
         Policy.objects.filter(sources=source).update(due_at=now)
