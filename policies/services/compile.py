@@ -21,7 +21,7 @@ from policies.models import Candidate, Policy, Snapshot, Source
 from policies.services.candidates import drop_candidate, hold_candidate
 from policies.services.guards import Limits, limits_of
 from policies.services.inputs import Gathered, ListLost, gather
-from policies.services.publish import PublishFailed, publish_snapshot
+from policies.services.publish import PublishFailed, mend_feeds, publish_snapshot
 from policies.states import PUBLISHED_STATES, PolicyState, Role
 from policies.store import feed_is_whole, get_set, set_digest
 
@@ -133,6 +133,8 @@ def _approval_of(policy: Policy, *, accept_change: bool, now: datetime) -> Appro
 def _compile(
     policy: Policy, approval: Approval | None, *, owner: str, now: datetime
 ) -> CompileReport:
+    if policy.current is not None:
+        mend_feeds(policy.current)
     gathered = gather(policy, now=now)
     if gathered.reason_to_wait:
         return CompileReport(policy.name, PolicyState.WAITING, gathered.reason_to_wait)
