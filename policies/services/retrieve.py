@@ -148,15 +148,19 @@ def _record_unchanged(source: Source, *, owner: str, now: datetime, ended: datet
         prefixes=source.list_prefixes,
         list_digest=source.list_digest,
     )
-    _write(source, retrieval, owner=owner, now=now, instead_of=_look_before(source))
+    _write(source, retrieval, owner=owner, now=now, instead_of=_look_before(retrieval))
     log.info("retrieve source=%s outcome=unchanged in %.1fs", source.name, retrieval.seconds)
     return retrieval
 
 
-def _look_before(source: Source) -> Retrieval | None:
-    """Return the row that another takes the place of: of many looks at a file one is kept."""
+def _look_before(retrieval: Retrieval) -> Retrieval | None:
+    """Return the row whose place another takes: of many looks at a file that saw the same, one."""
+    source = retrieval.source
     newest = source.retrievals.order_by("-started_at", "-id").first() if source.is_watched else None
-    return newest if newest is not None and newest.outcome == Outcome.UNCHANGED else None
+    if newest is None or Outcome.CHANGED in {newest.outcome, retrieval.outcome}:
+        return None
+    is_same = (newest.outcome, newest.error) == (retrieval.outcome, retrieval.error)
+    return newest if is_same else None
 
 
 def _record_success(
@@ -217,7 +221,7 @@ def _record_failure(
         outcome=Outcome.UNAVAILABLE if again else Outcome.REFUSED,
         error=source.error,
     )
-    _write(source, retrieval, owner=owner, now=now)
+    _write(source, retrieval, owner=owner, now=now, instead_of=_look_before(retrieval))
     log.warning("retrieve source=%s outcome=%s: %s", source.name, retrieval.outcome, source.error)
     return retrieval
 
