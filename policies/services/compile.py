@@ -269,6 +269,7 @@ def _write(policy: Policy, report: CompileReport, *, owner: str, now: datetime) 
             # What was accepted is the change that all the sources bring together.
             mine.update(accepted_until=None)
         mine.filter(due_at=policy.due_at).update(due_at=again)
+        Policy.objects.release(pk=policy.pk, owner=owner)  # here: one commit less to wait for
 
 
 def _inputs_digest(policy: Policy, gathered: Gathered, limits: Limits) -> str:

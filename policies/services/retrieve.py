@@ -261,3 +261,4 @@ def _write(
         retrieval.save()
         # Also after a failure: a policy tells which of its sources is missing.
         Policy.objects.filter(sources=source).update(due_at=now)
+        Source.objects.release(pk=source.pk, owner=owner)  # here: one commit less to wait for
