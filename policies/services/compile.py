@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import transaction
 
 from netsets.checks import check_rejects
 from netsets.cidr import AddressSet
@@ -20,7 +21,7 @@ from policies.models import Candidate, Policy, Snapshot, Source
 from policies.services.candidates import drop_candidate, hold_candidate
 from policies.services.guards import Limits, limits_of
 from policies.services.inputs import Gathered, ListLost, gather
-from policies.services.publish import PublishFailed, publish_snapshot
+from policies.services.publish import PublishFailed, mend_feeds, publish_snapshot
 from policies.states import PUBLISHED_STATES, PolicyState, Role
 from policies.store import feed_is_whole, get_set, set_digest
 
@@ -132,6 +133,8 @@ def _approval_of(policy: Policy, *, accept_change: bool, now: datetime) -> Appro
 def _compile(
     policy: Policy, approval: Approval | None, *, owner: str, now: datetime
 ) -> CompileReport:
+    if policy.current is not None:
+        mend_feeds(policy.current)
     gathered = gather(policy, now=now)
     if gathered.reason_to_wait:
         return CompileReport(policy.name, PolicyState.WAITING, gathered.reason_to_wait)
@@ -253,18 +256,20 @@ def _is_whole(current: Snapshot | None) -> bool:
 def _write(policy: Policy, report: CompileReport, *, owner: str, now: datetime) -> None:
     """Write the end of a compile; what became due meanwhile stays due."""
     mine = Policy.objects.filter(pk=policy.pk, claimed_by=owner)
-    mine.update(
-        state=report.state,
-        state_detail=report.detail,
-        holds_change=report.holds_change,
-        inputs_digest=report.inputs_digest,
-        compiled_at=now,
-    )
-    if not policy.sources.filter(is_enabled=True, due_at__lte=now).exists():
-        # What was accepted is the change that all the sources bring together.
-        mine.update(accepted_until=None)
     again = now + timedelta(minutes=1) if report.try_again else None
-    mine.filter(due_at=policy.due_at).update(due_at=again)
+    with transaction.atomic():
+        mine.update(
+            state=report.state,
+            state_detail=report.detail,
+            holds_change=report.holds_change,
+            inputs_digest=report.inputs_digest,
+            compiled_at=now,
+        )
+        if not policy.sources.filter(is_enabled=True, due_at__lte=now).exists():
+            # What was accepted is the change that all the sources bring together.
+            mine.update(accepted_until=None)
+        mine.filter(due_at=policy.due_at).update(due_at=again)
+        Policy.objects.release(pk=policy.pk, owner=owner)  # here: one commit less to wait for
 
 
 def _inputs_digest(policy: Policy, gathered: Gathered, limits: Limits) -> str:

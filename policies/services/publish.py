@@ -15,7 +15,7 @@ from netsets.render import FORMATS
 from policies.models import ClaimLost, Feed, Policy, Snapshot
 from policies.services.compilation import compilation_columns
 from policies.states import Role
-from policies.store import StoredFeed, put_feed
+from policies.store import StoredFeed, feed_is_whole, get_set, put_feed
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +69,23 @@ def put_list(prefixes: Prefixes, *, empty: str) -> StoredFeed:
     """
     body = FORMATS[FORMAT](prefixes) or FORMATS[FORMAT](AddressSet.of(empty).prefixes())
     return put_feed(body)
+
+
+def mend_feeds(snapshot: Snapshot) -> None:
+    """Bring back what the disk lost of a snapshot's feeds, out of its sets.
+
+    Whatever its policy waits for meanwhile, firewalls go on asking for them.
+    """
+    sets = {Role.BLOCK: snapshot.block_digest, Role.ALLOW: snapshot.allow_digest}
+    for feed in snapshot.feeds.all():
+        if feed_is_whole(feed.digest, size=feed.size, gzip_size=feed.gzip_size):
+            continue
+        try:
+            prefixes = get_set(sets[Role(feed.list)]).prefixes()
+            put_list(prefixes, empty=snapshot.empty_list_address)
+            log.warning("a lost feed was brought back: %s", feed)
+        except (OSError, ValueError) as error:
+            log.warning("a lost feed cannot be brought back: %s: %s", feed, error)
 
 
 def _flip(policy: Policy, snapshot: Snapshot, feeds: dict[Role, StoredFeed], *, owner: str) -> None:

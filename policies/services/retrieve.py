@@ -102,10 +102,6 @@ def _ask(
 
 
 def _record_unchanged(source: Source, *, owner: str, now: datetime, ended: datetime) -> Retrieval:
-    if source.is_watched:  # of the many looks at what did not change one row is kept
-        newest = source.retrievals.order_by("-started_at", "-id").first()
-        if newest is not None and newest.outcome == Outcome.UNCHANGED:
-            newest.delete()
     source.state, source.error, source.failures = SourceState.CURRENT, "", 0
     source.checked_at = source.retrieved_at = now
     retrieval = Retrieval(
@@ -118,9 +114,19 @@ def _record_unchanged(source: Source, *, owner: str, now: datetime, ended: datet
         prefixes=source.list_prefixes,
         list_digest=source.list_digest,
     )
-    _write(source, retrieval, owner=owner, now=now)
+    _write(source, retrieval, owner=owner, now=now, instead_of=_look_before(retrieval))
     log.info("retrieve source=%s outcome=unchanged in %.1fs", source.name, retrieval.seconds)
     return retrieval
+
+
+def _look_before(retrieval: Retrieval) -> Retrieval | None:
+    """Return the row whose place another takes: of many looks at a file that saw the same, one."""
+    source = retrieval.source
+    newest = source.retrievals.order_by("-started_at", "-id").first() if source.is_watched else None
+    if newest is None or Outcome.CHANGED in {newest.outcome, retrieval.outcome}:
+        return None
+    is_same = (newest.outcome, newest.error) == (retrieval.outcome, retrieval.error)
+    return newest if is_same else None
 
 
 def _record_success(
@@ -181,7 +187,7 @@ def _record_failure(
         outcome=Outcome.UNAVAILABLE if again else Outcome.REFUSED,
         error=source.error,
     )
-    _write(source, retrieval, owner=owner, now=now)
+    _write(source, retrieval, owner=owner, now=now, instead_of=_look_before(retrieval))
     log.warning("retrieve source=%s outcome=%s: %s", source.name, retrieval.outcome, source.error)
     return retrieval
 
@@ -195,7 +201,14 @@ def _text(source: Source, error: Exception) -> str:
     return foreseen_text(error, kind=source.kind, list_name=source.settings.get("name"))
 
 
-def _write(source: Source, retrieval: Retrieval, *, owner: str, now: datetime) -> None:
+def _write(
+    source: Source,
+    retrieval: Retrieval,
+    *,
+    owner: str,
+    now: datetime,
+    instead_of: Retrieval | None = None,
+) -> None:
     """Write both rows and leave the policies due, in one transaction.
 
     What a person asked for meanwhile, and so left due, stays asked for.
@@ -207,6 +220,9 @@ def _write(source: Source, retrieval: Retrieval, *, owner: str, now: datetime) -
         mine.filter(due_at=source.due_at).update(
             due_at=source.next_due(after=now), accepted_until=source.accepted_until
         )
+        if instead_of is not None:
+            instead_of.delete()
         retrieval.save()
         # Also after a failure: a policy tells which of its sources is missing.
         Policy.objects.filter(sources=source).update(due_at=now)
+        Source.objects.release(pk=source.pk, owner=owner)  # here: one commit less to wait for

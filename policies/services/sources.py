@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from django.conf import settings as site
+from django.db import transaction
 
 from policies.models import Source, SourceSecrets
 from policies.services.user_list_rules import entries_in_force
@@ -108,20 +109,24 @@ def find_or_make_source(
 ) -> Source:
     """Return the source with these settings, made for a device and due where there is none.
 
-    Raises SourceMisconfigured. `name` gets a number behind it when another source has it.
+    Raises SourceMisconfigured. `name` gets a number behind it when another source has it. Secrets
+    are kept with a source that is made here, and left as they are with one that was there.
     """
     build_engine(kind=kind, settings=settings)
-    source, _ = Source.objects.get_or_create(
-        settings_key=settings_key(kind=kind, settings=settings),
-        defaults={
-            "name": _free_name(name),
-            "kind": kind,
-            "settings": dict(settings),
-            "due_at": now,
-            "is_sample": is_sample,
-            "is_private": True,
-        },
-    )
+    with transaction.atomic():
+        source, is_new = Source.objects.get_or_create(
+            settings_key=settings_key(kind=kind, settings=settings),
+            defaults={
+                "name": _free_name(name),
+                "kind": kind,
+                "settings": without_secrets(kind=kind, settings=settings),
+                "due_at": now,
+                "is_sample": is_sample,
+                "is_private": True,
+            },
+        )
+        if is_new:
+            keep_secrets(source, merged_secrets(kind=kind, settings=settings, held={}))
     return source
 
 

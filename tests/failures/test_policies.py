@@ -235,6 +235,12 @@ def test_failure_19_neither_rows_nor_files_grow_while_nothing_changes(
     assert watched.retrievals.count() == 2
     assert policy.snapshots.count() == 1
     assert {one.name for one in (tmp_path / "store").rglob("*")} == files
+    path.rename(tmp_path / "away")
+    for minute in range(60, 90):
+        site.tick(hours=minute / 60)
+    assert watched.retrievals.count() == 3
+    Source.objects.filter(pk=watched.pk, failures__gte=20).get()
+    (tmp_path / "away").rename(path)
     for number in range(6):
         path.write_text(f"5.6.7.{number}\n")
         site.tick(hours=2 + number)

@@ -19,7 +19,7 @@ from policies.services import (
     refresh_policy,
 )
 from policies.states import Expectation, PolicyState
-from policies.store import get_set
+from policies.store import feed_path, get_set
 from tests.factories import make_policy, publish
 
 pytestmark = pytest.mark.django_db
@@ -55,6 +55,19 @@ def test_what_trips_the_guard_is_kept_to_be_looked_at(held: Policy, now: datetim
     assert [finding["rule"] for finding in candidate.findings] == ["growth"]
     assert candidate.may_be_approved
     assert (held.snapshots.count(), held.current) == (1, held.snapshots.get())
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".txt.gz", ".txt.md5"])
+def test_a_lost_file_of_a_feed_comes_back_though_the_policy_is_held(
+    held: Policy, now: datetime, suffix: str
+) -> None:
+    assert held.current is not None
+    path = feed_path(held.current.feeds.get(list="block").digest, suffix)
+    whole = path.read_bytes()
+    path.unlink()
+    refresh(held, now=now + 2 * HOUR)
+    assert (held.state, held.last_number) == (PolicyState.HELD, 1)
+    assert path.read_bytes() == whole
 
 
 def test_an_approved_candidate_is_published_and_says_who_approved_it(

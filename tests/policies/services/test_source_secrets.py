@@ -15,7 +15,13 @@ from pytest_django import Settings
 
 from netsets.cidr import AddressSet
 from policies.models import Change, Policy, Retrieval, Source
-from policies.services import change_source, create_source, refresh_policy, retrieve_source
+from policies.services import (
+    change_source,
+    create_source,
+    find_or_make_source,
+    refresh_policy,
+    retrieve_source,
+)
 from policies.services.sources import secrets_of
 from policies.states import Outcome, PolicyState, SourceState
 from policies.store import get_set
@@ -59,6 +65,15 @@ def test_a_secret_is_in_no_row_in_the_clear(source: Source, now: datetime) -> No
             assert SECRET not in str(cursor.fetchall()), table
     told = [change.detail["secrets"] for change in Change.objects.order_by("id")]
     assert "token" in str(told)
+
+
+def test_a_source_made_for_a_device_keeps_its_secrets_apart_as_well(now: datetime) -> None:
+    given = {"url": "http://192.0.2.2/", "auth": "bearer", "token": SECRET}
+    made = find_or_make_source(kind="http", settings=given, name="made", now=now)
+    assert secrets_of(made) == {"token": SECRET}
+    assert SECRET not in everything()
+    again = find_or_make_source(kind="http", settings={**given, "token": "x"}, name="m", now=now)
+    assert (again, secrets_of(again)) == (made, {"token": SECRET})
 
 
 def test_a_secret_is_neither_in_the_api_nor_in_the_console(
