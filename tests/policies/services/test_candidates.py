@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
+from django.db import connection
 
 from netsets.cidr import AddressSet
 from policies.models import Candidate, Change, Policy, Snapshot
 from policies.services import (
     MustHold,
+    Outdated,
     Refused,
     approve_candidate,
     change_policy,
@@ -98,6 +102,23 @@ def test_a_discarded_candidate_leaves_the_snapshot_in_force_and_is_not_held_agai
     refresh(held, now=now + 3 * HOUR)
     assert held.state == PolicyState.HELD
     assert Change.objects.filter(verb="discard").count() == 1
+
+
+def test_a_candidate_that_comes_while_another_is_discarded_stays_held(
+    held: Policy, now: datetime
+) -> None:
+    looked_at, others = held.candidate.block_digest, {"block_digest": "e" * 64}
+
+    def meanwhile(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        if others and sql.startswith('UPDATE "policies_candidate"'):
+            held_then = {name: others.pop(name) for name in list(others)}
+            Candidate.objects.update(**held_then, inputs_digest="f" * 64)
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(meanwhile), pytest.raises(Outdated, match="look at it again"):
+        discard_candidate(policy=held, digest=looked_at, actor="test", now=now + HOUR)
+    assert not Candidate.objects.get().is_discarded
+    assert not Change.objects.filter(verb="discard").exists()
 
 
 def test_a_candidate_is_forgotten_when_the_lists_are_back(held: Policy, now: datetime) -> None:
