@@ -93,6 +93,17 @@ def is_stored(digest: str) -> bool:
     return bool(digest) and storages["sets"].exists(_set_name(digest))
 
 
+def mark_wanted(*digests: str) -> None:
+    """Keep files from a prune for an hour, until a row names them; "" and a lost one are no matter.
+
+    Whoever marks first and reads then has the file, or is told that it is not there.
+    """
+    storage = storages["sets"]
+    if isinstance(storage, DurableFileSystemStorage):
+        for digest in filter(None, digests):
+            storage.touch(_set_name(digest))
+
+
 def get_set_if_whole(digest: str, *, of: str) -> AddressSet:
     """Return the set stored under `digest`; the empty set where there is none or its file is lost.
 

@@ -23,10 +23,10 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
+from policies.api.parameters import parameters
 from policies.services import AddressRefused, Busy, InUse, Outdated, Refused
 
 NON_FIELD = "non_field_errors"
-MAX_PARAMETER = 200  # characters
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -96,14 +96,8 @@ class Reading(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[R
         known = {"page", "page_size", "ordering", *filters}
         if self.search_fields:
             known.add("search")
-        for name, values in request.query_params.lists():
-            if name not in known:
-                message = f"This is not known here. Known are {', '.join(sorted(known))}."
-                raise ValidationError({name[:MAX_PARAMETER]: [message]})
-            if len(values) > 1 or not 0 < len(values[0]) <= MAX_PARAMETER:
-                message = f"Give this once, with 1 to {MAX_PARAMETER} characters."
-                raise ValidationError({name: [message]})
-            accepted = _refused_by(filters.get(name), values[0])
+        for name, text in parameters(request, *known).items():
+            accepted = _refused_by(filters.get(name), text)
             if accepted:
                 raise ValidationError({name: [f"Use {accepted}."]})
         return super().list(request, *args, **kwargs)

@@ -1,11 +1,11 @@
-"""The parameters of an endpoint that is no list of rows: known ones, once, and not too long."""
+"""The parameters of an endpoint: known ones, once, and not too long."""
 
 from __future__ import annotations
 
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
-from policies.api.base import MAX_PARAMETER
+MAX_PARAMETER = 200  # characters
 
 
 def parameters(request: Request, *known: str) -> dict[str, str]:

@@ -57,9 +57,11 @@ def discard_candidate(*, policy: Policy, digest: str, actor: str, now: datetime)
     Raises Refused where nothing is held, Outdated where it is no longer what was looked at.
     """
     candidate = _held(policy, digest)
+    # By what it was made of: a worker may have put another candidate in its place meanwhile.
+    looked_at = Candidate.objects.filter(pk=candidate.pk, inputs_digest=candidate.inputs_digest)
     with transaction.atomic():
-        candidate.is_discarded = True
-        candidate.save(update_fields=["is_discarded"])
+        if looked_at.update(is_discarded=True) != 1:
+            raise _outdated(policy)
         Policy.objects.filter(pk=policy.pk).update(due_at=now)
         record_change(
             actor=actor, verb="discard", subject=f"policy {policy.name}", now=now,
@@ -77,8 +79,12 @@ def _held(policy: Policy, digest: str) -> Candidate:
     if candidate is None:
         raise Refused(f"nothing of {policy.name} is held back")
     if candidate.block_digest != digest:
-        raise Outdated(f"what is held of {policy.name} has changed since; look at it again")
+        raise _outdated(policy)
     return candidate
+
+
+def _outdated(policy: Policy) -> Outdated:
+    return Outdated(f"what is held of {policy.name} has changed since; look at it again")
 
 
 def _rules(candidate: Candidate) -> str:

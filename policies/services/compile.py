@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -12,15 +13,15 @@ from django.conf import settings
 from django.db import transaction
 
 from netsets.checks import check_rejects
-from netsets.cidr import AddressSet
+from netsets.cidr import AddressSet, union
 from netsets.compile import Compiled, compile_policy, enforce
 from netsets.cuts import together
-from netsets.guard import GuardTripped
+from netsets.guard import Guard, GuardTripped
 from netsets.special import SPECIAL_PURPOSE
 from policies.models import Candidate, Policy, Snapshot, Source
 from policies.services.candidates import drop_candidate, hold_candidate
 from policies.services.guards import Limits, limits_of
-from policies.services.inputs import Gathered, ListLost, gather
+from policies.services.inputs import Gathered, Listed, ListLost, gather
 from policies.services.publish import PublishFailed, mend_feeds, publish_snapshot
 from policies.states import PUBLISHED_STATES, PolicyState, Role
 from policies.store import feed_is_whole, get_set, set_digest
@@ -98,9 +99,10 @@ def compile_policy_now(
     """Compile and publish a policy once; None when another worker is at it.
 
     A tripped guard, a missing list or a full disk keeps the snapshot in force and says why on the
-    policy; what the guard held is kept as a candidate. `accept_change` lets one change beyond the
-    shrink and growth limits pass, `approval` exactly one candidate: then raises CandidateChanged
-    where it is not what would be published now.
+    policy; what the guard held is kept as a candidate, and what is allowed or protected since
+    leaves the list in force all the same. `accept_change` lets one change beyond the shrink and
+    growth limits pass, `approval` exactly one candidate: then raises CandidateChanged where it is
+    not what would be published now.
     """
     lease = timedelta(seconds=settings.TSCM_CLAIM_SECONDS)
     owner = Policy.objects.claim(pk=policy_id, now=now, lease=lease)
@@ -186,6 +188,7 @@ def _publish_or_hold(work: _Work) -> CompileReport:
     try:
         enforce(compiled, accept_change=approval is not None)
     except GuardTripped as tripped:
+        _relieve(work)
         hold_candidate(
             policy=work.policy, compiled=compiled, gathered=work.gathered,
             inputs_digest=_candidate_digest(work), now=work.now,
@@ -198,27 +201,77 @@ def _publish_or_hold(work: _Work) -> CompileReport:
 
 def _compiled(work: _Work) -> Compiled:
     """Return the lists as they would be published, with everything the guard says of them."""
-    limits = work.limits
-    compiled = compile_policy(
+    compiled = _by_limits(
+        work.limits,
         block=work.gathered.sets(Role.BLOCK),
         allow=work.gathered.sets(Role.ALLOW),
+        previous=_previous(work.policy, may_be_lost=work.approval is not None),
+    )
+    return _with_rejects(compiled, work.limits.guard, work.gathered.lists)
+
+
+def _by_limits(
+    limits: Limits,
+    *,
+    block: Sequence[AddressSet],
+    allow: Sequence[AddressSet],
+    previous: AddressSet | None,
+) -> Compiled:
+    return compile_policy(
+        block=block,
+        allow=allow,
         guard=limits.guard,
         protected=limits.protected,
         critical=limits.critical,
         tests=limits.tests,
-        previous=_previous(work.policy, may_be_lost=work.approval is not None),
+        previous=previous,
     )
+
+
+def _with_rejects(compiled: Compiled, guard: Guard, lists: Sequence[Listed]) -> Compiled:
+    """Return a compile with what the guard says of the lists that could not be read whole."""
     rejects = tuple(
         finding
-        for listed in work.gathered.lists
+        for listed in lists
         for finding in check_rejects(
-            limits.guard,
+            guard,
             entries=listed.count,
             skipped=listed.skipped,
             subject=f"the list {listed.name}",
         )
     )
     return replace(compiled, findings=(*compiled.findings, *rejects)) if rejects else compiled
+
+
+def _relieve(work: _Work) -> None:
+    """Take out of the list in force what is not to be blocked any more, while a change is held.
+
+    Who allows or protects an address must not wait until somebody has decided on that change. No
+    source brings anything in by this, nothing that was allowed goes, and where the guard finds
+    anything in it nothing is published. Raises ListLost, PublishFailed.
+    """
+    current = work.policy.current
+    if current is None:
+        return
+    try:
+        in_force, allowed = get_set(current.block_digest), get_set(current.allow_digest)
+        before = get_set(current.before_digest) if current.before_digest else in_force
+    except (OSError, ValueError):
+        return  # what is lost is told elsewhere
+    limits, lists = work.limits, work.gathered.of(Role.ALLOW)
+    allow = [allowed, *work.gathered.sets(Role.ALLOW)]
+    gone = union([*allow, together((*limits.protected, *limits.critical)), limits.guard.forbidden])
+    if not in_force & gone:
+        return
+    compiled = _by_limits(limits, block=[before], allow=allow, previous=in_force)
+    if _with_rejects(compiled, limits.guard, lists).findings:
+        return
+    manifest = [*current.sources]
+    manifest += [told for one in lists if (told := one.manifest()) not in manifest]
+    work.policy.current = publish_snapshot(
+        policy=work.policy, compiled=compiled, manifest=manifest, owner=work.owner, now=work.now,
+        note="allowed and protected addresses taken out while the guard holds a change",
+    )  # fmt: skip
 
 
 def _previous(policy: Policy, *, may_be_lost: bool) -> AddressSet | None:

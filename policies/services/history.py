@@ -24,6 +24,8 @@ def return_to_snapshot(*, snapshot: Snapshot, actor: str, now: datetime) -> Comp
     before = {"pinned": policy.pinned, "pinned_at": policy.pinned_at, "pinned_by": policy.pinned_by}
     rows = Policy.objects.filter(pk=policy.pk)
     with transaction.atomic():
+        if not Snapshot.objects.select_for_update().filter(pk=snapshot.pk).exists():
+            raise Refused(f"snapshot {snapshot.number} is no longer kept; return to another one")
         rows.update(pinned=snapshot, pinned_at=now, pinned_by=actor, due_at=now)
         record_change(
             actor=actor, verb="return", subject=f"policy {policy.name}", now=now,

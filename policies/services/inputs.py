@@ -9,7 +9,7 @@ from datetime import datetime
 from netsets.cidr import AddressSet
 from policies.models import Policy, PolicySource, Snapshot, Source
 from policies.states import PolicyState, Role, StaleEntries
-from policies.store import get_set
+from policies.store import get_set, mark_wanted
 
 
 class ListLost(Exception):
@@ -37,6 +37,9 @@ class Listed:
 
     def addresses(self) -> AddressSet:
         """Return what it holds; raises ListLost."""
+        # The source may bring another list meanwhile: then nothing else names these files until
+        # what is compiled from them does.
+        mark_wanted(self.digest, self.entries)
         try:
             return get_set(self.digest)
         except (OSError, ValueError) as error:

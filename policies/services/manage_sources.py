@@ -6,7 +6,8 @@
 
 `options` and `changes` hold columns by name (SOURCE_COLUMNS); what is not named stays as it is.
 Settings that are secrets come with the others and are kept encrypted, apart: one that is not given
-stays, an empty one is taken away. Everything raises Refused and then nothing was changed.
+stays, an empty one is taken away. None stays where another server would be told it. Everything
+raises Refused and then nothing was changed.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from policies.services.sources import (
     merged_secrets,
     secrets_of,
     settings_key,
+    told_to,
     without_secrets,
 )
 from policies.services.user_list_rules import defaults_of, why_not_kept
@@ -89,9 +91,10 @@ def change_source(
     A worker that is still retrieving with the old settings loses its claim.
     """
     before, key = _columns(source), source.settings_key
-    held = _held_secrets(source)
+    held, receiver = _held_secrets(source), told_to(kind=source.kind, settings=source.settings)
     set_columns(source, changes, known=SOURCE_COLUMNS)
-    secrets = _prepare(source, held=held)
+    is_same = told_to(kind=source.kind, settings=source.settings) == receiver
+    secrets = _prepare(source, held=held if is_same else {})
     columns = {*changes, "settings_key", "due_at"}  # others may change the rest meanwhile
     source.due_at = now
     if source.settings_key != key or secrets != held:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db import transaction
+
 from policies.models import Candidate, Feed, Packing, Policy, Retrieval, Snapshot, Source
 from policies.store import prune_feeds, prune_sets
 
@@ -37,10 +39,10 @@ def prune(*, now: datetime, keep: int, held: Iterable[int]) -> Pruned:
         kept.update(pk for pk in (policy.current_id, policy.pinned_id) if pk is not None)
         kept.update(_newest(policy, now=now, keep=keep))
     stale = [pk for pk in there if pk not in kept]
-    Snapshot.objects.filter(pk__in=stale).delete()
+    deleted = _delete(stale)
     retrievals, _ = Retrieval.objects.filter(started_at__lt=now - RETRIEVALS_KEPT).delete()
     return Pruned(
-        len(stale),
+        deleted,
         retrievals,
         sets=prune_sets(keep=set(_named_sets()), before=now - YOUNG),
         feeds=prune_feeds(
@@ -52,6 +54,18 @@ def prune(*, now: datetime, keep: int, held: Iterable[int]) -> Pruned:
             before=now - YOUNG,
         ),
     )
+
+
+def _delete(stale: Iterable[int]) -> int:
+    """Delete snapshots but for those that a person returned to meanwhile; return how many."""
+    with transaction.atomic():
+        # Locked first, and looked at then: whoever returns to one locks it before he pins it.
+        there = Snapshot.objects.select_for_update().filter(pk__in=stale).order_by("pk")
+        locked = set(there.values_list("pk", flat=True))
+        pinned = Policy.objects.filter(pinned__in=locked).values_list("pinned", flat=True)
+        gone = locked.difference(pinned)
+        Snapshot.objects.filter(pk__in=gone).delete()
+    return len(gone)
 
 
 def _newest(policy: Policy, *, now: datetime, keep: int) -> list[int]:

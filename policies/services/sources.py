@@ -12,7 +12,7 @@ from django.db import transaction
 
 from policies.models import Source, SourceSecrets
 from policies.services.user_list_rules import entries_in_force
-from policies.sources import SOURCES, user_list
+from policies.sources import SOURCES, http_settings, user_list
 from policies.sources.base import Source as Engine, SourceMisconfigured
 
 
@@ -62,6 +62,17 @@ def without_secrets(*, kind: str, settings: Mapping[str, object]) -> dict[str, o
     """Return the settings that may be shown."""
     secret = SOURCES[kind].secrets if kind in SOURCES else ()
     return {name: value for name, value in settings.items() if name not in secret}
+
+
+def told_to(*, kind: str, settings: object) -> tuple[object, ...]:
+    """Return what decides who gets to know the secrets of a source.
+
+    Secrets held are of use only where that stays: whoever may change a source could read them
+    otherwise, by the address of a server of his own.
+    """
+    if kind == "http" and isinstance(settings, Mapping):
+        return kind, *http_settings.told_to(settings)
+    return (kind,)
 
 
 def merged_secrets(

@@ -25,6 +25,7 @@ from policies.services.sources import (
     merged_secrets,
     secrets_of,
     settings_key,
+    told_to,
     without_secrets,
 )
 from policies.services.trial import Trial, examine
@@ -56,8 +57,9 @@ def try_source(
 ) -> Trial:
     """Retrieve the list of these settings and tell what is in it, beside the site's other lists.
 
-    `held` is the source that has them now: its secrets fill in for those not given, and its own
-    list is none of the others. Raises Refused for settings that cannot work, and AllSlotsTaken.
+    `held` is the source that has them now: its secrets fill in for those not given where the same
+    server is told them, and its own list is none of the others. Raises Refused for settings that
+    cannot work, and AllSlotsTaken.
     """
     engine = _engine(kind, settings, held)
     with trial_slot():
@@ -86,13 +88,19 @@ def _engine(kind: str, settings: Mapping[str, object], held: Source | None) -> E
             "a list kept here has its records on its page; try another kind", setting="kind"
         )
     try:
-        # Another kind's secrets were not given to this one, even where they have the same name.
-        known = secrets_of(held) if held is not None and held.kind == kind else {}
+        known = {}
+        # What is held was given to one kind and one server, and is told to no other.
+        if held is not None and _told_to(held) == told_to(kind=kind, settings=settings):
+            known = secrets_of(held)
         secrets = merged_secrets(kind=kind, settings=settings, held=known)
         plain = without_secrets(kind=kind, settings=settings)
         return build_engine(kind=kind, settings={**plain, **secrets})
     except (SourceMisconfigured, DecryptionFailed) as error:
         raise Refused(str(error), setting="settings") from error
+
+
+def _told_to(source: Source) -> tuple[object, ...]:
+    return told_to(kind=source.kind, settings=source.settings)
 
 
 def _told(answer: Answer, others: _Others, *, seconds: float, kind: str) -> Trial:

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from policies.sources.base import Deadline, Known, Retrieved, SourceMisconfigured
+from policies.sources.base import Deadline, Known, Retrieved
 from policies.sources.dns_each import MAX_SERVERS, ask_each
 from policies.sources.dns_errors import Unreachable, not_fetched
-from policies.sources.dns_servers import Address, Server, is_dns_name
+from policies.sources.dns_servers import Address, Server, read_name
 from policies.sources.dns_transport import Exchange
 from policies.sources.dns_walk import ENCODINGS, walk
-from policies.sources.settings import Settings, shown
+from policies.sources.settings import Settings
 
 _SETTINGS = ("name", "servers", "port", "encoding", "max_names", "max_bytes")
 _MEBIBYTE = 1 << 20
@@ -36,16 +36,10 @@ class DnsListSource:
         """Build the source; raise `SourceMisconfigured` for a setting that cannot work."""
         read = Settings(settings)
         read.only(_SETTINGS)
-        name = read.text("name").removesuffix(".")
-        if not is_dns_name(name):
-            raise SourceMisconfigured(
-                f"name must be a DNS name (labels of letters, digits, - and _, at most 253 "
-                f"characters), not {shown(name)}"
-            )
         port = read.integer("port", default=53, low=1, high=65535)
         servers = read.texts("servers", most=MAX_SERVERS, longest=300)
         return cls(
-            name=name,
+            name=read_name(read),
             servers=tuple(Server.parse(text, port=port) for text in servers),
             encoding=read.choice("encoding", default="auto", among=ENCODINGS),
             max_names=read.integer("max_names", default=1024, low=1, high=16384),

@@ -10,7 +10,7 @@ from typing import Self
 from policies.sources.base import Deadline, SourceMisconfigured
 from policies.sources.dns_errors import ServerUnknown, TimedOut
 from policies.sources.resolver import is_address, resolve
-from policies.sources.settings import shown
+from policies.sources.settings import Settings, shown
 
 MAX_ADDRESSES = 4  # of one host name; more are left alone
 
@@ -27,6 +27,17 @@ _ACCEPTED += '"dns.example.com:5353", "[2001:db8::53]:5353"'
 def is_dns_name(text: str) -> bool:
     """Tell whether `text` is a DNS name we ask for, without a dot at its end."""
     return len(text) <= 253 and _NAME.fullmatch(text) is not None
+
+
+def read_name(read: Settings) -> str:
+    """Return the DNS name of a list, without its last dot; raise `SourceMisconfigured`."""
+    name = read.text("name").removesuffix(".")
+    if not is_dns_name(name):
+        raise SourceMisconfigured(
+            f"name must be a DNS name (labels of letters, digits, - and _, at most 253 "
+            f"characters), not {shown(name)}"
+        )
+    return name
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import base64
 import os
 import re
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -65,6 +65,15 @@ def _readable(text: str) -> Iterator[str]:
         file.write(text.encode())
         file.flush()
         yield f"/proc/self/fd/{file.fileno()}"
+
+
+def told_to(settings: Mapping[str, object]) -> tuple[object, ...]:
+    """Return what decides who gets to know the secrets: the server, the proxy, whom TLS trusts."""
+    try:
+        origin = Url.parse(str(settings.get("url", ""))).origin
+    except BadUrl:
+        origin = ""
+    return origin, settings.get("proxy") or "", settings.get("ca") or ""
 
 
 def read_url(read: Settings) -> Url:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 import zlib
 from fnmatch import fnmatchcase
@@ -15,6 +16,8 @@ _GZIP = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
 _ZIP_ENTRY = b"PK\x01\x02"  # begins each line of a zip's list of members
 _GZIP_WINDOW = 31  # for zlib: a gzip header, and the widest window
+_PADDING = re.compile(rb"\0+")
+_FIRST_STEP, _LAST_STEP = 1 << 9, 1 << 20  # bytes of a gzip that are taken at once
 _ENCODINGS = {"": 0, "identity": 0, "gzip": 1, "x-gzip": 1}
 
 # Others are read in blocks that zipfile does not bound.
@@ -44,20 +47,37 @@ def unpack(body: bytes, *, encoding: str, member: str, max_bytes: int, about: st
 
 def _gunzip(body: bytes, *, max_bytes: int, about: str) -> bytes:
     """Return what all members of a gzip hold."""
-    text = bytearray()
-    while body:
-        member = zlib.decompressobj(wbits=_GZIP_WINDOW)
+    text, place = bytearray(), 0
+    while place < len(body):
         try:
-            # One byte over the bound tells a list of just that size from one that goes on.
-            text += member.decompress(body, max_bytes + 1 - len(text))
+            place = _inflate(body, place, text, most=max_bytes)
         except zlib.error as error:
             raise BadArchive(f"{about}: the gzip cannot be read ({error})") from error
+        except EOFError as error:
+            raise CutShort(f"{about}: the gzip ends before its end") from error
         if len(text) > max_bytes:
             raise TooLarge(f"{about}: the body unpacks to more than max_bytes ({max_bytes:,})")
-        if not member.eof:
-            raise CutShort(f"{about}: the gzip ends before its end")
-        body = member.unused_data.lstrip(b"\0")  # some tools pad with zeros
     return bytes(text)
+
+
+def _inflate(body: bytes, place: int, text: bytearray, *, most: int) -> int:
+    """Add the member that begins at `place` to the text, and return where the next one begins.
+
+    Stops beyond `most` bytes of text. Raises zlib.error and EOFError.
+    """
+    view, step = memoryview(body), _FIRST_STEP
+    member = zlib.decompressobj(wbits=_GZIP_WINDOW)
+    while not member.eof and len(text) <= most:
+        part = view[place : place + step]
+        if not part:
+            raise EOFError
+        # One byte over the bound tells a list of just that size from one that goes on.
+        text += member.decompress(part, most + 1 - len(text))
+        # What lies behind a member is copied: of millions of them never all the rest.
+        place += len(part) - len(member.unused_data)
+        step = min(2 * step, _LAST_STEP)
+    padding = _PADDING.match(body, place)  # some tools pad with zeros
+    return padding.end() if padding else place
 
 
 def _unzip(body: bytes, *, member: str, max_bytes: int, about: str) -> bytes:

@@ -11,8 +11,8 @@ import dns.tsig
 
 from policies.sources.base import Deadline, Known, Retrieved, SourceMisconfigured
 from policies.sources.dns_each import MAX_SERVERS, ask_each
-from policies.sources.dns_servers import Address, Server, is_dns_name
-from policies.sources.settings import Settings, shown
+from policies.sources.dns_servers import Address, Server, read_name
+from policies.sources.settings import Settings
 from policies.sources.zone_errors import EmptyZone
 from policies.sources.zone_increment import increment
 from policies.sources.zone_records import Kind, ZoneRecords
@@ -54,17 +54,11 @@ class ZoneSource:
         """Build the source; raise `SourceMisconfigured` for a setting that cannot work."""
         read = Settings(settings)
         read.only(_SETTINGS)
-        name = read.text("name").removesuffix(".")
-        if not is_dns_name(name):
-            raise SourceMisconfigured(
-                f"name must be a DNS name (labels of letters, digits, - and _, at most 253 "
-                f"characters), not {shown(name)}"
-            )
         tls = _tls(read)
         port = read.integer("port", default=TLS_PORT if tls else _PORT, low=1, high=65535)
         servers = read.texts("servers", most=MAX_SERVERS, longest=300)
         return cls(
-            name=name,
+            name=read_name(read),
             servers=tuple(Server.parse(text, port=port) for text in servers),
             tls=tls,
             key=read_key(read),

@@ -17,6 +17,7 @@ from rest_framework.test import APIClient
 from rest_framework.throttling import SimpleRateThrottle
 
 from policies.api.views import PolicyViewSet
+from policies.presets import PRESETS
 from tests.api.conftest import error_of, signed_in
 from tscm_site.parsers import MAX_BODY_BYTES
 
@@ -28,7 +29,7 @@ POLICIES = "/api/v1/policies/"
 def operations() -> list[tuple[str, str]]:
     document = yaml.safe_load(OPENAPI.read_text())
     return [
-        (method, path.replace("{id}", "1").replace("{source_id}", "1"))
+        (method, re.sub(r"\{(id|source_id)\}", "1", path).replace("{key}", PRESETS[0].key))
         for path, methods in document["paths"].items()
         for method in methods
     ]

@@ -21,8 +21,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from policies import services
-from policies.api.base import MAX_PARAMETER, Reading, actor_of, refusals
+from policies.api.base import Reading, actor_of, refusals
 from policies.api.bodies import CSV, LINES, CsvParser, CsvRenderer, LinesParser
+from policies.api.parameters import parameters
 from policies.api.records.serializers import (
     LINES_SHOWN,
     OPTIONS,
@@ -216,13 +217,11 @@ def _line_refusals(field: str) -> Iterator[None]:
 
 def _options(request: Request) -> dict[str, bool]:
     """Return what the parameters say; raises ValidationError for one that is not understood."""
-    for name, values in request.query_params.lists():
-        if name not in OPTIONS:
-            message = f"This is not known here. Known are {', '.join(OPTIONS)}."
-            raise ValidationError({name[:MAX_PARAMETER]: [message]})
-        if values not in (["true"], ["false"]):
-            raise ValidationError({name: ["Use true or false, once."]})
-    return {name: request.query_params.get(name) == "true" for name in OPTIONS}
+    sent = parameters(request, *OPTIONS)
+    for name, text in sent.items():
+        if text not in {"true", "false"}:
+            raise ValidationError({name: ["Use true or false."]})
+    return {name: sent.get(name) == "true" for name in OPTIONS}
 
 
 def _report(written: services.Written) -> dict[str, Any]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
+from django.db import connection
 
 from netsets.cidr import AddressSet
-from policies.models import Candidate, Change, Policy, Snapshot
+from policies.models import Candidate, Change, Policy, Snapshot, Source
 from policies.services import (
     MustHold,
+    Outdated,
     Refused,
     approve_candidate,
     change_policy,
@@ -17,10 +21,11 @@ from policies.services import (
     discard_candidate,
     protect_network,
     refresh_policy,
+    retrieve_source,
 )
 from policies.states import Expectation, PolicyState
 from policies.store import feed_path, get_set
-from tests.factories import make_policy, publish
+from tests.factories import make_policy, make_source, publish
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -111,6 +116,86 @@ def test_a_discarded_candidate_leaves_the_snapshot_in_force_and_is_not_held_agai
     refresh(held, now=now + 3 * HOUR)
     assert held.state == PolicyState.HELD
     assert Change.objects.filter(verb="discard").count() == 1
+
+
+def test_a_candidate_that_comes_while_another_is_discarded_stays_held(
+    held: Policy, now: datetime
+) -> None:
+    looked_at, others = held.candidate.block_digest, {"block_digest": "e" * 64}
+
+    def meanwhile(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        if others and sql.startswith('UPDATE "policies_candidate"'):
+            held_then = {name: others.pop(name) for name in list(others)}
+            Candidate.objects.update(**held_then, inputs_digest="f" * 64)
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(meanwhile), pytest.raises(Outdated, match="look at it again"):
+        discard_candidate(policy=held, digest=looked_at, actor="test", now=now + HOUR)
+    assert not Candidate.objects.get().is_discarded
+    assert not Change.objects.filter(verb="discard").exists()
+
+
+def test_what_is_protected_while_a_change_is_held_leaves_the_list_in_force(
+    held: Policy, now: datetime
+) -> None:
+    protect_network(network="5.2.0.1", reason="a pager", actor="test", now=now)
+    for hour in (2, 3):
+        refresh(held, now=now + hour * HOUR)
+        assert (held.state, held.last_number) == (PolicyState.HELD, 2)
+    assert held.current is not None
+    assert get_set(held.current.block_digest) == AddressSet.of(*MANY) - AddressSet.of("5.2.0.1")
+    assert "while the guard holds a change" in held.current.note
+    digest = held.candidate.block_digest
+    approve_candidate(policy=held, digest=digest, actor="test", now=now + 4 * HOUR)
+    held.refresh_from_db()
+    assert held.current is not None
+    assert get_set(held.current.block_digest) == AddressSet.of(*MORE) - AddressSet.of("5.2.0.1")
+
+
+def allow(policy: Policy, *entries: str, now: datetime) -> Source:
+    source = make_source(entries=entries, now=now)
+    policy.policy_sources.create(source=source, role="allow")
+    return source
+
+
+def test_what_is_allowed_while_a_change_is_held_leaves_the_list_in_force(
+    held: Policy, now: datetime
+) -> None:
+    source = allow(held, "5.2.0.0/24", "9.9.9.9", now=now)
+    refresh(held, now=now + 2 * HOUR)
+    assert held.state == PolicyState.HELD
+    assert held.current is not None
+    assert get_set(held.current.block_digest) == AddressSet.of(*MANY) - AddressSet.of("5.2.0.0/24")
+    assert get_set(held.current.allow_digest) == AddressSet.of("5.2.0.0/24", "9.9.9.9")
+    assert source.name in [entry["name"] for entry in held.current.sources]
+    # Nothing that was allowed goes, and what the list in force was made of stays known.
+    source.settings = {"entries": ["5.4.0.0/24"]}
+    source.save(update_fields=["settings"])
+    refresh(held, now=now + 3 * HOUR)
+    assert held.current.number == 3
+    allowed = AddressSet.of("5.2.0.0/24", "5.4.0.0/24", "9.9.9.9")
+    assert get_set(held.current.allow_digest) == allowed
+    assert get_set(held.current.block_digest) == AddressSet.of(*MANY) - allowed
+
+
+@pytest.mark.parametrize("entries", [["5.0.0.0/11"], ["5.0.0.0/7"]])
+def test_an_allow_list_beyond_the_guard_leaves_the_list_in_force_while_a_change_is_held(
+    held: Policy, now: datetime, entries: list[str]
+) -> None:
+    allow(held, *entries, now=now)
+    refresh(held, now=now + 2 * HOUR)
+    assert (held.state, held.last_number) == (PolicyState.HELD, 1)
+
+
+def test_an_allow_list_that_can_hardly_be_read_changes_nothing_while_a_change_is_held(
+    held: Policy, now: datetime
+) -> None:
+    source = allow(held, "5.2.0.0/24", now=now)
+    retrieve_source(source_id=source.pk, now=now + 2 * HOUR)
+    Source.objects.filter(pk=source.pk).update(list_skipped=30, list_entries=70)
+    compile_policy_now(policy_id=held.pk, now=now + 2 * HOUR)
+    held.refresh_from_db()
+    assert (held.state, held.last_number) == (PolicyState.HELD, 1)
 
 
 def test_a_candidate_is_forgotten_when_the_lists_are_back(held: Policy, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
@@ -138,6 +139,30 @@ def test_a_policy_keeps_as_many_snapshots_as_it_says_and_the_pinned_one(
     change_policy(policy=policy, changes={"keep_snapshots": 2}, actor="test", now=now)
     prune(now=now + 5 * HOUR, keep=50, held=[])
     assert sorted(policy.snapshots.values_list("number", flat=True)) == [1, 3, 4]
+
+
+def test_a_snapshot_that_a_person_returns_to_during_a_prune_stays(
+    policy: Policy, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Policy.objects.all
+
+    def meanwhile() -> Iterator[Policy]:
+        yield from list(real())
+        go_back(policy, 1, now=now + 4 * HOUR)
+
+    monkeypatch.setattr(Policy.objects, "all", meanwhile)
+    assert prune(now=now + 5 * HOUR, keep=1, held=[]).snapshots == 1
+    policy.refresh_from_db()
+    assert policy.pinned == Snapshot.objects.get(policy=policy, number=1)
+
+
+def test_nobody_returns_to_a_snapshot_that_is_no_longer_kept(policy: Policy, now: datetime) -> None:
+    first = Snapshot.objects.get(policy=policy, number=1)
+    prune(now=now + 4 * HOUR, keep=1, held=[])
+    with pytest.raises(Refused, match="snapshot 1 is no longer kept"):
+        return_to_snapshot(snapshot=first, actor="test", now=now + 5 * HOUR)
+    policy.refresh_from_db()
+    assert (policy.pinned, policy.pinned_at) == (None, None)
 
 
 def test_a_policy_keeps_its_snapshots_for_as_many_days_as_it_says(

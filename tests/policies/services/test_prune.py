@@ -11,7 +11,9 @@ from django.core.files.storage import storages
 
 from policies.models import Policy, Source
 from policies.services import prune, refresh_policy
-from policies.store import feed_path, get_set
+from policies.services.inputs import gather
+from policies.states import Role
+from policies.store import feed_path, get_set, is_stored
 from tests.factories import make_policy, stopped
 
 pytestmark = pytest.mark.django_db
@@ -73,6 +75,20 @@ def test_a_snapshot_published_during_a_prune_stays(
     policy.refresh_from_db()
     assert policy.current is not None
     assert policy.current.number == 4
+
+
+def test_a_list_that_is_being_compiled_stays_though_its_source_brings_another(
+    now: datetime,
+) -> None:
+    policy = make_snapshots(1, now=now)
+    policy.snapshots.all().delete()
+    source = policy.sources.get()
+    age_all_files(feed_path("x", "").parent.parent)
+    gather(policy, now=now).sets(Role.BLOCK)
+    policy.sources.update(list_digest="", entries_digest="")
+    prune(now=datetime.now(tz=now.tzinfo), keep=1, held=[])
+    assert is_stored(source.list_digest)
+    assert is_stored(source.entries_digest)
 
 
 def test_a_file_that_a_writer_took_away_does_not_stop_a_prune(

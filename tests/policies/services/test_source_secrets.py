@@ -16,6 +16,7 @@ from pytest_django import Settings
 from netsets.cidr import AddressSet
 from policies.models import Change, Policy, Retrieval, Source
 from policies.services import (
+    Refused,
     change_source,
     create_source,
     find_or_make_source,
@@ -23,6 +24,7 @@ from policies.services import (
     retrieve_source,
 )
 from policies.services.sources import secrets_of
+from policies.services.try_source import try_source
 from policies.states import Outcome, PolicyState, SourceState
 from policies.store import get_set
 from tests.factories import make_policy
@@ -115,6 +117,35 @@ def test_a_secret_that_is_not_given_stays_and_an_empty_one_goes(
     bare = {"url": "http://192.0.2.1/", "token": ""}
     change_source(source=source, changes={"settings": bare}, actor="test", now=now)
     assert secrets_of(source) == {}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"url": "http://192.0.2.2/"},
+        {"url": "http://192.0.2.1:8080/"},
+        {"proxy": "http://192.0.2.2:3128"},
+    ],
+)
+def test_a_secret_that_is_held_is_told_to_no_other_server(
+    source: Source, now: datetime, other: dict[str, str]
+) -> None:
+    elsewhere = {**source.settings, **other}
+    with pytest.raises(Refused, match="token must be given"):
+        try_source(kind="http", settings=elsewhere, held=source)
+    with pytest.raises(Refused, match="token must be given"):
+        change_source(source=source, changes={"settings": elsewhere}, actor="test", now=now)
+    source.refresh_from_db()
+    assert (source.settings["url"], secrets_of(source)) == ("http://192.0.2.1/", {"token": SECRET})
+    change = {"settings": {**elsewhere, "token": "another"}}
+    change_source(source=source, changes=change, actor="test", now=now)
+    assert secrets_of(source) == {"token": "another"}
+
+
+def test_a_secret_stays_for_another_list_of_the_same_server(source: Source, now: datetime) -> None:
+    change = {"settings": {**source.settings, "url": "http://192.0.2.1/other.txt"}}
+    change_source(source=source, changes=change, actor="test", now=now)
+    assert secrets_of(source) == {"token": SECRET}
 
 
 def test_a_lost_key_fails_one_source_with_words_and_leaves_the_others_alone(

@@ -126,7 +126,7 @@ def decodes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         found.append(retrieved.format)
         return decode(retrieved)
 
-    monkeypatch.setattr("policies.services.retrieve.decode", counted)
+    monkeypatch.setattr("policies.services.ask.decode", counted)
     return found
 
 

@@ -7,6 +7,7 @@ import io
 import tracemalloc
 import zipfile
 import zlib
+from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
@@ -52,6 +53,28 @@ def test_a_zip_gives_its_first_file_or_the_one_that_is_named() -> None:
 def test_a_gzip_of_several_members_and_padding_is_one_text() -> None:
     body = gzip.compress(b"192.0.2.1\n") + gzip.compress(b"192.0.2.2\n") + b"\0" * 512
     assert unpacked(body) == b"192.0.2.1\n192.0.2.2\n"
+
+
+def test_the_rest_of_a_gzip_is_not_looked_at_anew_for_each_of_its_members(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    body, looked_at, real = gzip.compress(b"") * 2000, 0, zlib.decompressobj
+
+    class Counting:
+        def __init__(self, wbits: int) -> None:
+            self.inner = real(wbits)
+
+        def decompress(self, part: bytes, most: int) -> bytes:
+            nonlocal looked_at
+            looked_at += len(part)
+            return self.inner.decompress(part, most)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.inner, name)
+
+    monkeypatch.setattr("policies.sources.http_unpack.zlib.decompressobj", Counting)
+    assert unpacked(body) == b""
+    assert looked_at < 100 * len(body)
 
 
 def test_a_gzip_sent_as_gzip_is_opened_twice() -> None:
