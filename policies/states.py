@@ -80,6 +80,7 @@ class AlarmKind(TextChoices):
 
     STALE = "stale", "list is stale"
     HELD = "held", "held by the guard"
+    FAILED = "failed", "could not be published"
 
     @property
     def tone(self) -> Tone:
@@ -114,4 +115,5 @@ _OUTCOME_TONES: dict[Outcome, Tone] = {
 _ALARM_TONES: dict[AlarmKind, Tone] = {
     AlarmKind.STALE: "warning",
     AlarmKind.HELD: "danger",
+    AlarmKind.FAILED: "danger",
 }

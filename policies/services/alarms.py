@@ -14,6 +14,7 @@ from policies.states import AlarmKind, PolicyState
 log = logging.getLogger(__name__)
 
 Cause = tuple[AlarmKind, str]
+_TROUBLES = {PolicyState.HELD: AlarmKind.HELD, PolicyState.FAILED: AlarmKind.FAILED}
 
 
 def review_alarms(*, now: datetime) -> None:
@@ -26,8 +27,9 @@ def review_alarms(*, now: datetime) -> None:
     wanted: dict[Cause, str] = {
         (AlarmKind.STALE, subject): _why_stale(source) for subject, source in stale.items()
     }
-    for policy in Policy.objects.filter(state=PolicyState.HELD).order_by("id"):
-        wanted[AlarmKind.HELD, f"policy {policy.name}"] = policy.state_detail
+    for policy in Policy.objects.filter(state__in=_TROUBLES).order_by("id"):
+        kind = _TROUBLES[policy.state_word]
+        wanted[kind, f"policy {policy.name}"] = policy.state_detail
     with transaction.atomic():
         held = {
             (AlarmKind(alarm.kind), alarm.subject): alarm

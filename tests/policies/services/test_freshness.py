@@ -74,6 +74,18 @@ def test_a_policy_that_its_guard_holds_raises_an_alarm(now: datetime) -> None:
     assert "/7" in alarm.message
 
 
+def test_a_policy_that_cannot_be_published_raises_an_alarm_until_it_can(now: datetime) -> None:
+    policy = make_policy(now=now)
+    Policy.objects.filter(pk=policy.pk).update(state=PolicyState.FAILED, state_detail="disk full")
+    review_alarms(now=now)
+    alarm = Alarm.objects.get()
+    assert (alarm.kind, alarm.message) == (AlarmKind.FAILED, "disk full")
+    publish(policy, now=now)
+    review_alarms(now=now + HOUR)
+    alarm.refresh_from_db()
+    assert alarm.closed_at == now + HOUR
+
+
 def test_entries_of_a_stale_list_stay_unless_the_policy_says_otherwise(now: datetime) -> None:
     policy, _ = two_lists(now, stale_entries=StaleEntries.KEEP)
     assert "7.7.7.7" in blocked(policy, now=now + 4 * HOUR)
