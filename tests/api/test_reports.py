@@ -10,10 +10,9 @@ from django.core.files.storage import storages
 from rest_framework.test import APIClient
 
 from policies.models import Policy, Snapshot, Source
-from policies.services import refresh_policy
 from policies.states import PolicyState, Role
 from tests.api.conftest import error_of, signed_in
-from tests.factories import make_policy, publish
+from tests.factories import make_two_snapshots, say
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -22,19 +21,7 @@ HOUR = timedelta(hours=1)
 @pytest.fixture
 def policy(now: datetime) -> Policy:
     """A policy with two snapshots."""
-    policy = make_policy(
-        now=now, name="edge", block=["5.6.0.0/24", "7.7.7.7"], allow=["5.6.0.1", "9.1.1.1"]
-    )
-    publish(policy, now=now)
-    say(policy, "5.6.0.0/24", "8.1.1.0/31", now=now + HOUR)
-    return policy
-
-
-def say(policy: Policy, *entries: str, now: datetime) -> None:
-    lists = policy.sources.filter(policy_sources__role=Role.BLOCK)
-    lists.update(settings={"entries": list(entries)}, shrink_limit=100)
-    refresh_policy(policy=policy, clock=lambda: now, accept_change=True)
-    policy.refresh_from_db()
+    return make_two_snapshots(now=now)
 
 
 def snapshot(policy: Policy, number: int) -> Snapshot:

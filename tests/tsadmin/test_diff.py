@@ -8,9 +8,8 @@ import pytest
 from django.core.files.storage import storages
 
 from policies.models import Policy
-from policies.services import refresh_policy
 from policies.states import Role
-from tests.factories import make_device, make_policy, publish
+from tests.factories import make_device, make_policy, publish, say
 from tests.tsadmin.conftest import Tsadmin
 
 pytestmark = pytest.mark.django_db
@@ -26,13 +25,6 @@ def policy(now: datetime) -> Policy:
     say(policy, "5.6.0.0/24", "8.1.1.0/31", now=now + HOUR)
     say(policy, "5.6.0.0/24", "8.1.1.0/31", "8.2.2.2", now=now + 2 * HOUR)
     return policy
-
-
-def say(policy: Policy, *entries: str, now: datetime) -> None:
-    lists = policy.sources.filter(policy_sources__role=Role.BLOCK)
-    lists.update(settings={"entries": list(entries)}, shrink_limit=100)
-    refresh_policy(policy=policy, clock=lambda: now, accept_change=True)
-    policy.refresh_from_db()
 
 
 def words(text: str) -> str:
