@@ -164,7 +164,9 @@ def _failed(work: _Work, error: Exception) -> CompileReport:
 
 def _waiting(work: _Work) -> CompileReport | None:
     """Return the report of a candidate that is held already; None where nothing is held."""
-    candidate = candidate_of(work.policy)
+    candidate, current = candidate_of(work.policy), work.policy.current
+    if current is not None and not _is_whole(current):
+        return None  # its feeds are to come back, whatever is held
     if candidate is None or candidate.inputs_digest != _candidate_digest(work):
         return None
     if candidate.is_discarded:
@@ -241,9 +243,9 @@ def _with_rejects(compiled: Compiled, guard: Guard, lists: Sequence[Listed]) -> 
 
 
 def _relieve(work: _Work) -> None:
-    """Take out of the list in force what is not to be blocked any more, while a change is held.
+    """Publish the list in force again without what is not to be blocked any more, or lost feeds.
 
-    Who allows or protects an address must not wait until somebody has decided on that change. No
+    Who allows or protects an address must not wait until somebody has decided on what is held. No
     source brings anything in by this, nothing that was allowed goes, and where the guard finds
     anything in it nothing is published. Raises ListLost, PublishFailed.
     """
@@ -258,17 +260,21 @@ def _relieve(work: _Work) -> None:
     limits, lists = work.limits, work.gathered.of(Role.ALLOW)
     allow = [allowed, *work.gathered.sets(Role.ALLOW)]
     gone = union([*allow, together((*limits.protected, *limits.critical)), limits.guard.forbidden])
-    if not in_force & gone:
+    if _is_whole(current) and not in_force & gone:
         return
     compiled = _by_limits(limits, block=[before], allow=allow, previous=in_force)
     if _with_rejects(compiled, limits.guard, lists).findings:
         return
-    manifest = [*current.sources]
-    manifest += [told for one in lists if (told := one.manifest()) not in manifest]
+    known = {(one.get("source", 0), one["role"], one["digest"]) for one in current.sources}
+    new = [one.manifest() for one in lists if (one.source, one.role, one.digest) not in known]
     work.policy.current = publish_snapshot(
-        policy=work.policy, compiled=compiled, manifest=manifest, owner=work.owner, now=work.now,
-        note="allowed and protected addresses taken out while the guard holds a change",
-    )  # fmt: skip
+        policy=work.policy,
+        compiled=compiled,
+        manifest=[*current.sources, *new],
+        owner=work.owner,
+        now=work.now,
+        note="what is allowed and protected since taken out, while the guard holds a change",
+    )
 
 
 def _previous(policy: Policy, *, may_be_lost: bool) -> AddressSet | None:
