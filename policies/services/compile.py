@@ -244,9 +244,9 @@ def _with_rejects(compiled: Compiled, guard: Guard, lists: Sequence[Listed]) -> 
 
 
 def _relieve(work: _Work) -> None:
-    """Take out of the list in force what is not to be blocked any more, while a change is held.
+    """Publish the list in force again without what is not to be blocked any more.
 
-    Who allows or protects an address must not wait until somebody has decided on that change. No
+    Who allows or protects an address must not wait until somebody has decided on what is held. No
     source brings anything in by this, nothing that was allowed goes, and where the guard finds
     anything in it nothing is published. Raises ListLost, PublishFailed.
     """
@@ -266,12 +266,16 @@ def _relieve(work: _Work) -> None:
     compiled = _by_limits(limits, block=[before], allow=allow, previous=in_force)
     if _with_rejects(compiled, limits.guard, lists).findings:
         return
-    manifest = [*current.sources]
-    manifest += [told for one in lists if (told := one.manifest()) not in manifest]
+    known = {(one.get("source", 0), one["role"], one["digest"]) for one in current.sources}
+    new = [one.manifest() for one in lists if (one.source, one.role, one.digest) not in known]
     work.policy.current = publish_snapshot(
-        policy=work.policy, compiled=compiled, manifest=manifest, owner=work.owner, now=work.now,
-        note="allowed and protected addresses taken out while the guard holds a change",
-    )  # fmt: skip
+        policy=work.policy,
+        compiled=compiled,
+        manifest=[*current.sources, *new],
+        owner=work.owner,
+        now=work.now,
+        note="what is allowed and protected since taken out, while the guard holds a change",
+    )
 
 
 def _previous(policy: Policy, *, may_be_lost: bool) -> AddressSet | None:

@@ -24,7 +24,7 @@ from policies.services import (
     retrieve_source,
 )
 from policies.states import Expectation, PolicyState
-from policies.store import feed_path, get_set
+from policies.store import feed_is_whole, feed_path, get_set
 from tests.factories import make_policy, make_source, publish
 
 pytestmark = pytest.mark.django_db
@@ -168,14 +168,36 @@ def test_what_is_allowed_while_a_change_is_held_leaves_the_list_in_force(
     assert get_set(held.current.block_digest) == AddressSet.of(*MANY) - AddressSet.of("5.2.0.0/24")
     assert get_set(held.current.allow_digest) == AddressSet.of("5.2.0.0/24", "9.9.9.9")
     assert source.name in [entry["name"] for entry in held.current.sources]
+    protect_network(network="5.6.0.1", reason="a pager", actor="test", now=now)
+    refresh(held, now=now + 3 * HOUR)
+    assert [entry["name"] for entry in held.current.sources].count(source.name) == 1
     # Nothing that was allowed goes, and what the list in force was made of stays known.
     source.settings = {"entries": ["5.4.0.0/24"]}
     source.save(update_fields=["settings"])
-    refresh(held, now=now + 3 * HOUR)
-    assert held.current.number == 3
+    refresh(held, now=now + 4 * HOUR)
+    assert held.current.number == 4
     allowed = AddressSet.of("5.2.0.0/24", "5.4.0.0/24", "9.9.9.9")
     assert get_set(held.current.allow_digest) == allowed
-    assert get_set(held.current.block_digest) == AddressSet.of(*MANY) - allowed
+    assert get_set(held.current.block_digest) == AddressSet.of(*MANY) - allowed - AddressSet.of(
+        "5.6.0.1"
+    )
+
+
+@pytest.mark.parametrize("is_discarded", [False, True])
+def test_lost_feeds_come_back_while_a_change_is_held(
+    held: Policy, now: datetime, *, is_discarded: bool
+) -> None:
+    if is_discarded:
+        digest = held.candidate.block_digest
+        discard_candidate(policy=held, digest=digest, actor="test", now=now + HOUR)
+    assert held.current is not None
+    feed = held.current.feeds.get(list="block")
+    feed_path(feed.digest, ".txt").unlink()
+    refresh(held, now=now + 2 * HOUR)
+    assert held.state == (PolicyState.CURRENT if is_discarded else PolicyState.HELD)
+    again = held.current.feeds.get(list="block")
+    assert again.digest == feed.digest
+    assert feed_is_whole(again.digest, size=again.size, gzip_size=again.gzip_size)
 
 
 @pytest.mark.parametrize("entries", [["5.0.0.0/11"], ["5.0.0.0/7"]])
