@@ -12,6 +12,7 @@ from tsadmin.ask import may_ask
 from tsadmin.errors import Misused
 from tsadmin.flags import AcceptChange, Json, Yes, hyphen_or_underscore, with_settings
 from tsadmin.group import OneLineErrors
+from tsadmin.manage_policies import policies as policy_group
 from tsadmin.protect import protected
 from tsadmin.records import records
 from tsadmin.reports import diff, why
@@ -225,6 +226,7 @@ def demo(
 app.command()(why)
 app.command()(diff)
 policies.add_to(app)
+app.add_typer(policy_group, name="policy")
 app.add_typer(sources, name="source")
 app.add_typer(records, name="records")
 app.add_typer(protected, name="protect")

@@ -108,7 +108,8 @@ def test_a_source_is_shown_and_of_its_secrets_only_that_they_are_set(
     tsadmin: Tsadmin, held: Source
 ) -> None:
     shown = tsadmin("source", "show", "partner").stdout
-    facts = dict(map(str.strip, line.split(" : ", 1)) for line in shown.splitlines())
+    lines = (line.partition(" : ") for line in shown.splitlines())
+    facts = {label.strip(): value for label, _, value in lines}
     assert facts["Setting url"] == URL
     assert facts["Setting token"] == "set"
     assert facts["Kind"] == "http: Web list (HTTP, HTTPS)"
