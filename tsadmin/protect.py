@@ -14,6 +14,7 @@ protected = typer.Typer(rich_markup_mode=None)
 Network = Annotated[
     str, typer.Argument(metavar="NETWORK", help="An address or a network: 192.0.2.0/24.")
 ]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why nothing may block it.")]
 
 
 @protected.callback(invoke_without_command=True)
@@ -33,14 +34,7 @@ def list_protected(*, json: Json = False) -> None:
 
 
 @protected.command()
-def add(
-    network: Network,
-    *,
-    reason: Annotated[
-        str, typer.Option("--reason", metavar="TEXT", help="Why nothing may block it.")
-    ],
-    json: Json = False,
-) -> None:
+def add(network: Network, *, reason: Reason, json: Json = False) -> None:
     """Keep an address or a network out of every block list."""
     start()
     from django.utils import timezone
@@ -48,6 +42,17 @@ def add(
     from tsadmin.commands import protecting
 
     protecting.add_protected(network=network, reason=reason, now=timezone.now(), as_json=json)
+
+
+@protected.command()
+def configure(network: Network, *, reason: Reason, json: Json = False) -> None:
+    """Give another reason for what a person protected."""
+    start()
+    from django.utils import timezone
+
+    from tsadmin.commands import protecting
+
+    protecting.change_reason(network=network, reason=reason, now=timezone.now(), as_json=json)
 
 
 @protected.command()

@@ -21,7 +21,10 @@ _OPTIONS = (
     Column("shrink_limit", "--shrink-limit", "PERCENT", "Most it may lose at once."),
     Column("stale_minutes", "--stale-minutes", "N", "Age that raises an alarm; empty: by refresh."),
 )
-_RENAMED = Column("name", "--name", "NAME", "Another name.")
+_CHANGED = (
+    Column("name", "--name", "NAME", "Another name."),
+    Column("kind", "--kind", "KIND", "Another kind: --set gives all of its settings then."),
+)
 
 
 @sources.callback(invoke_without_command=True)
@@ -44,7 +47,10 @@ def list_sources(*, json: Json = False) -> None:
 
 @sources.command()
 def show(name: Name, *, json: Json = False) -> None:
-    """Show one source; of a secret only that it is set."""
+    """Show one source; of a secret only that it is set.
+
+    Its settings, state, list and policies, and its newest retrievals.
+    """
     start()
     from django.utils import timezone
 
@@ -75,7 +81,7 @@ def add(
 
 
 @sources.command()
-@with_columns((_RENAMED, *_OPTIONS))
+@with_columns((*_CHANGED, *_OPTIONS))
 def configure(source: Name, *, given: Set = None, json: Json = False, **columns: str) -> None:
     """Change a source.
 

@@ -1,4 +1,4 @@
-"""protect list, add, remove."""
+"""protect list, add, configure, remove."""
 
 from __future__ import annotations
 
@@ -88,6 +88,17 @@ def test_a_persons_row_goes_first_and_what_still_protects_is_told(
     assert _rows() == {("192.0.2.1", "device fmc-1")}
 
 
+def test_a_persons_row_gets_another_reason_and_no_other(tsadmin: Tsadmin, now: datetime) -> None:
+    protect(origin="device fmc-1", networks={"192.0.2.1": "management address"}, now=now)
+    kept = tsadmin("protect", "configure", "192.0.2.1", "--reason", "ours")
+    assert kept.error == "192.0.2.1 is kept protected by device fmc-1; change it there"
+    protect_network(network="192.0.2.1", reason="ours", actor="alice", now=now)
+    answer = tsadmin("protect", "configure", "192.0.2.1", "--reason", "the router")
+    assert answer.stdout == "Changed the reason of 192.0.2.1.\n", answer.stderr
+    reasons = dict(ProtectedAddress.objects.values_list("origin", "reason"))
+    assert reasons == {"": "the router", "device fmc-1": "management address"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "reason"),
     [
@@ -98,6 +109,9 @@ def test_a_persons_row_goes_first_and_what_still_protects_is_told(
         (("add", "192.0.2.1/24", "--reason", "ours"), 1, "has host bits set"),
         (("add", "fe80::1%eth0", "--reason", "ours"), 1, "without its zone"),
         (("add", "203.0.113.0/24", "--reason", "ours"), 1, "203.0.113.0/24 is protected already"),
+        (("configure", "203.0.113.0/24"), 2, "Missing option '--reason'"),
+        (("configure", "203.0.113.0/24", "--reason", ""), 1, "reason: This field cannot be blank."),
+        (("configure", "192.0.2.9", "--reason", "ours"), 1, "192.0.2.9 is not protected by a row"),
         (("remove", "192.0.2.9"), 1, "192.0.2.9 is not protected by a row of its own"),
         (("remove", "203.0.113.7"), 1, "203.0.113.7 is not protected by a row of its own"),
         (("remove", "router"), 1, "write an address or a network"),
@@ -117,6 +131,7 @@ def test_every_key_of_every_json_answer_is_documented(tsadmin: Tsadmin) -> None:
     _seen("192.0.2.1", now=timezone.now())
     answers = (
         tsadmin("protect", "add", "192.0.2.1", "--reason", "ours", "--json").json,
+        tsadmin("protect", "configure", "192.0.2.1", "--reason", "us", "--json").json,
         tsadmin("protect", "list", "--json").json,
         tsadmin("protect", "remove", "192.0.2.1", "--json").json,
     )

@@ -130,6 +130,11 @@ def test_a_list_past_its_age_is_shown_as_stale_with_its_error(
     shown = tsadmin("source", "show", "list").stdout
     assert "unavailable, stale" in shown
     assert "list did not answer" in shown
+    titles, newest = shown.splitlines()[-2:]
+    assert titles.split()[:3] == ["Retrieved", "at", "Outcome"]
+    assert newest.split()[2:6] == ["changed", "1", "+1", "-0"]
+    told = tsadmin("source", "show", "list", "--json").json["retrievals"]
+    assert [(one["outcome"], one["entries"]) for one in told] == [("changed", 1)]
 
 
 def test_what_is_not_named_stays_as_it_is(tsadmin: Tsadmin, held: Source) -> None:
@@ -151,6 +156,18 @@ def test_an_empty_setting_is_taken_away(tsadmin: Tsadmin, held: Source) -> None:
     assert (answer.code, answer.stdout) == (0, "Changed partner.\n"), answer.stderr
     held.refresh_from_db()
     assert (held.settings, held.stale_minutes) == ({"url": URL, "auth": "none"}, None)
+    assert secrets_of(held) == {}
+
+
+def test_another_kind_takes_nothing_of_the_old_settings(tsadmin: Tsadmin, held: Source) -> None:
+    before = _state()
+    refused = tsadmin("source", "configure", "partner", "--kind", "dns")
+    assert (refused.code, "name must be" in refused.error) == (1, True)
+    assert _state() == before
+    given = ("--kind", "dns", "--set", "name=basic.list.test")
+    assert tsadmin("source", "configure", "partner", *given).code == 0
+    held.refresh_from_db()
+    assert (held.kind, held.settings) == ("dns", {"name": "basic.list.test"})
     assert secrets_of(held) == {}
 
 
@@ -298,11 +315,14 @@ def test_a_source_that_a_worker_retrieves_is_told_as_busy(
 
 
 def test_every_key_of_every_json_answer_is_documented(tsadmin: Tsadmin, now: datetime) -> None:
-    make_source(entries=["9.9.9.9"], now=now, name="list")
+    source = make_source(entries=["9.9.9.9"], now=now, name="list")
+    retrieve_source(source_id=source.pk, now=now)
+    shown = tsadmin("source", "show", "list", "--json").json
     answers = (
+        shown,
+        shown["retrievals"][0],
         tsadmin("source", "list", "--json").json,
         tsadmin("source", "list", "--json").json["sources"][0],
-        tsadmin("source", "show", "list", "--json").json,
         tsadmin("source", "update", "list", "--json").json,
         tsadmin("source", "remove", "list", "--yes", "--json").json,
     )

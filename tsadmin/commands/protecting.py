@@ -1,4 +1,4 @@
-"""protect list, add, remove: what no policy may block."""
+"""protect list, add, configure, remove: what no policy may block."""
 
 from __future__ import annotations
 
@@ -39,6 +39,18 @@ def add_protected(*, network: str, reason: str, now: datetime, as_json: bool) ->
     else:
         print_line(f"Protected {row.network}: no policy blocks it.", tone="success")
         print_hint("In effect within a minute.")
+
+
+def change_reason(*, network: str, reason: str, now: datetime, as_json: bool) -> None:
+    """Give another reason for what a person protected."""
+    row = services.change_protected(
+        row=_find(network), changes={"reason": reason}, actor=actor(), now=now
+    )
+    nudge()
+    if as_json:
+        print_json(_json(row))
+    else:
+        print_line(f"Changed the reason of {row.network}.", tone="success")
 
 
 def remove_protected(*, network: str, now: datetime, as_json: bool) -> None:

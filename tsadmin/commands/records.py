@@ -70,7 +70,10 @@ def create_list(*, name: str, type: str, now: datetime, as_json: bool) -> None: 
         print_json({"id": source.pk, "name": source.name, "for": type})
         return
     print_line(f"Made {source.name}, a list to {type}.", tone="success")
-    print_hint(f"Add to it: tsadmin records add {source.name} ENTRY. Let a policy take it, too.")
+    print_hint(
+        f"Add to it: tsadmin records add {source.name} ENTRY. Let a policy take it, too: "
+        f"tsadmin policy configure POLICY --{type} {source.name}"
+    )
 
 
 def list_lists(*, as_json: bool) -> None:

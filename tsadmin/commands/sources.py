@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from policies import services
-from policies.api.serializers import SourceSerializer
-from policies.models import Source
+from policies.api.serializers import RetrievalSerializer, SourceSerializer
+from policies.models import Retrieval, Source
 from policies.services.manage_sources import SOURCE_COLUMNS
 from policies.services.sources import secret_names
 from policies.sources import SOURCES
@@ -23,6 +23,8 @@ from tsadmin.site import actor
 from tsadmin.words import SET
 
 COLUMNS = ("Source", "Kind", "State", "Entries", "Retrieved", "Policies")
+RETRIEVALS = ("Retrieved at", "Outcome", "Entries", "Added", "Removed", "Seconds", "Error")
+RETRIEVALS_SHOWN = 10
 
 
 def list_sources(*, now: datetime, as_json: bool) -> None:
@@ -39,10 +41,15 @@ def list_sources(*, now: datetime, as_json: bool) -> None:
 def show_source(*, name: str, now: datetime, as_json: bool) -> None:
     """Print everything about one source but its secrets."""
     source = find_source(name)
+    newest = list(source.retrievals.order_by("-started_at", "-id")[:RETRIEVALS_SHOWN])
     if as_json:
-        print_json(source_json(source))
-    else:
-        print_facts(_facts(source, now=now))
+        retrievals = RetrievalSerializer(newest, many=True).data
+        print_json({**source_json(source), "retrievals": retrievals})
+        return
+    print_facts(_facts(source, now=now))
+    if newest:
+        print_line("")
+        print_table(RETRIEVALS, [_retrieval_row(one) for one in newest])
 
 
 def add_source(
@@ -86,7 +93,9 @@ def configure_source(
         raise Misused("nothing to change: name a flag, see 'tsadmin source configure --help'")
     source = find_source(name)
     changes = read_columns(columns, model=Source, known=SOURCE_COLUMNS)
-    if given:
+    if "kind" in changes:  # the settings of one kind say nothing to another
+        changes["settings"] = read_settings(given)
+    elif given:
         changes["settings"] = _merged(source, read_settings(given))
     services.change_source(source=source, changes=changes, actor=actor(), now=now)
     nudge()
@@ -166,6 +175,18 @@ def _row_json(source: Source, *, now: datetime) -> dict[str, object]:
         "retrieved_at": source.retrieved_at,
         "policies": _policies(source),
     }
+
+
+def _retrieval_row(one: Retrieval) -> tuple[str, ...]:
+    return (
+        f"{one.started_at:%Y-%m-%d %H:%M}",
+        str(one.outcome_word.label),
+        f"{one.entries:,}",
+        f"+{int(one.added):,}",
+        f"-{int(one.removed):,}",
+        f"{one.seconds:.1f}",
+        one.error,
+    )
 
 
 def _facts(source: Source, *, now: datetime) -> list[tuple[str, str]]:
