@@ -9,6 +9,7 @@ from django.core.files.storage import storages
 from django.utils import timezone
 
 from policies.models import Change, Policy, PolicySource, PolicyTest, Snapshot, Source
+from policies.services.manage_policies import POLICY_COLUMNS
 from policies.states import PolicyState, Role
 from tests.factories import hold, make_device, make_policy, make_source, publish
 from tests.tsadmin.conftest import Appliance, Tsadmin
@@ -363,6 +364,12 @@ def test_a_policy_whose_devices_have_updates_off_is_not_updated(
     assert "--policy_updates yes" in answer.error
     policy.refresh_from_db()
     assert policy.current is None
+
+
+def test_every_setting_that_a_person_may_change_is_documented() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    chapter = page.partition("\n## policy configure\n")[2].partition("\n## ")[0]
+    assert [name for name in POLICY_COLUMNS if f"`{name}`" not in chapter] == []
 
 
 def test_every_key_of_every_json_answer_is_documented(tsadmin: Tsadmin) -> None:

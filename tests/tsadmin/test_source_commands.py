@@ -8,14 +8,18 @@ from pathlib import Path
 
 import pytest
 from django.utils import timezone
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from policies.models import Change, Policy, Source
 from policies.services import create_source, retrieve_source
+from policies.services.manage_sources import SOURCE_COLUMNS
 from policies.services.sources import secrets_of
 from policies.states import SourceState
 from tests.factories import make_policy, make_source
 from tests.fakes.webserver import Reply, Request, WebServer, text
 from tests.tsadmin.conftest import Appliance, Tsadmin
+from tsadmin.app import app
 from tsadmin.commands import updating
 from tsadmin.docs import PAGE
 
@@ -298,8 +302,9 @@ def test_a_retrieval_that_fails_ends_in_its_reason_and_code_1(
 
 def test_a_source_that_is_turned_off_is_not_retrieved(tsadmin: Tsadmin, held: Source) -> None:
     tsadmin("source", "configure", "partner", "--enabled", "no")
-    answer = tsadmin("source", "update", "partner")
-    assert "tsadmin source configure partner --enabled yes" in answer.error
+    tsadmin("source", "configure", "partner", "--name", "partner list")
+    answer = tsadmin("source", "update", "partner list")
+    assert "tsadmin source configure 'partner list' --enabled yes" in answer.error
     held.refresh_from_db()
     assert held.checked_at is None
 
@@ -312,6 +317,15 @@ def test_a_source_that_a_worker_retrieves_is_told_as_busy(
     assert Source.objects.claim(pk=source.pk, now=timezone.now(), lease=timedelta(minutes=5))
     answer = tsadmin("source", "update", "list")
     assert answer.error == "list is being retrieved by a worker; try again in a minute"
+
+
+def test_every_column_that_a_person_may_set_has_a_flag() -> None:
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    sources = group.commands["source"]
+    assert isinstance(sources, TyperGroup)
+    flags = {parameter.name for parameter in sources.commands["configure"].params}
+    assert set(SOURCE_COLUMNS) - flags == {"settings"}
 
 
 def test_every_key_of_every_json_answer_is_documented(tsadmin: Tsadmin, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -70,9 +71,10 @@ def create_list(*, name: str, type: str, now: datetime, as_json: bool) -> None: 
         print_json({"id": source.pk, "name": source.name, "for": type})
         return
     print_line(f"Made {source.name}, a list to {type}.", tone="success")
+    quoted = shlex.quote(source.name)
     print_hint(
-        f"Add to it: tsadmin records add {source.name} ENTRY. Let a policy take it, too: "
-        f"tsadmin policy configure POLICY --{type} {source.name}"
+        f"Add to it: tsadmin records add {quoted} ENTRY. Let a policy take it, too: "
+        f"tsadmin policy configure POLICY --{type} {quoted}"
     )
 
 

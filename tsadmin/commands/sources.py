@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -15,6 +16,7 @@ from policies.tasks import nudge
 from policies.words import said
 from tsadmin import ask
 from tsadmin.commands.columns import read_columns
+from tsadmin.commands.facts import counted
 from tsadmin.commands.finding import find_source
 from tsadmin.commands.given import read_settings
 from tsadmin.errors import Misused, Refused
@@ -76,7 +78,7 @@ def add_source(
     print_line(f"Added {source.name}.", tone="success")
     print_hint(
         f"It is retrieved once a policy takes it: tsadmin policy configure POLICY --block "
-        f"{source.name}"
+        f"{shlex.quote(source.name)}"
     )
 
 
@@ -104,7 +106,9 @@ def configure_source(
         print_json(source_json(source))
         return
     print_line(f"Changed {source.name}.", tone="success")
-    print_hint(f"In effect within a minute. At once: tsadmin source update {source.name}")
+    print_hint(
+        f"In effect within a minute. At once: tsadmin source update {shlex.quote(source.name)}"
+    )
 
 
 def remove_source(*, name: str, yes: bool, asking: bool, now: datetime, as_json: bool) -> None:
@@ -177,6 +181,11 @@ def _row_json(source: Source, *, now: datetime) -> dict[str, object]:
     }
 
 
+def _list_text(source: Source) -> str:
+    entries = counted(source.list_entries, "entry", "entries")
+    return f"{entries}, {counted(source.list_prefixes, 'prefix', 'prefixes')}"
+
+
 def _retrieval_row(one: Retrieval) -> tuple[str, ...]:
     return (
         f"{one.started_at:%Y-%m-%d %H:%M}",
@@ -202,7 +211,7 @@ def _facts(source: Source, *, now: datetime) -> list[tuple[str, str]]:
         ("Stale after", source.stale_limit),
         ("State", _state(source, now=now)),
         *([("Error", source.error)] if source.error else []),
-        ("List", f"{source.list_entries:,} entries, {source.list_prefixes:,} prefixes"),
+        ("List", _list_text(source)),
         ("Retrieved", _retrieved(source)),
         ("Policies", ", ".join(_policies(source)) or "none"),
     ]

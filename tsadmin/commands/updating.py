@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -79,7 +80,7 @@ def update_source(*, name: str, as_json: bool) -> None:
     if not source.is_enabled:
         raise Refused(
             f"source {name} is turned off. Turn it on first: "
-            f"tsadmin source configure {name} --enabled yes"
+            f"tsadmin source configure {shlex.quote(name)} --enabled yes"
         )
     with progress(quiet=as_json) as on_progress:
         on_progress(f"retrieve {name}")
