@@ -10,8 +10,10 @@ from devices.kinds import KINDS
 from tsadmin import policies
 from tsadmin.ask import may_ask
 from tsadmin.errors import Misused
-from tsadmin.flags import Json, hyphen_or_underscore, with_settings
+from tsadmin.flags import AcceptChange, Json, Yes, hyphen_or_underscore, with_settings
 from tsadmin.group import OneLineErrors
+from tsadmin.manage_policies import policies as policy_group
+from tsadmin.protect import protected
 from tsadmin.records import records
 from tsadmin.reports import diff, why
 from tsadmin.site import start
@@ -152,12 +154,7 @@ def show(nickname: Name, *, json: Json = False) -> None:
 def update(
     nickname: Name,
     *,
-    accept_change: Annotated[
-        bool,
-        typer.Option(
-            "--accept-change", help="Take a change beyond the shrink and growth limits, once."
-        ),
-    ] = False,
+    accept_change: AcceptChange = False,
     json: Json = False,
 ) -> None:
     """Retrieve a device's lists now, and wait for the end.
@@ -175,7 +172,7 @@ def update(
 def remove(
     nickname: Name,
     *,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     json: Json = False,
 ) -> None:
     """Remove a device.
@@ -228,7 +225,9 @@ def demo(
 
 app.command()(why)
 app.command()(diff)
-app.add_typer(records, name="records")
 policies.add_to(app)
+app.add_typer(policy_group, name="policy")
 app.add_typer(sources, name="source")
+app.add_typer(records, name="records")
+app.add_typer(protected, name="protect")
 app.add_typer(tokens, name="token")

@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Callable
 
 _LONGEST = 2_000
+# Whose refusals name the part that is to blame themselves.
+_TOLD_IN_PARTS = frozenset({"settings", "sources", "tests"})
 
 
 class CommandError(Exception):
@@ -64,16 +66,24 @@ def _expected() -> tuple[_Translation, ...]:
     from devices.services import DeviceRefused
     from policies.fields import DecryptionFailed
     from policies.models import ClaimLost
-    from policies.services import Busy, Refused as PolicyRefused
+    from policies.services import AddressRefused, Busy, Refused as PolicyRefused
 
-    told = (DeviceRefused, TokenRefused, PolicyRefused, DecryptionFailed, Busy)
+    told = (AddressRefused, DeviceRefused, TokenRefused, DecryptionFailed, Busy)
     return (
         ((SettingRefused,), _setting),
+        ((PolicyRefused,), _column),
         (told, lambda error: Refused(str(error))),
         ((ClaimLost,), lambda error: Refused(f"{error}; try again in a minute")),
         ((ObjectDoesNotExist,), lambda error: Refused(f"{error} It was removed meanwhile.")),
         ((DatabaseError,), _database),
     )
+
+
+def _column(error: Exception) -> CommandError:
+    """Name the column, where the rule that refused it speaks of "this value" alone."""
+    column, text = getattr(error, "setting", ""), str(error)
+    is_named = column in text or column in _TOLD_IN_PARTS
+    return Refused(text if is_named else f"{column}: {text}")
 
 
 def _setting(error: Exception) -> CommandError:

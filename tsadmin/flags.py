@@ -1,9 +1,10 @@
-"""Flags made from the settings of the kinds: a new setting has its flag at once."""
+"""Flags made from the settings of the kinds, or from columns: one line each, one flag each."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
@@ -12,9 +13,34 @@ from devices.kinds import KINDS
 from devices.kinds.base import Setting
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON; ask nothing.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+AcceptChange = Annotated[
+    bool,
+    typer.Option(
+        "--accept-change", help="Take a change beyond the shrink and growth limits, once."
+    ),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="A setting as text; NAME:=VALUE as JSON; NAME=@FILE from a file. May be repeated.",
+    ),
+]
 
 # As documented for the single-device packages of the product.
 _SHORT = {"device_id": "-d", "allow_list": "-a", "block_list": "-b", "max_policy_size": "-m"}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a row that has a flag of its own."""
+
+    name: str
+    flag: str
+    metavar: str
+    help: str
 
 
 def hyphen_or_underscore(token: str) -> str:
@@ -28,11 +54,24 @@ def all_settings() -> dict[str, Setting]:
 
 
 def with_settings(*, defaults: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command one flag for each setting; what was given arrives as keywords.
+    """Give a command one flag for each setting; help shows the defaults where `defaults` apply."""
+    return _with([_parameter(setting, defaults=defaults) for setting in all_settings().values()])
 
-    The command's `**settings` get only what stood on the command line. Help shows the defaults
-    where `defaults` apply.
-    """
+
+def with_columns(columns: Iterable[Column]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command one flag for each column."""
+    return _with(
+        [
+            _flag(column.name, [column.flag], metavar=column.metavar, text=column.help)
+            for column in columns
+        ]
+    )
+
+
+def _with(
+    flags: Sequence[inspect.Parameter],
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command these flags; its `**keywords` get only what stood on the command line."""
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         signature = inspect.signature(command, eval_str=True)
@@ -43,7 +82,6 @@ def with_settings(*, defaults: bool) -> Callable[[Callable[..., None]], Callable
             given = {k: v for k, v in values.items() if k not in names and v is not None}
             command(**{name: values[name] for name in names}, **given)
 
-        flags = [_parameter(setting, defaults=defaults) for setting in all_settings().values()]
         run.__doc__, run.__name__ = command.__doc__, command.__name__
         run.__signature__ = inspect.Signature([*own, *flags])  # type: ignore[attr-defined]
         run.__annotations__ = {p.name: p.annotation for p in (*own, *flags)}
@@ -56,10 +94,13 @@ def _parameter(setting: Setting, *, defaults: bool) -> inspect.Parameter:
     names = [f"--{setting.name}"]
     if setting.name in _SHORT:
         names.append(_SHORT[setting.name])
-    text = _help(setting, defaults=defaults)
-    option = typer.Option(None, *names, metavar="TEXT", help=text, show_default=False)
+    return _flag(setting.name, names, metavar="TEXT", text=_help(setting, defaults=defaults))
+
+
+def _flag(name: str, flags: Sequence[str], *, metavar: str, text: str) -> inspect.Parameter:
+    option = typer.Option(None, *flags, metavar=metavar, help=text, show_default=False)
     return inspect.Parameter(
-        setting.name, inspect.Parameter.KEYWORD_ONLY, default=option, annotation=str | None
+        name, inspect.Parameter.KEYWORD_ONLY, default=option, annotation=str | None
     )
 
 

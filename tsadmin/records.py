@@ -65,7 +65,7 @@ def create(
 ) -> None:
     """Make an empty list to block or to allow.
 
-    A policy takes it like any other source, in the console or over the API.
+    A policy takes it like any other source: see 'tsadmin policy configure --help'.
     """
     start()
     from django.utils import timezone

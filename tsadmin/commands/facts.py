@@ -42,7 +42,7 @@ class Facts:
             *((label(setting), self._shown(setting)) for setting in self.settings),
             ("Policy", policy.name + own),
             ("State", f"{self.health.label}. {self.health.detail}"),
-            ("Snapshot", _snapshot_text(self.snapshot)),
+            ("Snapshot", snapshot_text(self.snapshot)),
             ("Last pull", _pull_text(device)),
             ("Block List URL", self.urls["block"]),
             ("Allow List URL", self.urls["allow"]),
@@ -115,7 +115,8 @@ def counted(number: int, one: str, more: str) -> str:
     return f"{number:,} {one if number == 1 else more}"
 
 
-def _snapshot_text(snapshot: Snapshot | None) -> str:
+def snapshot_text(snapshot: Snapshot | None) -> str:
+    """Return a snapshot's number, moment and counts for the screen."""
     if snapshot is None:
         return "none"
     block = counted(snapshot.block_prefixes, "entry", "entries")

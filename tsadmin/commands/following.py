@@ -77,5 +77,5 @@ def _find(name: str) -> Policy:
     if policy is not None:
         raise Refused(f"{name} is the policy of one device; only a shared one can be followed")
     shared = Policy.objects.filter(is_private=False).order_by("name").values_list("name", flat=True)
-    names = ", ".join(shared[:_POLICIES_NAMED]) or "none yet; make one in the console"
+    names = ", ".join(shared[:_POLICIES_NAMED]) or "none yet; see 'tsadmin policy add --help'"
     raise Refused(f"no policy is named {name}; shared ones are: {names}")

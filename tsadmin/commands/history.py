@@ -8,7 +8,7 @@ from policies import services
 from policies.models import Policy, Snapshot
 from policies.tasks import nudge
 from tsadmin.commands.finding import find_policy
-from tsadmin.commands.updating import addresses_of
+from tsadmin.commands.refreshed import addresses_of
 from tsadmin.errors import Refused
 from tsadmin.screen import print_hint, print_json, print_line, print_table
 from tsadmin.site import actor

@@ -6,20 +6,19 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from policies.api.presets import PresetSerializer
-from policies.models import Policy
 from policies.presets import CATALOGUE
 from policies.services import add_preset as presets
 from policies.services.add_preset import Offered, catalogue
 from policies.states import Role
 from policies.tasks import nudge
 from policies.words import count
+from tsadmin.commands.finding import find_policy_itself
 from tsadmin.commands.given import read_settings
 from tsadmin.errors import Misused, Refused
 from tsadmin.screen import print_hint, print_json, print_line, print_table
 from tsadmin.site import actor
 
 COLUMNS = ("Key", "To", "About", "Refresh", "Added", "What it lists", "Terms")
-_NAMED = 10
 
 
 def list_presets(*, as_json: bool) -> None:
@@ -45,7 +44,7 @@ def add_preset(
         raise Refused(f"no preset is named {key}; see 'tsadmin source presets'")
     if role is not None and (role not in Role.values or policy is None):
         raise Misused("--as takes block or allow, and comes with --policy")
-    taking = None if policy is None else _find_policy(policy)
+    taking = None if policy is None else find_policy_itself(policy)
     source = presets.add_preset(
         preset=CATALOGUE[key],
         settings=read_settings(given),
@@ -61,16 +60,6 @@ def add_preset(
     print_line(f"Added {source.name}.", tone="success")
     if policy is None:
         print_hint("No policy takes it yet: it is retrieved once one does.")
-
-
-def _find_policy(name: str) -> Policy:
-    policy = Policy.objects.filter(name=name).first()
-    if policy is not None:
-        return policy
-    shared = Policy.objects.filter(is_private=False).order_by("name")
-    names = list(shared.values_list("name", flat=True)[:_NAMED])
-    known = f"there are: {', '.join(names)}" if names else "there is none yet"
-    raise Refused(f"no policy is named {name}; {known}")
 
 
 def _row(offered: Offered) -> tuple[str, ...]:

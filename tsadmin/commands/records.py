@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -70,7 +71,11 @@ def create_list(*, name: str, type: str, now: datetime, as_json: bool) -> None: 
         print_json({"id": source.pk, "name": source.name, "for": type})
         return
     print_line(f"Made {source.name}, a list to {type}.", tone="success")
-    print_hint(f"Add to it: tsadmin records add {source.name} ENTRY. Let a policy take it, too.")
+    quoted = shlex.quote(source.name)
+    print_hint(
+        f"Add to it: tsadmin records add {quoted} ENTRY. Let a policy take it, too: "
+        f"tsadmin policy configure POLICY --{type} {quoted}"
+    )
 
 
 def list_lists(*, as_json: bool) -> None:

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from policies.api.trials import TrialSerializer
-from policies.models import Source
 from policies.services import try_source as trials
 from policies.services.trial import Contents, Trial
 from policies.trial_words import common, facts, line_of, sentence, share, state
 from policies.words import count
+from tsadmin.commands.finding import find_source
 from tsadmin.commands.given import read_settings
 from tsadmin.errors import Misused, Refused
 from tsadmin.screen import print_facts, print_json, print_line, print_table, progress
-
-_NAMED = 10
 
 
 def try_source(
@@ -39,16 +37,6 @@ def try_source(
         _print(trial, trial.contents)
     if not trial.is_ok:
         raise Refused(sentence(trial))
-
-
-def find_source(name: str) -> Source:
-    """Return the source of this name; raises Refused."""
-    source = Source.objects.filter(name=name).first()
-    if source is not None:
-        return source
-    names = list(Source.objects.order_by("name", "id").values_list("name", flat=True)[:_NAMED])
-    known = f"there are: {', '.join(names)}" if names else "there is none yet"
-    raise Refused(f"no source is named {name}; {known}")
 
 
 def _print(trial: Trial, contents: Contents) -> None:

@@ -1,9 +1,10 @@
-"""update, demo: retrieve and compile while somebody waits."""
+"""update, source update, policy update, demo: retrieve and compile while somebody waits."""
 
 from __future__ import annotations
 
+import shlex
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeVar
 
 from django.utils import timezone
@@ -11,14 +12,22 @@ from django.utils import timezone
 from devices import services
 from devices.models import Device
 from policies import services as policy_services
-from policies.models import Retrieval, Snapshot
-from policies.models.snapshot import Compilation
-from policies.services import Busy, RefreshReport, refresh_policy
+from policies.models import Policy, Retrieval, Source
+from policies.services import Busy, RefreshReport, refresh_policy, retrieve_source
 from policies.states import FAILED_OUTCOMES
-from tsadmin.commands.facts import counted, device_urls, snapshot_json
-from tsadmin.commands.finding import find_device
+from policies.tasks import nudge
+from tsadmin.commands.facts import device_urls
+from tsadmin.commands.finding import find_device, find_policy_itself, find_source
+from tsadmin.commands.refreshed import (
+    policy_trouble,
+    print_refresh,
+    print_retrievals,
+    refresh_json,
+    retrieval_json,
+    size_trouble,
+)
 from tsadmin.errors import Refused
-from tsadmin.screen import print_facts, print_json, print_line, print_table, progress
+from tsadmin.screen import print_facts, print_json, print_line, progress
 from tsadmin.site import actor
 
 # A worker that holds the policy is done long before: a retrieval ends by its own deadline.
@@ -35,27 +44,54 @@ def update_device(*, nickname: str, accept_change: bool, as_json: bool) -> None:
             f"policy updates of {nickname} are off. Turn them on first: "
             f"tsadmin configure {nickname} --policy_updates yes"
         )
-    if accept_change:
-        policy_services.accept_change(policy=device.policy, actor=actor(), now=timezone.now())
-    with progress(quiet=as_json) as on_progress:
-        report = wait_while_busy(
-            lambda: refresh_policy(
-                policy=device.policy,
-                clock=timezone.now,
-                accept_change=accept_change,
-                on_progress=on_progress,
-            ),
-            on_progress=on_progress,
-        )
-    services.pack_for_devices(policy=device.policy, now=timezone.now())
+    report = _refresh(device.policy, accept_change=accept_change, quiet=as_json)
     device = find_device(nickname)
-    trouble = _trouble(device, report)
+    trouble = _device_trouble(device, report)
     if as_json:
-        print_json(_report_json(device, report, trouble=trouble))
+        print_json(_device_json(device, report, trouble=trouble))
     else:
-        _print_report(device, report)
+        print_refresh(device.policy, report)
     if trouble:
         raise Refused(trouble)
+
+
+def update_policy(*, name: str, accept_change: bool, as_json: bool) -> None:
+    """Refresh a policy and print what came; raises Refused when not all of it did."""
+    policy = find_policy_itself(name)
+    if policy.is_paused:
+        raise Refused(
+            f"every device that follows {name} has policy updates off. Turn them on first: "
+            f"tsadmin configure DEVICE --policy_updates yes"
+        )
+    report = _refresh(policy, accept_change=accept_change, quiet=as_json)
+    policy = find_policy_itself(name)
+    trouble = policy_trouble(report, about=policy.name) or _too_small(policy)
+    if as_json:
+        print_json(refresh_json(policy, report, trouble=trouble))
+    else:
+        print_refresh(policy, report)
+    if trouble:
+        raise Refused(trouble)
+
+
+def update_source(*, name: str, as_json: bool) -> None:
+    """Retrieve a source and print what came; raises Refused when no usable list did."""
+    source = find_source(name)
+    if not source.is_enabled:
+        raise Refused(
+            f"source {name} is turned off. Turn it on first: "
+            f"tsadmin source configure {shlex.quote(name)} --enabled yes"
+        )
+    with progress(quiet=as_json) as on_progress:
+        on_progress(f"retrieve {name}")
+        one = wait_while_busy(lambda: _retrieve(source), on_progress=on_progress)
+    nudge()
+    if as_json:
+        print_json(retrieval_json(one))
+    else:
+        print_retrievals([one])
+    if one.outcome in FAILED_OUTCOMES:
+        raise Refused(one.error)
 
 
 def add_sample(*, as_json: bool) -> None:
@@ -66,9 +102,9 @@ def add_sample(*, as_json: bool) -> None:
             on_progress=on_progress,
         )
     device = find_device(device.nickname)
-    urls, trouble = device_urls(device), _trouble(device, report)
+    urls, trouble = device_urls(device), _device_trouble(device, report)
     if as_json:
-        print_json(_report_json(device, report, trouble=trouble))
+        print_json(_device_json(device, report, trouble=trouble))
     else:
         print_line(f"The sample device is {device.nickname}.", tone="success")
         print_facts([(f"{role.title()} List URL", url) for role, url in urls.items()])
@@ -100,101 +136,43 @@ def wait_while_busy(work: Callable[[], _Result], *, on_progress: Callable[[str],
         time.sleep(_PAUSE_SECONDS)
 
 
-def _trouble(device: Device, report: RefreshReport) -> str:
-    """Return why the update did not do all it should, "" when it did."""
-    failed = [one for one in report.retrievals if one.outcome in FAILED_OUTCOMES]
-    if failed:
-        return " ".join(one.error for one in failed)
-    if not report.compiled.is_good:
-        return f"{device.nickname}: {report.compiled.state.label}: {report.compiled.detail}"
-    current, most = device.policy.current, device.max_policy_size
-    if device.is_too_small and current is not None and most is not None:
-        return (
-            f"snapshot {current.number} has {current.entries:,} entries and {device.nickname} "
-            f"takes {most:,}: the last one that fits stays published. Choose a smaller policy, or "
-            f"raise --max_policy_size"
+def _refresh(policy: Policy, *, accept_change: bool, quiet: bool) -> RefreshReport:
+    """Refresh a policy, and pack it for the devices that follow it."""
+    if accept_change:
+        policy_services.accept_change(policy=policy, actor=actor(), now=timezone.now())
+    with progress(quiet=quiet) as on_progress:
+        report = wait_while_busy(
+            lambda: refresh_policy(
+                policy=policy,
+                clock=timezone.now,
+                accept_change=accept_change,
+                on_progress=on_progress,
+            ),
+            on_progress=on_progress,
         )
-    return ""
+    services.pack_for_devices(policy=policy, now=timezone.now())
+    return report
 
 
-def _print_report(device: Device, report: RefreshReport) -> None:
-    print_table(
-        ("List", "Outcome", "Entries", "Added", "Removed", "Rejected", "Seconds"),
-        [_row(one) for one in report.retrievals],
-    )
-    for one in report.retrievals:
-        for reason, count in one.skipped:
-            print_line(f"{one.source.name}: rejected {count:,}: {reason}", tone="warning")
-        if one.host_bits_cleared:
-            cleared = counted(one.host_bits_cleared, "entry", "entries")
-            print_line(f"{one.source.name}: host bits cleared in {cleared}", tone="warning")
-    tone = report.compiled.state.tone
-    print_line(f"Policy {device.policy.name}: {report.compiled.state.label}.", tone=tone)
-    for line in _snapshot_lines(device, report.compiled.snapshot):
-        print_line(line)
+def _retrieve(source: Source) -> Retrieval:
+    one = retrieve_source(source_id=source.pk, now=timezone.now())
+    if one is None:
+        raise Busy(f"{source.name} is being retrieved by a worker; try again in a minute")
+    return one
 
 
-def _row(one: Retrieval) -> Sequence[str]:
-    counts = ("", "", "", "")
-    if one.outcome not in FAILED_OUTCOMES:
-        rejected = sum(count for _, count in one.skipped)
-        counts = (
-            f"{one.entries:,}",
-            f"+{int(one.added):,}",
-            f"-{int(one.removed):,}",
-            f"{rejected:,}",
-        )
-    return (one.source.name, str(one.outcome_word.label), *counts, f"{one.seconds:.1f}")
+def _device_trouble(device: Device, report: RefreshReport) -> str:
+    """Return why the update did not do all it should for a device, "" when it did."""
+    return policy_trouble(report, about=device.nickname) or size_trouble(device)
 
 
-def _snapshot_lines(device: Device, new: Snapshot | None) -> list[str]:
-    if new is None:
-        current = device.policy.current
-        kept = f"snapshot {current.number} stays in force" if current else "nothing is published"
-        return [f"No new snapshot: {kept}."]
-    block = counted(new.block_prefixes, "entry", "entries")
-    allow = counted(new.allow_prefixes, "entry", "entries")
-    added, removed = addresses_of(new, "added"), addresses_of(new, "removed")
-    change = f"addresses blocked +{added:,} -{removed:,}"
-    lines = [f"Snapshot {new.number}: block {block}, allow {allow}; {change}."]
-    cuts = [f"{reason} {count:,}" for reason, count in new.cuts if count]
-    if cuts:
-        lines.append(f"Taken out of the block list (addresses): {', '.join(cuts)}.")
-    return lines
+def _too_small(policy: Policy) -> str:
+    """Return which devices that take updates do not get a policy, "" where all do."""
+    devices = Device.objects.filter(policy=policy, policy_updates=True)
+    rows = devices.exclude(max_policy_size=None).select_related("policy__current")
+    return ". ".join(filter(None, map(size_trouble, rows.order_by("nickname", "id"))))
 
 
-def addresses_of(compiled: Compilation, what: str) -> int:
-    """Return how many addresses of both families a compile has of one of its numbers."""
-    numbers = compiled.numbers[what]
-    return int(numbers["addresses4"]) + int(numbers["addresses6"])
-
-
-def _report_json(device: Device, report: RefreshReport, *, trouble: str) -> dict[str, object]:
-    compiled = report.compiled
-    return {
-        "name": device.nickname,
-        "policy": compiled.policy,
-        "policy_state": compiled.state.value,
-        "detail": compiled.detail,
-        "error": trouble,
-        "sources": [_retrieval_json(one) for one in report.retrievals],
-        "is_new_snapshot": compiled.snapshot is not None,
-        "snapshot": snapshot_json(device.policy.current),
-        "urls": device_urls(device),
-    }
-
-
-def _retrieval_json(one: Retrieval) -> dict[str, object]:
-    return {
-        "name": one.source.name,
-        "outcome": one.outcome,
-        "error": one.error,
-        "server": one.server,
-        "entries": one.entries,
-        "prefixes": one.prefixes,
-        "rejected": dict(one.skipped),
-        "host_bits_cleared": one.host_bits_cleared,
-        "added": one.added,
-        "removed": one.removed,
-        "seconds": round(one.seconds, 3),
-    }
+def _device_json(device: Device, report: RefreshReport, *, trouble: str) -> dict[str, object]:
+    told = refresh_json(device.policy, report, trouble=trouble)
+    return {"name": device.nickname, **told, "urls": device_urls(device)}
