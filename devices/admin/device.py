@@ -8,6 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Case, F, IntegerField, OuterRef, QuerySet, Subquery, When
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -18,6 +19,7 @@ from unfold.decorators import display
 from devices.admin.feed import LINES_SHOWN, previews_of, urls_of
 from devices.admin.filters import HealthFilter, PolicyFilter, with_health
 from devices.admin.forms import DeviceForm, fieldsets_of
+from devices.admin.left_out import left_out_file, packed_panels
 from devices.admin.pull import answer_of
 from devices.health import health_of
 from devices.kinds import KINDS
@@ -73,17 +75,31 @@ class DeviceAdmin(UpdatingAdmin):
         )
 
     def get_urls(self) -> list[URLPattern]:
-        """Return the pages, and the one that shows a device's feeds."""
-        view = self.admin_site.admin_view(self.feed_view)
-        return [path("<int:pk>/feed/", view, name="devices_device_feed"), *super().get_urls()]
+        """Return the pages, and those that show a device's feeds and what they leave out."""
+        feed = self.admin_site.admin_view(self.feed_view)
+        left_out = self.admin_site.admin_view(self.left_out_view)
+        return [
+            path("<int:pk>/feed/", feed, name="devices_device_feed"),
+            path("<int:pk>/left-out/", left_out, name="devices_device_left_out"),
+            *super().get_urls(),
+        ]
 
-    def feed_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Show what is served to a device: numbers, digests and the first lines."""
-        device = self.get_object(request, str(pk))
+    def left_out_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        """Give every prefix that a small device does not get, as a file."""
+        return left_out_file(self._seen(request, pk))
+
+    def _seen(self, request: HttpRequest, pk: int) -> Device:
+        """Return a device that the person may see; raises PermissionDenied, Http404."""
+        device: Device | None = self.get_object(request, str(pk))
         if not self.has_view_or_change_permission(request, device):
             raise PermissionDenied
         if device is None:
             raise Http404(f"There is no device {pk}.")
+        return device
+
+    def feed_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Show what is served to a device: numbers, digests and the first lines."""
+        device = self._seen(request, pk)
         context = {
             **self.admin_site.each_context(request),
             "title": f"Feeds of {device}",
@@ -116,7 +132,7 @@ class DeviceAdmin(UpdatingAdmin):
             sentence=health.detail,
             buttons=(*self.update_buttons(row, request), show),
             top=(Panel("Feed URLs", _urls(row)), Panel("Published", self._published(row, now=now))),
-            bottom=(Panel("Recent pulls", _pulls(row, now=now)),),
+            bottom=(*packed_panels(row), Panel("Recent pulls", _pulls(row, now=now))),
         )
 
     def _published(self, row: Any, *, now: datetime) -> SafeString:

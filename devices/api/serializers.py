@@ -11,9 +11,11 @@ from devices.health import Health, HealthState, health_of
 from devices.kinds import CHOICES
 from devices.kinds.rules import LOG_SIZE_LEAST, LOG_SIZE_MOST
 from devices.models import Device, Pull
+from devices.reports.left_out import packing_of
 from devices.services import feed_urls, lists_of
+from policies.api.compilations import AddressCount, CountsSerializer
 from policies.api.fields import Address, RowId, RowSerializer, Text, Whole
-from policies.models import Policy
+from policies.models import Packing, Policy
 
 MAX_ITEMS = 64
 MAX_SERVERS = 8
@@ -47,6 +49,31 @@ class PublishedSnapshotSerializer(serializers.Serializer[Any]):
     id = serializers.IntegerField(read_only=True)
     number = serializers.IntegerField(read_only=True)
     entries = serializers.IntegerField(read_only=True)
+
+
+class DroppedSerializer(serializers.Serializer[Any]):
+    """What of one source did not fit."""
+
+    source = serializers.CharField(read_only=True)  # type: ignore[assignment]
+    prefixes = serializers.IntegerField(read_only=True)
+    addresses = AddressCount()
+
+    def to_representation(self, instance: list[Any]) -> dict[str, Any]:
+        """Name the parts of the row that is kept."""
+        name, prefixes, addresses = instance
+        return {"source": name, "prefixes": prefixes, "addresses": str(addresses)}
+
+
+class PackingSerializer(RowSerializer[Packing]):
+    """The policy's snapshot cut to the size of the device."""
+
+    added = CountsSerializer(read_only=True)
+    left_out = CountsSerializer(read_only=True)
+    dropped = DroppedSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = Packing
+        fields = ["most", "entries", "created_at", "added", "left_out", "dropped"]
 
 
 class DeviceSettingsSerializer(RowSerializer[Device]):
@@ -113,14 +140,21 @@ class DeviceSerializer(RowSerializer[Device]):
     health = serializers.SerializerMethodField()
     feeds = serializers.SerializerMethodField()
     snapshot = PublishedSnapshotSerializer(source="published_row", read_only=True, allow_null=True)
+    packing = serializers.SerializerMethodField()
 
     class Meta:
         model = Device
         fields = [
             "id", "nickname", "kind", "policy", "policy_name", "is_sample", "created_at", "health",
-            "feeds", "snapshot", "last_pull_at", "last_pull_number", *_COLUMNS, *_LISTS,
+            "feeds", "snapshot", "packing", "last_pull_at", "last_pull_number", *_COLUMNS, *_LISTS,
         ]  # fmt: skip
         read_only_fields = fields
+
+    @extend_schema_field(PackingSerializer(allow_null=True))
+    def get_packing(self, device: Device) -> dict[str, Any] | None:
+        """Return how the policy was cut to its size, null where it fits as it is."""
+        packing = packing_of(device)
+        return PackingSerializer(packing).data if packing is not None else None
 
     def get_block_list(self, device: Device) -> str:
         """Return the name of the first block list in the DNS, "" where there is none."""

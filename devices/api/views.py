@@ -21,6 +21,7 @@ from rest_framework.serializers import BaseSerializer
 
 from devices import services
 from devices.api import filters, serializers
+from devices.api.left_out import TellingLeftOut
 from devices.hosts import feed_base_url
 from devices.kinds.base import SettingRefused
 from devices.models import Device, Pull
@@ -58,13 +59,15 @@ def _with_published() -> QuerySet[Device]:
         request=serializers.DeviceSettingsSerializer, responses=serializers.DeviceSerializer
     ),
 )
-class DeviceViewSet(Reading[Device]):
+class DeviceViewSet(TellingLeftOut, Reading[Device]):
     """The firewalls we serve."""
 
     queryset = (
         _with_published()
         .select_related("policy__current")
-        .prefetch_related("policy__policy_sources__source", "policy__sources")
+        .prefetch_related(
+            "policy__policy_sources__source", "policy__sources", "policy__current__packings"
+        )
     )
     serializer_class = serializers.DeviceSerializer
     filterset_class = filters.DeviceFilter

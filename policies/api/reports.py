@@ -210,10 +210,13 @@ def _text(request: Request, after: Compiled, *, against: Against) -> StreamingHt
 
 def text_response(told: ListDifference, *, name: str) -> StreamingHttpResponse:
     """Return a difference as a file to be kept, made while it is sent."""
+    return as_file(told.text(), name=name)
+
+
+def as_file(lines: Iterator[bytes], *, name: str) -> StreamingHttpResponse:
+    """Return lines as a file to be kept, made while it is sent."""
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingHttpResponse(
-        told.text(), content_type="text/plain; charset=utf-8", headers=headers
-    )
+    return StreamingHttpResponse(lines, content_type="text/plain; charset=utf-8", headers=headers)
 
 
 def _row(rows: models.QuerySet[Row], pk: int) -> Row:

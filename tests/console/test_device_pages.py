@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from devices.models import Device
+from devices.services import pack_for_devices
 from policies.models import Change, Policy
 from tests.console.pages import address, make_site
 from tests.factories import make_device, make_policy, publish
@@ -317,3 +318,18 @@ def test_the_list_says_what_each_device_is_served(alice: Client, now: datetime) 
         small.pk: None,
         pinned.pk: None,
     }
+
+
+def test_what_a_small_device_does_not_get_is_told_and_can_be_kept(
+    alice: Client, now: datetime
+) -> None:
+    policy = make_policy(now=now, block=["5.6.0.0/24", "5.7.0.1", "5.7.0.3"])
+    device = make_device(policy=policy, now=now, max_policy_size="1")
+    publish(policy, now=now)
+    url = reverse("admin:devices_device_left_out", args=[device.pk])
+    assert alice.get(url).status_code == 404
+    pack_for_devices(now=now)
+    page = alice.get(address(Device, "change", device.pk)).content.decode()
+    assert "Cut to 1 entries" in page
+    assert url in page
+    assert alice.get(url).getvalue() == b"5.7.0.1\n5.7.0.3\n"

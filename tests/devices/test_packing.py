@@ -8,6 +8,7 @@ import pytest
 
 from devices.health import HealthState, health_of
 from devices.models import Device
+from devices.reports.left_out import NothingLeftOut, left_out_text, packing_of
 from devices.services import pack_for_devices, published_device
 from netsets.parse import parse_text
 from policies.models import Packing, Policy
@@ -98,6 +99,18 @@ def test_the_next_snapshot_is_packed_anew_and_until_then_the_last_one_stays(now:
     assert pack_for_devices(now=now + HOUR) == 1
     assert "7.0.0.1" in served(device)
     assert pack_for_devices(now=now + HOUR) == 0
+
+
+def test_every_prefix_that_is_left_out_is_listed(now: datetime) -> None:
+    device = small(two_lists(now), now=now, most=4)
+    assert b"".join(left_out_text(device)) == b"6.0.0.3\n6.0.0.5\n6.0.0.7\n"
+
+
+def test_nothing_is_left_out_for_a_device_that_holds_it_all(now: datetime) -> None:
+    device = small(two_lists(now), now=now, most=7)
+    assert packing_of(device) is None
+    with pytest.raises(NothingLeftOut, match=device.nickname):
+        left_out_text(device)
 
 
 def test_the_file_of_a_packing_is_kept_as_long_as_its_snapshot(now: datetime) -> None:

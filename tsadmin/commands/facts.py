@@ -12,6 +12,7 @@ from devices.hosts import feed_base_url
 from devices.kinds import KINDS
 from devices.kinds.base import Setting
 from devices.models import Device
+from devices.reports.left_out import packing_of
 from devices.services import UNREADABLE, feed_urls, settings_of
 from policies.models import Snapshot
 from tsadmin.words import label, shown
@@ -43,6 +44,7 @@ class Facts:
             ("Policy", policy.name + own),
             ("State", f"{self.health.label}. {self.health.detail}"),
             ("Snapshot", snapshot_text(self.snapshot)),
+            *_packing_lines(device),
             ("Last pull", _pull_text(device)),
             ("Block List URL", self.urls["block"]),
             ("Allow List URL", self.urls["allow"]),
@@ -66,6 +68,7 @@ class Facts:
             "state": self.health.state.value,
             "state_detail": self.health.detail,
             "snapshot": snapshot_json(self.snapshot),
+            "packing": _packing_json(device),
             "last_pull_at": device.last_pull_at,
             "last_pull_snapshot": device.last_pull_number,
             "urls": self.urls,
@@ -125,6 +128,32 @@ def snapshot_text(snapshot: Snapshot | None) -> str:
         f"{snapshot.number} of {snapshot.created_at:%Y-%m-%d %H:%M} UTC: "
         f"block {block}, allow {allow}"
     )
+
+
+def _packing_lines(device: Device) -> list[tuple[str, str]]:
+    """Return what is left out for a device that is too small, nothing for any other."""
+    packing = packing_of(device)
+    if packing is None:
+        return []
+    dropped = ", ".join(f"{number:,} of {name}" for name, number, _ in packing.dropped)
+    text = f"to {packing.most:,} entries; prefixes left out: {dropped or 'none'}"
+    return [("Packed", text)]
+
+
+def _packing_json(device: Device) -> dict[str, object] | None:
+    packing = packing_of(device)
+    if packing is None:
+        return None
+    return {
+        "most": packing.most,
+        "entries": packing.entries,
+        "added": packing.added,
+        "left_out": packing.left_out,
+        "dropped": [
+            {"source": name, "prefixes": prefixes, "addresses": number}
+            for name, prefixes, number in packing.dropped
+        ],
+    }
 
 
 def _pull_text(device: Device) -> str:
