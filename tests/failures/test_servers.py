@@ -12,7 +12,7 @@ from policies.models import Alarm, Policy, Source
 from policies.services import create_source
 from policies.states import AlarmKind, Outcome, PolicyState, SourceState
 from tests.failures.site import Shelf, Site, body, last, lines
-from tests.fakes.authority import free_port
+from tests.fakes.foreground import free_port
 from tests.fakes.webserver import Pause, Raw, Reply, Request, redirect, text
 
 GOOD = [f"5.6.{n}.0/24" for n in range(0, 40, 2)]

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.fakes.authority import Authority, free_port, write_zone
+from tests.fakes.authority import Authority, write_zone
+from tests.fakes.foreground import free_port
 from tests.fakes.tsig import TsigKey
 
 __all__ = ["Bind", "BindMissing", "BindTls", "named", "write_zone"]
@@ -81,7 +82,7 @@ class Bind(Authority):
         self.tls_port = free_port()
         self.tls_server = f"127.0.0.1:{self.tls_port}"
 
-    def _command(self) -> list[str]:
+    def command(self) -> list[str]:
         transfer = " ".join(f'key "{key.name}";' for key in self._keys) or "none;"
         options, keys = [], [_KEY.format(key=key) for key in self._keys]
         if self._tls is not None:

@@ -36,7 +36,7 @@ class Foreground:
         self.folder = Path(self._holder.name)
         # Started as root these servers go on as somebody else, who must be able to read here.
         self.folder.chmod(0o777)
-        self.port = _free_port()
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     @abstractmethod
@@ -64,17 +64,17 @@ class Foreground:
         self._end()
 
     def _wait(self, process: subprocess.Popen[bytes]) -> None:
-        """Return when the port takes connections."""
         deadline = time.monotonic() + self._ready_within
-        while not self._listens():
+        while not self.is_ready():
             try:
                 process.wait(0.05)
             except subprocess.TimeoutExpired:
                 if time.monotonic() < deadline:
                     continue
-            raise RuntimeError(f"{process.args!r} does not listen:\n{self.log()}")
+            raise RuntimeError(f"{process.args!r} is not ready:\n{self.log()}")
 
-    def _listens(self) -> bool:
+    def is_ready(self) -> bool:
+        """Return whether the port takes connections."""
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=2):
                 return True
@@ -97,7 +97,7 @@ class Foreground:
         self._holder.cleanup()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """Return a port that was free a moment ago; these servers cannot choose one themselves."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]

@@ -61,7 +61,7 @@ class Knot(Authority):
         self._zones = zones
         self._keys = keys
 
-    def _command(self) -> list[str]:
+    def command(self) -> list[str]:
         configuration = self.folder / "knot.conf"
         configuration.write_text(
             _CONFIGURATION.format(

@@ -17,8 +17,9 @@ from policies.services import find_or_make_source
 from policies.services.notify import QUIET, hear_notify
 from policies.sources.notify import Notify, read_notify
 from policies.sources.notify_listener import NotifyListener
-from tests.fakes.authority import free_port, write_zone
+from tests.fakes.authority import write_zone
 from tests.fakes.bind import Bind, BindMissing
+from tests.fakes.foreground import free_port
 from tests.fakes.tsig import TsigKey
 from tests.policies.sources.test_notify import ZONE, notify, signed
 
