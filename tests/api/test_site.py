@@ -28,7 +28,7 @@ POLICIES = "/api/v1/policies/"
 def operations() -> list[tuple[str, str]]:
     document = yaml.safe_load(OPENAPI.read_text())
     return [
-        (method, path.replace("{id}", "1").replace("{source_id}", "1"))
+        (method, path.format(id=1, source_id=1, key="spamhaus-drop"))
         for path, methods in document["paths"].items()
         for method in methods
     ]
