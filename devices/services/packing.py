@@ -23,11 +23,14 @@ def pack_for_devices(*, now: datetime, policy: Policy | None = None) -> int:
     if policy is not None:
         devices = devices.filter(policy=policy)
     rows = devices.select_related("policy__current__policy").order_by("id")
-    made = 0
+    made, seen = 0, set[tuple[int, int]]()
     for device in rows.prefetch_related("policy__current__packings"):
         current, most = device.policy.current, device.max_policy_size
         if not device.needs_packing or current is None or most is None:
             continue
+        if (current.pk, most) in seen:
+            continue  # for another device of this size
+        seen.add((current.pk, most))
         try:
             packing = pack_snapshot(snapshot=current, most=most, now=now)
             made += device.packing is None or device.packing.created_at != packing.created_at

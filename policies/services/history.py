@@ -34,11 +34,12 @@ def return_to_snapshot(*, snapshot: Snapshot, actor: str, now: datetime) -> Comp
     report = compile_policy_now(policy_id=policy.pk, now=now)
     if report is not None and not report.is_good:
         with transaction.atomic():
-            rows.update(**before, due_at=now)
-            record_change(
-                actor=actor, verb="release", subject=f"policy {policy.name}", now=now,
-                before=_told(snapshot), after=_told(policy.pinned),
-            )  # fmt: skip
+            # Another person may have decided otherwise meanwhile: that stays.
+            if rows.filter(pinned=snapshot, pinned_at=now).update(**before, due_at=now):
+                record_change(
+                    actor=actor, verb="release", subject=f"policy {policy.name}", now=now,
+                    before=_told(snapshot), after=_told(policy.pinned),
+                )  # fmt: skip
         raise Refused(f"snapshot {snapshot.number} cannot be published: {report.detail}")
     return report
 

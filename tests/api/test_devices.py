@@ -224,7 +224,7 @@ def test_lists_many_devices_with_as_many_queries_as_few(
             policy = make_policy(now=now)
             publish(policy, now=now)
             make_device(policy=policy, now=now)
-        with django_assert_num_queries(8):
+        with django_assert_num_queries(9):
             assert len(api.get(URL).json()["results"]) == size
 
 

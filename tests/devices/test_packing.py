@@ -65,6 +65,15 @@ def test_neighbours_are_merged_only_where_the_policy_allows_it(now: datetime) ->
     assert Packing.objects.get().added["addresses4"] == 4
 
 
+def test_devices_of_one_size_are_packed_for_once(now: datetime) -> None:
+    policy = two_lists(now)
+    for most in (4, 4, 4, 5):
+        make_device(policy=policy, now=now, max_policy_size=str(most))
+    publish(policy, now=now)
+    assert pack_for_devices(now=now) == 2
+    assert pack_for_devices(now=now + HOUR) == 0
+
+
 def test_the_allow_list_is_never_cut(now: datetime) -> None:
     device = small(two_lists(now), now=now, most=2)
     published = published_device(device.device_id)

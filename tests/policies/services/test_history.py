@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -105,6 +106,28 @@ def test_a_snapshot_that_breaks_an_absolute_rule_of_today_does_not_come_back(
     # What was written down is what happened: there, and back again.
     changes = Change.objects.filter(verb__in=("return", "release")).order_by("id")
     assert [change.verb for change in changes] == ["return", "release"]
+
+
+def test_a_return_that_fails_takes_nothing_back_that_another_person_did_meanwhile(
+    policy: Policy, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say(policy, "5.8.0.0/16", now=now + 4 * HOUR)
+    say(policy, "5.6.0.3", now=now + 5 * HOUR)
+    change_policy(policy=policy, changes={"widest4": 20}, actor="test", now=now)
+    fourth, first = (Snapshot.objects.get(policy=policy, number=number) for number in (4, 1))
+    real = compile_policy_now
+
+    def compiled(**options: Any) -> Any:
+        report = real(**options)
+        monkeypatch.undo()
+        return_to_snapshot(snapshot=first, actor="console:bob", now=now + 7 * HOUR)
+        return report
+
+    monkeypatch.setattr("policies.services.history.compile_policy_now", compiled)
+    with pytest.raises(Refused, match="snapshot 4 cannot be published"):
+        return_to_snapshot(snapshot=fourth, actor="console:alice", now=now + 6 * HOUR)
+    policy.refresh_from_db()
+    assert (policy.pinned, policy.pinned_by) == (first, "console:bob")
 
 
 def test_a_return_that_a_worker_has_to_finish_is_not_held_for_its_difference(
