@@ -139,6 +139,7 @@ def _source(name: str, entries: Entries, addresses: AddressSet) -> Any:
     from policies.store import put_blob, put_set
 
     now = timezone.now()
+    stored = encode_entries(entries)
     ledger = advance(Ledger.empty(), entries, tick=minutes(now), forget_before=0)
     return Source.objects.create(
         name=name,
@@ -147,8 +148,8 @@ def _source(name: str, entries: Entries, addresses: AddressSet) -> Any:
         due_at=now,
         retrieved_at=now,
         list_digest=put_set(addresses),
-        entries_digest=put_blob(encode_entries(entries)),
-        ledger_digest=put_blob(encode_ledger(ledger)),
+        entries_digest=put_blob(stored),
+        ledger_digest=put_blob(encode_ledger(ledger, stored)),
     )
 
 

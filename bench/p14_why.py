@@ -73,9 +73,10 @@ def _write_files(folder: Path, make: Maker, rng: np.random.Generator, size: int)
     sets, asked = [], list[Span]()
     for number in range(LISTS):
         entries = from_prefixes(make(rng, size))
-        (folder / f"entries{number:02}").write_bytes(encode_entries(entries))
+        stored = encode_entries(entries)
+        (folder / f"entries{number:02}").write_bytes(stored)
         ledger = advance(Ledger.empty(), entries, tick=1, forget_before=0)
-        (folder / f"ledger{number:02}").write_bytes(encode_ledger(ledger))
+        (folder / f"ledger{number:02}").write_bytes(encode_ledger(ledger, stored))
         sets.append(entries.addresses())
         places = rng.integers(0, len(entries), QUESTIONS // LISTS // 2).tolist()
         asked += [entries.page(place, 1)[0].span for place in places]
@@ -94,7 +95,7 @@ def _why(files: Sequence[mmap.mmap], span: Span) -> int:
     """Answer one question; return how many entries were found."""
     block, entries, ledgers = files[0], files[1 : 1 + LISTS], files[1 + LISTS :]
     seen = [
-        decode_ledger(ledger, verify=False).seen(found.span)
+        decode_ledger(ledger, listed, verify=False).seen(found.span)
         for listed, ledger in zip(entries, ledgers, strict=True)
         for found in decode_entries(listed, verify=False).covering(span)
     ]

@@ -24,6 +24,8 @@ Keys = TypeVar("Keys", npt.NDArray[np.uint64], npt.NDArray[np.bytes_])
 BLOCK = 1 << 15  # ranges worked on at a time
 SHIFT = np.uint64(32)
 ONE = np.uint32(1)
+# The bits below each prefix length, for whatever a byte of a damaged file may say too.
+HOSTS = np.array([(1 << max(0, 32 - length)) - 1 for length in range(256)], np.uint32)
 FEW = 8  # so many times fewer ranges are searched for among the many, and not the other way round
 
 
@@ -37,11 +39,17 @@ def pack(first: Array32, last: Array32) -> Array64:
 
 def from_prefixes(first: Array32, length: npt.NDArray[np.integer]) -> Array32:
     """Return one range for each prefix, host bits cleared; not collapsed."""
-    # Through 64 bits, because a shift by 32 is undefined in 32.
-    host = ((np.uint64(1) << (32 - length).astype(np.uint64)) - np.uint64(1)).astype(np.uint32)
+    host = HOSTS[length]
     ranges = np.empty((len(first), 2), np.uint32)
     ranges[:, 0], ranges[:, 1] = first & ~host, first | host
     return ranges
+
+
+def prefix_lengths(first: Array32, last: Array32) -> tuple[Bools, Array8]:
+    """Return for each range whether it is one prefix, and the length that it then has."""
+    differ = first ^ last
+    whole: Bools = ((differ & (differ + ONE)) | (first & differ)) == 0
+    return whole, np.uint8(32) - np.bitwise_count(differ)
 
 
 def unpack(keys: Array64) -> Array32:
@@ -274,17 +282,16 @@ def decompose(ranges: Array32) -> tuple[Array32, Array8]:
 
 def _decompose(ranges: Array32) -> tuple[Array32, Array8]:
     first, last = ranges[:, 0], ranges[:, 1]
-    differ = first ^ last
-    whole = ((differ & (differ + ONE)) | (first & differ)) == 0
+    whole, length = prefix_lengths(first, last)
     if whole.all():
-        return np.ascontiguousarray(first), np.uint8(32) - np.bitwise_count(differ)
+        return np.ascontiguousarray(first), length
     odd = np.flatnonzero(~whole)
     start, middle, climb, fall = _halves(first[odd], last[odd])
     counts = np.ones(len(ranges), np.intp)
     counts[odd] = np.bitwise_count(climb).astype(np.intp) + np.bitwise_count(fall)
     stops = np.cumsum(counts)
     blocks = np.repeat(first, counts)
-    lengths = np.repeat(np.uint8(32) - np.bitwise_count(differ), counts)
+    lengths = np.repeat(length, counts)
     _emit(blocks, lengths, slot=stops[odd] - counts[odd], at=start, sizes=climb, up=True)
     _emit(blocks, lengths, slot=stops[odd] - 1, at=middle + fall, sizes=fall, up=False)
     return blocks, lengths

@@ -151,12 +151,13 @@ def host_masks(length: npt.NDArray[np.unsignedinteger]) -> tuple[Array64, Array6
 
 
 def _host_table(word: int) -> Array64:
-    ones = [(1 << (128 - length)) - 1 for length in range(129)]
+    ones = [(1 << max(0, 128 - length)) - 1 for length in range(256)]
     return np.array([mask >> 64 if word == 0 else mask & int(ONES) for mask in ones], np.uint64)
 
 
 _HOST_HI = _host_table(0)
 _HOST_LO = _host_table(1)
+HOSTS = np.stack((_HOST_HI, _HOST_LO), axis=1)
 
 
 def search(ranges: Array64, numbers: Array64) -> Index:

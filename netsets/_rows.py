@@ -10,13 +10,12 @@ finds.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
-from netsets import _ranges6
 from netsets._ranges4 import Array8, Array32, Array64, Bools, Index
 from netsets.span import Span
 
@@ -38,16 +37,16 @@ class Lasts(Protocol[Ends_co]):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PrefixLasts:
-    """The last addresses of IPv6 prefixes, whose lengths take a sixteenth of their room."""
+class PrefixLasts(Generic[Ends]):
+    """The last addresses of prefixes, whose lengths take a quarter or a sixteenth of their room."""
 
-    first: Array64
+    first: Ends
     length: Array8
+    hosts: Ends  # the bits below each length there is
 
-    def __getitem__(self, part: slice, /) -> Array64:
+    def __getitem__(self, part: slice, /) -> Ends:
         """Return a part of the column, made anew."""
-        host = np.stack(_ranges6.host_masks(self.length[part]), axis=1)
-        return self.first[part] | host
+        return self.first[part] | self.hosts[self.length[part]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,6 +105,12 @@ class Rows(Generic[Ends]):
 
 Rows4 = Rows[Array32]
 Rows6 = Rows[Array64]
+
+
+def each(parts: Iterable[Index]) -> Iterator[int]:
+    """Yield one by one the places that were found in parts."""
+    for part in parts:
+        yield from part.tolist()
 
 
 def reach(last: Ends) -> Ends:

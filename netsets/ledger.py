@@ -6,7 +6,6 @@ how long one is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
@@ -15,7 +14,7 @@ import numpy as np
 
 from netsets import _keys
 from netsets._ranges4 import Array32, Keys
-from netsets._rows import Rows, Rows4, Rows6
+from netsets._rows import Rows, Rows4, Rows6, each
 from netsets.entries import Entries
 from netsets.lookup import MOST
 from netsets.span import Span
@@ -35,38 +34,53 @@ class Seen(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ledger:
-    """Every entry that a list has held, until it is forgotten; two notes on each: since, until."""
+    """Every entry that a list holds, or has held until it is forgotten.
+
+    What is listed has one note, since; what has gone has two, since and until.
+    """
 
     v4: Rows4
     v6: Rows6
+    gone4: Rows4
+    gone6: Rows6
 
     @classmethod
     def empty(cls) -> Ledger:
         """Return the ledger of a list that nobody has seen."""
         none = np.empty(0, np.uint32)
         none6 = np.empty((0, 2), np.uint64)
-        return cls(Rows.of(none, none, none, none), Rows.of(none6, none6, none, none))
+        return cls(
+            Rows.of(none, none, none),
+            Rows.of(none6, none6, none),
+            Rows.of(none, none, none, none),
+            Rows.of(none6, none6, none, none),
+        )
 
     def __len__(self) -> int:
         """Return how many entries are remembered."""
-        return len(self.v4) + len(self.v6)
+        return len(self.v4) + len(self.v6) + len(self.gone4) + len(self.gone6)
 
     def seen(self, span: Span) -> Seen | None:
         """Return when exactly this entry was seen, None where it is not remembered."""
-        rows = self._family(span)
+        rows = self.v4 if span.version == 4 else self.v6
         place = rows.find(span)
-        return None if place is None else _seen(rows, place)
+        if place is not None:
+            return Seen(span, int(rows.notes[0][place]), LISTED)
+        gone = self._gone(span)
+        place = gone.find(span)
+        return None if place is None else _seen(gone, place)
 
     def covering_gone(self, span: Span, *, most: int = MOST) -> tuple[Seen, ...]:
         """Return the entries, no longer listed, that held the whole span; the latest gone first.
 
         Of more than `most`, those that begin first.
         """
-        found = islice(_gone(self._family(span), span), most)
+        rows = self._gone(span)
+        found = [_seen(rows, place) for place in islice(each(rows.covering(span)), most)]
         return tuple(sorted(found, key=lambda one: -one.until))
 
-    def _family(self, span: Span) -> Rows4 | Rows6:
-        return self.v4 if span.version == 4 else self.v6
+    def _gone(self, span: Span) -> Rows4 | Rows6:
+        return self.gone4 if span.version == 4 else self.gone6
 
 
 def advance(ledger: Ledger, entries: Entries, *, tick: int, forget_before: int) -> Ledger:
@@ -77,43 +91,47 @@ def advance(ledger: Ledger, entries: Entries, *, tick: int, forget_before: int) 
     """
     if not 0 < tick <= _LAST_TICK:
         raise ValueError(f"a tick is between 1 and {_LAST_TICK}, not {tick}")
-    old4 = _keys.keys4(ledger.v4.first, ledger.v4.last[:])
-    old6 = _keys.keys6(ledger.v6.first, ledger.v6.last[:])
+    old4 = [_keys.keys4(rows.first, rows.last[:]) for rows in (ledger.v4, ledger.gone4)]
+    old6 = [_keys.keys6(rows.first, rows.last[:]) for rows in (ledger.v6, ledger.gone6)]
+    notes4, notes6 = _notes(ledger.v4, ledger.gone4), _notes(ledger.v6, ledger.gone6)
     new4 = _keys.keys4(entries.v4_first, entries.v4_last)
     new6 = _keys.keys6(entries.v6_first, entries.v6_last)
-    keys4, *notes4 = _advanced(old4, ledger.v4.notes, new4, tick, forget_before)
-    keys6, *notes6 = _advanced(old6, ledger.v6.notes, new6, tick, forget_before)
+    since4, keys4, *gone4 = _advanced(np.concatenate(old4), notes4, new4, tick, forget_before)
+    since6, keys6, *gone6 = _advanced(np.concatenate(old6), notes6, new6, tick, forget_before)
     return Ledger(
-        Rows.of(*_keys.ends4(keys4), *notes4),
-        Rows.of(*_keys.ends6(keys6), *notes6),
+        Rows.of(entries.v4_first, entries.v4_last, since4),
+        Rows.of(entries.v6_first, entries.v6_last, since6),
+        Rows.of(*_keys.ends4(keys4), *gone4),
+        Rows.of(*_keys.ends6(keys6), *gone6),
+    )
+
+
+def _notes(listed: Rows4 | Rows6, gone: Rows4 | Rows6) -> tuple[Array32, Array32]:
+    """Return since and until of what is listed and, behind it, of what has gone."""
+    until = np.full(len(listed), LISTED, np.uint32)
+    return (
+        np.concatenate((*listed.notes, gone.notes[0])),
+        np.concatenate((until, gone.notes[1])),
     )
 
 
 def _advanced(
-    old: Keys, notes: tuple[Array32, ...], new: Keys, tick: int, forget_before: int
-) -> tuple[Keys, Array32, Array32]:
-    """Return the keys of one family and its notes after `new` came."""
+    old: Keys, notes: tuple[Array32, Array32], new: Keys, tick: int, forget_before: int
+) -> tuple[Array32, Keys, Array32, Array32]:
+    """Return the since of each of `new`, which came, and the keys and notes of what has gone."""
     both = np.concatenate((old, new))
-    order = np.argsort(both, kind="stable")  # merges two runs, an old key in front of its equal
+    order = np.argsort(both, kind="stable")  # merges three runs, an old key in front of its equal
     keys = both[order]
     starts = _keys.starts(keys)
     origin = order[starts]
     listed = (np.diff(starts, append=len(keys)) == 2) | (origin >= len(old))
     coming = np.full(len(new), tick, np.uint32)
     since, until = (np.concatenate((note, coming))[origin] for note in notes)
-    until[~listed & (until == LISTED)] = tick
-    until[listed] = LISTED
-    kept = listed | (until >= forget_before)
-    return keys[starts[kept]], since[kept], until[kept]
+    until[until == LISTED] = tick
+    gone = ~listed & (until >= forget_before)
+    return since[listed], keys[starts[gone]], since[gone], until[gone]
 
 
-def _gone(rows: Rows4 | Rows6, span: Span) -> Iterator[Seen]:
-    until = rows.notes[1]
-    for places in rows.covering(span):
-        for place in places[until[places] != LISTED].tolist():
-            yield _seen(rows, place)
-
-
-def _seen(rows: Rows4 | Rows6, place: int) -> Seen:
-    since, until = rows.notes
-    return Seen(rows.span(place), int(since[place]), int(until[place]))
+def _seen(gone: Rows4 | Rows6, place: int) -> Seen:
+    since, until = gone.notes
+    return Seen(gone.span(place), int(since[place]), int(until[place]))

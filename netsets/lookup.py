@@ -5,7 +5,7 @@ Opened over a mapped file (`entries_codec`, `codec`), a search reads the few pag
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal, NamedTuple
@@ -14,7 +14,7 @@ import numpy as np
 
 from netsets import _ranges4, _ranges6
 from netsets._ranges4 import Index
-from netsets._rows import BLOCK, Ends, Rows, Rows4, Rows6, at_least, at_or_below, number
+from netsets._rows import BLOCK, Ends, Rows, Rows4, Rows6, at_least, at_or_below, each, number
 from netsets.cidr import AddressSet
 from netsets.entries import Entries, Found
 from netsets.span import Span
@@ -73,7 +73,7 @@ class EntryIndex:
         Of more than `most`, those that begin first.
         """
         rows = self._family(span)
-        found = [_found(rows, place) for place in islice(_each(rows.covering(span)), most)]
+        found = [_found(rows, place) for place in islice(each(rows.covering(span)), most)]
         return tuple(sorted(found, key=lambda one: -one.span.size))
 
     def crossing(self, span: Span) -> tuple[Found, ...]:
@@ -91,7 +91,7 @@ class EntryIndex:
         start, stop = rows.starting_in(span)
         beyond = sum(len(places) for places in rows.reaching(start, stop, span.last + 1))
         places = _ending_by(rows, start, stop, span.last)
-        first = tuple(_found(rows, place) for place in islice(_each(places), most))
+        first = tuple(_found(rows, place) for place in islice(each(places), most))
         return Inside(stop - start - beyond, first)
 
     def _family(self, span: Span) -> Rows4 | Rows6:
@@ -139,11 +139,6 @@ def _between(ranges: Ends, first: Ends, last: Ends, span: Span) -> Ends:
     if start and number(last, start - 1) >= span.first:
         start -= 1  # it begins in front of the span and reaches into it, or begins with it
     return ranges[start:stop].copy()
-
-
-def _each(parts: Iterable[Index]) -> Iterator[int]:
-    for part in parts:
-        yield from part.tolist()
 
 
 def _crosses(one: Span, span: Span) -> bool:

@@ -120,11 +120,12 @@ class _Teller:
 
     @classmethod
     def of(cls, source: Source | None) -> Self:
-        """Open the ledger of a source; one that is lost knows nothing."""
+        """Open the ledger of a source; one that is lost, or whose entries are, knows nothing."""
         if source is None or not source.ledger_digest:
             return cls(source, Ledger.empty())
         try:
-            return cls(source, decode_ledger(get_blob(source.ledger_digest), verify=False))
+            files = get_blob(source.ledger_digest), get_blob(source.entries_digest)
+            return cls(source, decode_ledger(*files, verify=False))
         except (OSError, ValueError):
             return cls(source, Ledger.empty())
 

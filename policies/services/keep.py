@@ -82,15 +82,15 @@ def _keep_ledger(source: Source, listed: Entries, entries_digest: str, *, now: d
         return source.ledger_digest
     tick = minutes(now)
     advanced = advance(_ledger(source), listed, tick=tick, forget_before=tick - FORGOTTEN_AFTER)
-    return put_blob(encode_ledger(advanced))
+    return put_blob(encode_ledger(advanced, get_blob(entries_digest)))
 
 
 def _ledger(source: Source) -> Ledger:
-    """Return when the entries of a source were seen; an empty ledger where it is lost."""
+    """Return when the entries of a source were seen; an empty ledger where either file is lost."""
     if not source.ledger_digest:
         return Ledger.empty()
     try:
-        return decode_ledger(get_blob(source.ledger_digest))
+        return decode_ledger(get_blob(source.ledger_digest), get_blob(source.entries_digest))
     except (OSError, ValueError) as error:
         log.warning("the ledger of %s cannot be read, all counts as new: %s", source.name, error)
         return Ledger.empty()

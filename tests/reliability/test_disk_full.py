@@ -105,7 +105,7 @@ first, files = policy.current, [getattr(source, name) for name in FILES]
 # The list, its entries and its ledger: each in turn finds no room.
 Policy.objects.update(growth_limit=100_000)
 say(*large)
-for room in (0, 28_000, 60_000):
+for room in (0, 28_000, 40_000):
     fill(room=room)
     refresh()
     (sets / "ballast").unlink()

@@ -257,8 +257,26 @@ def test_another_password_asks_for_the_list_whole_and_forgets_nothing_of_its_pas
     assert len(decodes) == 2
 
 
+@pytest.mark.parametrize("lost", ["ledger_digest", "entries_digest"])
+@pytest.mark.parametrize("damage", [None, b"", b"netsled1" + bytes(24)])
+def test_without_the_ledger_or_the_entries_it_belongs_to_all_counts_as_new(
+    tmp_path: Path, settings: Settings, now: datetime, lost: str, damage: bytes | None
+) -> None:
+    settings.TSCM_LIST_FOLDERS = (tmp_path,)
+    with serving("file", tmp_path) as served:
+        source = served.source(now)
+        retrieve(source, now=now)
+        digest = getattr(source, lost)
+        path = Path(storages["sets"].path(f"{digest[:2]}/{digest}"))
+        path.unlink() if damage is None else path.write_bytes(damage)
+        served.add("5.6.7.200")
+        assert retrieve(source, now=now + HOUR).outcome == Outcome.CHANGED
+    assert seen(source, FIRST[0]) == (minutes(now + HOUR), LISTED)
+
+
 def seen(source: Source, address: str) -> tuple[int, int] | None:
-    found = decode_ledger(get_blob(source.ledger_digest)).seen(Span.of(address))
+    files = get_blob(source.ledger_digest), get_blob(source.entries_digest)
+    found = decode_ledger(*files).seen(Span.of(address))
     return None if found is None else (found.since, found.until)
 
 
