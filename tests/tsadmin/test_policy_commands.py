@@ -294,7 +294,7 @@ def test_at_a_terminal_it_is_asked_before_a_policy_goes(
         (("test", "edge", "--must-block", "8.8.8.8"), 1, "8.8.8.8 is tested twice"),
         (("test", "edge", "--forget", "host"), 1, "nothing was changed"),
         (("test", "edge", "--forget", "8.8.8.9", "--must-block", "5.6.0.1"), 1, "no test of 8.8."),
-        (("test", "edge", "--must-block", "5.6.0.1", "--note", "x" * 201), 1, "up to 200 characte"),
+        (("test", "edge", "--must-block", "5.6.0.1", "--note", "x" * 201), 1, "up to 200 char"),
         (("remove", "nobody", "--yes"), 1, "no policy is named nobody"),
         (("remove", "edge", "--yes"), 1, "policy edge is followed by fmc-2"),
         (("update", "nobody"), 1, "no policy is named nobody"),
