@@ -48,9 +48,13 @@ def review_alarms(*, now: datetime) -> None:
 
 def _raise(cause: Cause, message: str, held: Alarm | None, *, now: datetime) -> None:
     kind, subject = cause
-    if held is None:
-        Alarm.objects.create(kind=kind, subject=subject, message=message, opened_at=now)
-        log.warning("alarm kind=%s subject=%s: %s", kind, subject, message)
+    if held is None:  # another worker may be at it too
+        _, is_new = Alarm.objects.get_or_create(
+            kind=kind, subject=subject, closed_at=None,
+            defaults={"message": message, "opened_at": now},
+        )  # fmt: skip
+        if is_new:
+            log.warning("alarm kind=%s subject=%s: %s", kind, subject, message)
     elif held.message != message:
         Alarm.objects.filter(pk=held.pk).update(message=message)
 

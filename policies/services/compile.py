@@ -138,8 +138,6 @@ def _compile(
     if policy.current is not None:
         mend_feeds(policy.current)
     gathered = gather(policy, now=now)
-    if gathered.reason_to_wait:
-        return CompileReport(policy.name, PolicyState.WAITING, gathered.reason_to_wait)
     try:
         limits = limits_of(policy)
     except (OSError, ValueError) as error:
@@ -147,6 +145,8 @@ def _compile(
         return CompileReport(policy.name, PolicyState.FAILED, detail)
     inputs = _inputs_digest(policy, gathered, limits)
     work = _Work(policy, owner, now, gathered, limits, inputs, approval)
+    if gathered.reason_to_wait:
+        return _wait(work)
     if inputs == policy.inputs_digest and _is_whole(policy.current):
         return work.report(*gathered.good_state, inputs_digest=inputs)
     if approval is None and (waiting := _waiting(work)):
@@ -155,6 +155,15 @@ def _compile(
         return _publish_or_hold(work)
     except (ListLost, PublishFailed, OSError, ValueError) as error:
         return _failed(work, error)
+
+
+def _wait(work: _Work) -> CompileReport:
+    """Return that nothing may be published yet; what is protected does not wait for that."""
+    try:
+        _relieve(work)
+    except (ListLost, PublishFailed, OSError, ValueError) as error:
+        return _failed(work, error)
+    return work.report(PolicyState.WAITING, work.gathered.reason_to_wait)
 
 
 def _failed(work: _Work, error: Exception) -> CompileReport:
@@ -246,9 +255,10 @@ def _with_rejects(compiled: Compiled, guard: Guard, lists: Sequence[Listed]) -> 
 def _relieve(work: _Work) -> None:
     """Publish the list in force again without what is not to be blocked any more.
 
-    Who allows or protects an address must not wait until somebody has decided on what is held. No
-    source brings anything in by this, nothing that was allowed goes, and where the guard finds
-    anything in it nothing is published. Raises ListLost, PublishFailed.
+    Who allows or protects an address must not wait until somebody has decided on what is held, nor
+    for the first list of a source. No source brings anything in by this, nothing that was allowed
+    goes, and where the guard finds anything in it nothing is published. Raises ListLost,
+    PublishFailed.
     """
     current = work.policy.current
     if current is None:
@@ -274,7 +284,7 @@ def _relieve(work: _Work) -> None:
         manifest=[*current.sources, *new],
         owner=work.owner,
         now=work.now,
-        note="what is allowed and protected since taken out, while the guard holds a change",
+        note="what is allowed and protected since taken out; nothing else was published",
     )
 
 
@@ -338,7 +348,7 @@ def _inputs_digest(policy: Policy, gathered: Gathered, limits: Limits) -> str:
         set_digest(SPECIAL_PURPOSE),  # an upgrade may know more ranges
         *(set_digest(together(items)) for items in (limits.protected, limits.critical)),
         *(f"{test.expect} {test.text}" for test in limits.tests),
-        *(f"{listed.role} {listed.digest} {listed.skipped}" for listed in gathered.lists),
+        *(f"{one.role} {one.digest} {one.skipped} of {one.count}" for one in gathered.lists),
         f"pinned {pinned.block_digest} {pinned.allow_digest}" if pinned else "",
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

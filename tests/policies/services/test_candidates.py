@@ -144,12 +144,26 @@ def test_what_is_protected_while_a_change_is_held_leaves_the_list_in_force(
         assert (held.state, held.last_number) == (PolicyState.HELD, 2)
     assert held.current is not None
     assert get_set(held.current.block_digest) == AddressSet.of(*MANY) - AddressSet.of("5.2.0.1")
-    assert "while the guard holds a change" in held.current.note
+    assert "nothing else was published" in held.current.note
     digest = held.candidate.block_digest
     approve_candidate(policy=held, digest=digest, actor="test", now=now + 4 * HOUR)
     held.refresh_from_db()
     assert held.current is not None
     assert get_set(held.current.block_digest) == AddressSet.of(*MORE) - AddressSet.of("5.2.0.1")
+
+
+def test_what_is_protected_while_a_policy_waits_for_a_list_leaves_the_list_in_force(
+    now: datetime,
+) -> None:
+    policy = make_policy(now=now, block=["5.6.0.0/24"])
+    publish(policy, now=now)
+    policy.policy_sources.create(source=make_source(entries=[], now=now), role="allow")
+    protect_network(network="5.6.0.0/25", reason="a pager", actor="test", now=now)
+    for hour in (1, 2):
+        refresh(policy, now=now + hour * HOUR)
+        assert (policy.state, policy.last_number) == (PolicyState.WAITING, 2)
+    assert policy.current is not None
+    assert get_set(policy.current.block_digest) == AddressSet.of("5.6.0.128/25")
 
 
 def allow(policy: Policy, *entries: str, now: datetime) -> Source:
