@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from netsets import _keys, _ranges4
-from netsets.cidr import AddressSet, union
+from netsets.cidr import AddressSet
 from netsets.entries import Entries
 
 Named = tuple[str, AddressSet]
@@ -74,15 +74,6 @@ def attribute(
     then, now = dict(before), dict(after)
     return tuple(
         _cause(name, difference, then.get(name), now.get(name)) for name in {**now, **then}
-    )
-
-
-def unattributed(difference: Difference, causes: Iterable[Cause]) -> Difference:
-    """Return the part of a difference that no source caused: a guard or a setting did."""
-    every = list(causes)
-    return Difference(
-        added=difference.added - union(cause.added for cause in every),
-        removed=difference.removed - union(cause.removed for cause in every),
     )
 
 

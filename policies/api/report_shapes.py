@@ -35,6 +35,13 @@ class ListDifferenceSerializer(serializers.Serializer[Any]):
     removed = ChangeCountsSerializer(read_only=True)
 
 
+class EntryCountsSerializer(serializers.Serializer[Any]):
+    """How many entries a list gained and lost."""
+
+    added = serializers.IntegerField(read_only=True)
+    removed = serializers.IntegerField(read_only=True)
+
+
 class CauseSerializer(serializers.Serializer[Any]):
     """The part of one source in what came and went in the block list."""
 
@@ -45,6 +52,9 @@ class CauseSerializer(serializers.Serializer[Any]):
     role = serializers.ChoiceField(choices=Role.choices, read_only=True, allow_null=True)
     added = ChangeCountsSerializer(read_only=True)
     removed = ChangeCountsSerializer(read_only=True)
+    entries = EntryCountsSerializer(
+        read_only=True, allow_null=True, help_text="Of its list as written; null if not kept."
+    )
     trouble = serializers.CharField(read_only=True, help_text="Why it cannot be told.")
 
 

@@ -11,12 +11,14 @@ from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 from netsets.cidr import AddressSet, Prefixes
-from netsets.diff import Difference, attribute, diff
+from netsets.diff import Difference, attribute, diff, diff_entries
+from netsets.entries import Entries
+from netsets.entries_codec import decode_entries
 from netsets.render.text import stream
 from netsets.span import Span
 from policies.models import Candidate, Snapshot
 from policies.states import Role
-from policies.store import map_set
+from policies.store import get_blob, map_set
 
 Compiled = Snapshot | Candidate
 Sign = Literal["+", "-"]
@@ -51,6 +53,13 @@ class Counts:
         return self.prefixes > 0
 
 
+class EntryCounts(NamedTuple):
+    """How many entries a list gained and lost, as they were written."""
+
+    added: int
+    removed: int
+
+
 @dataclass(frozen=True, slots=True)
 class CauseCounts:
     """The part that one source has in a difference; parts of several sources may overlap."""
@@ -60,6 +69,7 @@ class CauseCounts:
     role: Role | None  # None for what no source caused
     added: Counts
     removed: Counts
+    entries: EntryCounts | None = None  # None where its entries are not kept
     trouble: str = ""  # why it cannot be told
 
     def __bool__(self) -> bool:
@@ -137,12 +147,14 @@ def causes(before: Compiled, after: Compiled, block: ListDifference) -> tuple[Ca
         role, name, pk = key[0], str(entry["name"]), int(entry.get("source", 0))
         try:
             part = _part(block.sets, *digests, role=role)
+            entries = _entries_changed(then.get(key), now.get(key))
         except (OSError, ValueError) as error:
             trouble = f"the list cannot be read: {error}"
-            found.append(CauseCounts(pk, name, role, NOTHING, NOTHING, trouble))
+            found.append(CauseCounts(pk, name, role, NOTHING, NOTHING, trouble=trouble))
             continue
         rest = Difference(rest.added - part.added, rest.removed - part.removed)
-        found.append(CauseCounts(pk, name, role, Counts.of(part.added), Counts.of(part.removed)))
+        counts = (Counts.of(part.added), Counts.of(part.removed))
+        found.append(CauseCounts(pk, name, role, *counts, entries))
     found.sort(key=lambda one: (-one.added.prefixes - one.removed.prefixes, one.name))
     found.append(CauseCounts(0, "", None, Counts.of(rest.added), Counts.of(rest.removed)))
     return tuple(one for one in found if one)
@@ -180,3 +192,20 @@ def _part(difference: Difference, before: str, after: str, *, role: Role) -> Dif
         held.reverse()
     (cause,) = attribute(difference, before=held[0], after=held[1])
     return Difference(cause.added, cause.removed)
+
+
+def _entries_changed(
+    before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+) -> EntryCounts | None:
+    """Return how many entries one list gained and lost; None where they are not kept."""
+    held = [one.get("entries", "") for one in (before, after) if one is not None]
+    if not all(held):
+        return None
+    found = diff_entries(_entries(before), _entries(after))
+    return EntryCounts(len(found.added), len(found.removed))
+
+
+def _entries(listed: Mapping[str, Any] | None) -> Entries:
+    if listed is None:
+        return Entries.empty()
+    return decode_entries(get_blob(str(listed["entries"])), verify=False).entries()

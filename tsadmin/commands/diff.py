@@ -117,7 +117,8 @@ def _print(told: Told) -> None:
     print_table(("", "Added", "Removed"), rows)
     if told.causes:
         print_line("")
-        print_table(("Source", "As", "Added", "Removed", ""), list(map(_cause_row, told.causes)))
+        titles = ("Source", "As", "Added", "Removed", "Entries of its list", "")
+        print_table(titles, list(map(_cause_row, told.causes)))
     if shown := told.prefixes.page(0, SHOWN):
         print_line("")
         for change in shown:
@@ -129,7 +130,8 @@ def _print(told: Told) -> None:
 
 def _cause_row(one: CauseCounts) -> tuple[str, ...]:
     name, role = one.name or NO_SOURCE, str(one.role or "")
-    return (name, role, _count(one.added), _count(one.removed), one.trouble)
+    entries = f"+{one.entries.added:,} -{one.entries.removed:,}" if one.entries else ""
+    return (name, role, _count(one.added), _count(one.removed), entries, one.trouble)
 
 
 def _count(counts: Counts) -> str:
@@ -161,6 +163,7 @@ def _causes_json(causes: Iterable[CauseCounts]) -> Iterable[Json]:
             "role": str(one.role) if one.role else None,
             "added": _counts_json(one.added),
             "removed": _counts_json(one.removed),
+            "entries": one.entries and one.entries._asdict(),
             "trouble": one.trouble,
         }
 

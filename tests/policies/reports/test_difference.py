@@ -101,6 +101,27 @@ def test_what_changed_is_told_with_the_source_that_caused_it(policy: Policy, now
     assert told_causes(before, after) == [("first", 2, 1)]
 
 
+def test_each_cause_tells_how_many_entries_its_list_gained_and_lost(
+    policy: Policy, now: datetime
+) -> None:
+    before = policy.current
+    assert before is not None
+    after = say(policy, "first", "5.6.0.0/25", "5.6.0.128/25", "9.1.1.1", now=now + HOUR)
+    (cause,) = causes(before, after, block(before, after))
+    assert (cause.added.prefixes, cause.removed.prefixes) == (1, 1)
+    assert cause.entries == (3, 2)  # the /24 is written as two /25 now
+
+
+def test_entries_that_are_not_kept_are_not_counted(policy: Policy, now: datetime) -> None:
+    before = policy.current
+    assert before is not None
+    for entry in before.sources:
+        entry.pop("entries")  # as snapshots of an earlier version are
+    after = say(policy, "first", "9.1.1.1", now=now + HOUR)
+    (cause,) = causes(before, after, block(before, after))
+    assert (cause.entries, cause.trouble) == (None, "")
+
+
 def test_a_part_that_another_list_still_holds_has_no_cause(policy: Policy, now: datetime) -> None:
     before = policy.current
     assert before is not None
