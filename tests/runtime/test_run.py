@@ -358,12 +358,14 @@ def test_after_a_kill_nothing_lingers_and_the_next_start_works(environ: dict[str
 
 def test_what_a_killed_run_left_hanging_is_ended_by_the_next_start(environ: dict[str, str]) -> None:
     deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
-    mark = {RUN_MARK: environ["TSCM_DATA_DIR"]}
+    data = Path(environ["TSCM_DATA_DIR"])
+    mark = {RUN_MARK: str(data)}
     # Forked away, so that it has no parent left that could take notice of its end.
     command = ("setsid", "--fork", sys.executable, "-c", deaf)
     subprocess.run(command, env=environ | mark, check=True, timeout=20)
-    until(lambda: len(kept_over(Path(environ["TSCM_DATA_DIR"]))) == 1, seconds=20)
-    [hanging] = kept_over(Path(environ["TSCM_DATA_DIR"]))
+    # It bears the name of setsid until it has become what was asked for.
+    until(lambda: [p.name() == "setsid" for p in kept_over(data)] == [False], seconds=20)
+    [hanging] = kept_over(data)
     name = hanging.name()
     with started(environ) as run:
         run.wait_until_it_runs()
