@@ -12,10 +12,11 @@ from typing import Any, Self
 
 from django.db import transaction
 
-from netsets.cidr import AddressSet
+from netsets.cidr import AddressSet, union
 from netsets.cuts import together
 from netsets.merge import MergeLimit
 from netsets.pack import Packed, Ranked, pack
+from netsets.policy_tests import Expect, Outcome
 from policies.models import Packing, Policy, Snapshot
 from policies.services.guards import Limits, limits_of
 from policies.services.publish import put_list
@@ -48,26 +49,48 @@ class _Work:
     @property
     def kept_out(self) -> AddressSet:
         """What no merged prefix may hold, besides what the allow list has."""
-        return together((*self.limits.protected, *self.limits.critical))
+        limits = (*self.limits.protected, *self.limits.critical)
+        return together(limits) | self.expected("not-blocked")
+
+    def expected(self, expect: Expect) -> AddressSet:
+        """Return the addresses of the policy tests that expect this."""
+        return union(test.addresses for test in self.limits.tests if test.expect == expect)
 
     def inputs_digest(self) -> str:
         """Return one digest over everything that the packing depends on, its snapshot aside."""
         order = [[str(one["name"]), str(one["digest"])] for one in self.ranked]
         parts = [order, self.room, repr(self.merge), repr(self.limits.guard)]
-        parts.append(set_digest(self.kept_out))
+        parts += [set_digest(self.kept_out), set_digest(self.expected("blocked"))]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     def packed(self) -> Packed:
-        """Pack; raises OSError and ValueError."""
-        held = self.snapshot
-        return pack(
+        """Pack, what policy tests expect first; raises OSError and ValueError."""
+        held, must = self.snapshot, self.expected("blocked")
+        lists = [Ranked(str(one["name"]), get_set(str(one["digest"]))) for one in self.ranked]
+        packed = pack(
             get_set(held.block_digest),
-            [Ranked(str(one["name"]), get_set(str(one["digest"]))) for one in self.ranked],
+            [Ranked("policy tests", must), *lists],
             most=self.room,
             guard=self.limits.guard,
             forbidden=get_set(held.allow_digest) | self.kept_out,
             merge=self.merge,
         )
+        self._try_tests(packed)
+        return packed
+
+    def _try_tests(self, packed: Packed) -> None:
+        """Raise ValueError for a policy test that packing makes fail.
+
+        One that fails on the snapshot itself was looked at when that was approved.
+        """
+        for test in self.limits.tests:
+            changed = packed.left_out if test.expect == "blocked" else packed.added
+            outcome = Outcome(test, test.addresses & changed)
+            if not outcome.is_passed:
+                raise ValueError(
+                    f"the policy test {test.text} fails in {self.room:,} entries: "
+                    f"{outcome.detail}. Raise the maximum policy size, or take the test away"
+                )
 
 
 def pack_snapshot(*, snapshot: Snapshot, most: int, now: datetime) -> Packing:

@@ -13,7 +13,7 @@ from devices.services import pack_for_devices, published_device
 from netsets.parse import parse_text
 from policies.models import Packing, Policy
 from policies.services import compile_policy_now, protect_network, prune
-from policies.states import Role
+from policies.states import Expectation, Role
 from policies.store import feed_path
 from tests.factories import make_device, make_policy, make_source, publish
 
@@ -167,3 +167,35 @@ def test_a_packed_list_that_the_disk_lost_is_packed_again(now: datetime) -> None
     pack_for_devices(now=now + HOUR)
     assert path.read_bytes() == whole
     assert served(device) == ["5.6.0.0/24", "5.7.0.1", "6.0.0.1"]
+
+
+def test_merging_never_blocks_what_a_policy_test_says_must_not_be(now: datetime) -> None:
+    policy = two_lists(now, merge_to4=29)
+    Policy.objects.filter(pk=policy.pk).update(growth_limit=100_000)
+    device = small(policy, now=now, most=5)
+    assert "6.0.0.0/29" in served(device)
+    policy.tests.create(expect=Expectation.NOT_BLOCKED, network="6.0.0.4", note="a partner")
+    assert pack_for_devices(now=now + HOUR) == 1
+    held = parse_text("\n".join(served(device)).encode()).addresses
+    assert "6.0.0.4" not in held
+    assert "5.6.0.9" in held
+
+
+def test_what_a_policy_test_wants_blocked_is_kept_before_all_else(now: datetime) -> None:
+    policy = two_lists(now)
+    policy.tests.create(expect=Expectation.BLOCKED, network="6.0.0.7", note="a worm")
+    device = small(policy, now=now, most=4)
+    assert served(device) == ["5.6.0.0/24", "5.7.0.1", "6.0.0.7"]
+
+
+def test_a_list_too_short_for_its_policy_tests_is_not_served(
+    now: datetime, caplog: pytest.LogCaptureFixture
+) -> None:
+    policy = two_lists(now)
+    for last in (1, 3, 5, 7):
+        policy.tests.create(expect=Expectation.BLOCKED, network=f"6.0.0.{last}")
+    device = small(policy, now=now, most=4)
+    published = published_device(device.device_id)
+    assert published is not None
+    assert published.feeds == {}
+    assert "the policy test 6.0.0.7 fails in 3 entries" in caplog.text
