@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 import typer
 
 from devices.kinds.base import Setting, SettingRefused
-from tsadmin.errors import one_line
+from tsadmin.errors import Misused, Refused, one_line
 from tsadmin.words import SET, as_text, empty_word
 
 _YES, _NO = frozenset({"y", "yes"}), frozenset({"n", "no"})
@@ -63,6 +63,14 @@ def confirm(question: str) -> bool:
         if text in _YES:
             return True
         explain_answer("answer y or n")
+
+
+def confirm_removal(name: str, *, consequence: str, asking: bool) -> None:
+    """Ask before `name` is removed; raise Misused where nobody is there, Refused after a no."""
+    if not asking:
+        raise Misused(f"nobody is there to confirm: add --yes to remove {name}")
+    if not confirm(f"Remove {name}? {consequence}"):
+        raise Refused(f"{name} was not removed")
 
 
 def explain_answer(reason: str) -> None:

@@ -138,10 +138,7 @@ def remove_device(*, nickname: str, yes: bool, manner: Manner) -> None:
     """Remove a device after a question."""
     device = find_device(nickname)
     if not yes:
-        if not manner.may_ask:
-            raise Misused(f"nobody is there to confirm: add --yes to remove {nickname}")
-        if not ask.confirm(f"Remove {nickname}? Its feeds end at once."):
-            raise Refused(f"{nickname} was not removed")
+        ask.confirm_removal(nickname, consequence="Its feeds end at once.", asking=manner.may_ask)
     _remove(device, now=timezone.now())
     if manner.as_json:
         print_json({"removed": nickname})

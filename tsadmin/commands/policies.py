@@ -22,7 +22,7 @@ from tsadmin.commands.facts import snapshot_text
 from tsadmin.commands.finding import find_policy_itself
 from tsadmin.commands.given import read_settings
 from tsadmin.commands.members import Wanted
-from tsadmin.errors import Misused, Refused
+from tsadmin.errors import Misused
 from tsadmin.screen import print_facts, print_hint, print_json, print_line, print_table
 from tsadmin.site import actor
 
@@ -107,10 +107,7 @@ def remove_policy(*, name: str, yes: bool, asking: bool, now: datetime, as_json:
     """Remove a policy after a question."""
     policy = find_policy_itself(name)
     if not yes:
-        if not asking:
-            raise Misused(f"nobody is there to confirm: add --yes to remove {name}")
-        if not ask.confirm(f"Remove {name}? Its snapshots go with it."):
-            raise Refused(f"{name} was not removed")
+        ask.confirm_removal(name, consequence="Its snapshots go with it.", asking=asking)
     services.delete_policy(policy=policy, actor=actor(), now=now)
     if as_json:
         print_json({"removed": name})

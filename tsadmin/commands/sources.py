@@ -19,7 +19,7 @@ from tsadmin.commands.columns import read_columns
 from tsadmin.commands.facts import counted
 from tsadmin.commands.finding import find_source
 from tsadmin.commands.given import read_settings
-from tsadmin.errors import Misused, Refused
+from tsadmin.errors import Misused
 from tsadmin.screen import print_facts, print_hint, print_json, print_line, print_table
 from tsadmin.site import actor
 from tsadmin.words import SET
@@ -115,10 +115,7 @@ def remove_source(*, name: str, yes: bool, asking: bool, now: datetime, as_json:
     """Remove a source after a question."""
     source = find_source(name)
     if not yes:
-        if not asking:
-            raise Misused(f"nobody is there to confirm: add --yes to remove {name}")
-        if not ask.confirm(f"Remove {name}? Its list goes with it."):
-            raise Refused(f"{name} was not removed")
+        ask.confirm_removal(name, consequence="Its list goes with it.", asking=asking)
     services.delete_source(source=source, actor=actor(), now=now)
     if as_json:
         print_json({"removed": name})
