@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from devices.models import Device
 from devices.reports.left_out import NothingLeftOut, left_out_text, packing_of
 from policies.admin.base import Panel
-from policies.api.reports import as_file
+from policies.downloads import as_file
 from policies.words import addresses, count, table
 
 

@@ -13,7 +13,7 @@ from rest_framework.viewsets import GenericViewSet
 from devices.models import Device
 from devices.reports.left_out import NothingLeftOut, left_out_text
 from policies.api.parameters import parameters
-from policies.api.reports import as_file
+from policies.downloads import as_file
 
 
 class TellingLeftOut(GenericViewSet[Device]):

@@ -10,10 +10,9 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from policies.models import Candidate, Policy, Snapshot
+from policies.models import Policy, Snapshot
+from policies.reports.difference import Compiled
 from policies.words import NOTHING, addresses, count, table, word
-
-Compiled = Snapshot | Candidate
 
 
 def gained(compiled: Compiled) -> str:

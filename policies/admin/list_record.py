@@ -28,6 +28,7 @@ from policies.admin.base import Button, Overview, actor_of
 from policies.admin.list_forms import NewListForm, PasteForm
 from policies.admin.user_list import expiry, list_buttons, lists_panel, page_of_list
 from policies.admin.writes import ServiceAdmin, ServiceForm
+from policies.downloads import CSV, as_file
 from policies.models import ListRecord, Source
 from policies.models.record import ListRecordQuerySet
 from policies.services import Refused, add_record, change_record, export_csv, remove_records
@@ -286,11 +287,8 @@ class ListRecordAdmin(ServiceAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         source = get_object_or_404(Source, pk=pk, kind=KIND)
-        return StreamingHttpResponse(
-            export_csv(source=source, now=timezone.now()),
-            content_type="text/csv; charset=utf-8",
-            headers={"Content-Disposition": f'attachment; filename="{file_name(source)}"'},
-        )
+        lines = export_csv(source=source, now=timezone.now())
+        return as_file(lines, name=file_name(source), media_type=CSV)
 
     def _form_page(
         self, request: HttpRequest, form: forms.Form, *, title: str, back: str

@@ -10,9 +10,8 @@ from rest_framework.exceptions import APIException
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 
+from policies.downloads import CSV, LINES
 from policies.services.record_text import MAX_BYTES
-
-CSV, LINES = "text/csv", "text/plain"
 
 
 class ListTooLong(APIException):

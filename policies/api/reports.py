@@ -21,10 +21,10 @@ from rest_framework.views import APIView
 from policies.api.pages import MAX_PAGE_SIZE
 from policies.api.parameters import parameters
 from policies.api.report_shapes import AllowEffectsSerializer, DifferenceSerializer, WorthSerializer
+from policies.downloads import as_file
 from policies.models import Candidate, Policy, Snapshot, Source
 from policies.reports.difference import (
     Compiled,
-    ListDifference,
     causes,
     list_difference,
     previous_of,
@@ -205,18 +205,7 @@ def _text(request: Request, after: Compiled, *, against: Against) -> StreamingHt
     before, role = _before(sent, after, against), _role(sent)
     with _readable():
         told = list_difference(before, after, role)
-    return text_response(told, name=f"difference-{role}.txt")
-
-
-def text_response(told: ListDifference, *, name: str) -> StreamingHttpResponse:
-    """Return a difference as a file to be kept, made while it is sent."""
-    return as_file(told.text(), name=name)
-
-
-def as_file(lines: Iterator[bytes], *, name: str) -> StreamingHttpResponse:
-    """Return lines as a file to be kept, made while it is sent."""
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingHttpResponse(lines, content_type="text/plain; charset=utf-8", headers=headers)
+    return as_file(told.text(), name=f"difference-{role}.txt")
 
 
 def _row(rows: models.QuerySet[Row], pk: int) -> Row:

@@ -22,7 +22,7 @@ from rest_framework.response import Response
 
 from policies import services
 from policies.api.base import Reading, actor_of, refusals
-from policies.api.bodies import CSV, LINES, CsvParser, CsvRenderer, LinesParser
+from policies.api.bodies import CsvParser, CsvRenderer, LinesParser
 from policies.api.parameters import parameters
 from policies.api.records.serializers import (
     LINES_SHOWN,
@@ -34,6 +34,7 @@ from policies.api.records.serializers import (
     RecordSerializer,
     WrittenSerializer,
 )
+from policies.downloads import CSV, LINES, as_file
 from policies.models import ListRecord, Source
 from policies.services.record_text import Drafts, read_bytes
 from policies.services.user_lists import file_name
@@ -169,11 +170,8 @@ class RecordViewSet(Reading[ListRecord]):
     def export_list(self, request: Request, source_id: str) -> StreamingHttpResponse:  # noqa: ARG002
         """Return every record in force as CSV, which `import` reads back as the same."""
         source = self._source()
-        return StreamingHttpResponse(
-            services.export_csv(source=source, now=timezone.now()),
-            content_type=f"{CSV}; charset=utf-8",
-            headers={"Content-Disposition": f'attachment; filename="{file_name(source)}"'},
-        )
+        lines = services.export_csv(source=source, now=timezone.now())
+        return as_file(lines, name=file_name(source), media_type=CSV)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Let errors be JSON, whatever else was asked for."""
