@@ -67,7 +67,7 @@ class Facts:
             "policy_state": device.policy.state,
             "state": self.health.state.value,
             "state_detail": self.health.detail,
-            "snapshot": snapshot_json(self.snapshot),
+            "snapshot": self.snapshot and snapshot_json(self.snapshot),
             "packing": _packing_json(device),
             "last_pull_at": device.last_pull_at,
             "last_pull_snapshot": device.last_pull_number,
@@ -99,10 +99,8 @@ def device_urls(device: Device) -> dict[str, str]:
     return feed_urls(device, base=feed_base_url(site.TSCM_FEED_BIND))
 
 
-def snapshot_json(snapshot: Snapshot | None) -> dict[str, object] | None:
-    """Return a snapshot's number and counts, None where nothing is published."""
-    if snapshot is None:
-        return None
+def snapshot_json(snapshot: Snapshot) -> dict[str, object]:
+    """Return a snapshot's number and counts."""
     return {
         "number": snapshot.number,
         "published_at": snapshot.created_at,

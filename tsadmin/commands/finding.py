@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+from django.db import models
+
 from devices.kinds import rules
 from devices.models import Device
 from policies.models import Policy, Source
+from policies.sources.user_list import KIND
 from tsadmin.errors import Refused
+
+Row = TypeVar("Row", bound=models.Model)
 
 _NAMED = 10
 
@@ -13,14 +20,8 @@ _NAMED = 10
 def find_device(nickname: str) -> Device:
     """Return the device of this name, with its policy; raises SettingRefused and Refused."""
     name = rules.nickname("device name", nickname)
-    devices = Device.objects.select_related("policy__current")
-    device = devices.filter(nickname=name).first()
-    if device is not None:
-        return device
-    names = list(devices.order_by("nickname", "id").values_list("nickname", flat=True)[:_NAMED])
-    if not names:
-        raise Refused(f"no device is named {name}; there is none yet, see 'tsadmin add --help'")
-    raise Refused(f"no device is named {name}; there are: {', '.join(names)}")
+    devices = Device.objects.select_related("policy__current").order_by("nickname", "id")
+    return _named(devices, "device", name, column="nickname", see="tsadmin add --help")
 
 
 def find_policy(name: str) -> Policy:
@@ -43,19 +44,29 @@ def find_policy(name: str) -> Policy:
 def find_policy_itself(name: str) -> Policy:
     """Return the policy of this very name, whatever devices are called; raises Refused."""
     policies = Policy.objects.select_related("current", "pinned", "candidate")
-    policy = policies.filter(name=name).first()
-    if policy is not None:
-        return policy
-    names = list(policies.order_by("is_private", "name").values_list("name", flat=True)[:_NAMED])
-    known = f"there are: {', '.join(names)}" if names else "there is none yet"
-    raise Refused(f"no policy is named {name}; {known}")
+    return _named(policies.order_by("is_private", "name"), "policy", name)
 
 
 def find_source(name: str) -> Source:
     """Return the source of this name; raises Refused."""
-    source = Source.objects.filter(name=name).first()
-    if source is not None:
-        return source
-    names = list(Source.objects.order_by("name", "id").values_list("name", flat=True)[:_NAMED])
-    known = f"there are: {', '.join(names)}" if names else "there is none yet"
-    raise Refused(f"no source is named {name}; {known}")
+    return _named(Source.objects.order_by("name", "id"), "source", name)
+
+
+def find_list(name: str) -> Source:
+    """Return the list of this name that is kept here; raises Refused."""
+    lists = Source.objects.filter(kind=KIND).order_by("name", "id")
+    return _named(lists, "list", name, see="tsadmin records create")
+
+
+def _named(
+    rows: models.QuerySet[Row], what: str, name: str, *, column: str = "name", see: str = ""
+) -> Row:
+    """Return the row of this name; raise Refused with the first few names that there are."""
+    row = rows.filter(**{column: name}).first()
+    if row is not None:
+        return row
+    names = list(rows.values_list(column, flat=True)[:_NAMED])
+    if names:
+        raise Refused(f"no {what} is named {name}; there are: {', '.join(names)}")
+    hint = f", see '{see}'" if see else ""
+    raise Refused(f"no {what} is named {name}; there is none yet{hint}")

@@ -7,6 +7,7 @@ from datetime import datetime
 from policies import services
 from policies.models import Policy, Snapshot
 from policies.tasks import nudge
+from tsadmin.commands.facts import snapshot_json
 from tsadmin.commands.finding import find_policy
 from tsadmin.commands.refreshed import addresses_of
 from tsadmin.errors import Refused
@@ -93,12 +94,7 @@ def _row(policy: Policy, snapshot: Snapshot) -> tuple[str, ...]:
 
 def _row_json(policy: Policy, snapshot: Snapshot) -> dict[str, object]:
     return {
-        "number": snapshot.number,
-        "published_at": snapshot.created_at,
-        "block_entries": snapshot.block_prefixes,
-        "allow_entries": snapshot.allow_prefixes,
-        "numbers": snapshot.numbers,
-        "cuts": dict(snapshot.cuts),
+        **snapshot_json(snapshot),
         "is_current": snapshot.pk == policy.current_id,
         "note": snapshot.note,
     }

@@ -28,6 +28,7 @@ from policies.services.record_text import (
 from policies.sources.user_list import KIND
 from policies.tasks import nudge
 from tsadmin.commands.facts import counted
+from tsadmin.commands.finding import find_list
 from tsadmin.errors import Misused, Refused
 from tsadmin.screen import print_hint, print_json, print_line, print_table
 from tsadmin.site import actor
@@ -91,7 +92,7 @@ def list_lists(*, as_json: bool) -> None:
 
 def list_records(*, name: str, search: str | None, most: int, as_json: bool) -> None:
     """Print the records of a list by address, the first `most` of those that are searched for."""
-    source = _find_list(name)
+    source = find_list(name)
     found = _searched(ListRecord.objects.filter(source=source), search)
     total, rows = found.count(), list(found.order_by("family", "first", "last", "id")[:most])
     if as_json:
@@ -107,7 +108,7 @@ def list_records(*, name: str, search: str | None, most: int, as_json: bool) -> 
 
 def add_records(*, name: str, wanted: Wanted, now: datetime, as_json: bool) -> None:
     """Add the entries of the command line."""
-    source = _find_list(name)
+    source = find_list(name)
     written = services.add_records(
         source=source, drafts=wanted.drafts(), skip_bad=wanted.skip_bad, actor=actor(), now=now
     )
@@ -116,7 +117,7 @@ def add_records(*, name: str, wanted: Wanted, now: datetime, as_json: bool) -> N
 
 def remove_records(*, name: str, entries: Sequence[str], now: datetime, as_json: bool) -> None:
     """Remove the entries of the command line, however they are spelt."""
-    source = _find_list(name)
+    source = find_list(name)
     texts = {_spelt(entry) for entry in entries}
     records = ListRecord.objects.filter(source=source, text__in=texts)
     missing = sorted(texts - set(records.values_list("text", flat=True)))
@@ -138,7 +139,7 @@ def import_file(
     as_json: bool,
 ) -> None:
     """Add the records of a file, or make the list exactly these."""
-    source = _find_list(name)
+    source = find_list(name)
     write = services.replace_records if replace else services.add_records
     written = write(
         source=source,
@@ -152,7 +153,7 @@ def import_file(
 
 def export_records(*, name: str, now: datetime, as_json: bool) -> None:
     """Print every record in force as CSV."""
-    source = _find_list(name)
+    source = find_list(name)
     if as_json:
         records = ListRecord.objects.filter(source=source).unexpired(now=now).order_by("id")
         print_json({"list": source.name, "records": [_json(row) for row in records]})
@@ -174,17 +175,6 @@ def _list_json(source: Source) -> dict[str, object]:
         "state": source.state,
         "policies": source.policies.count(),
     }
-
-
-def _find_list(name: str) -> Source:
-    lists = _lists()
-    source = lists.filter(name=name).first()
-    if source is not None:
-        return source
-    names = list(lists.order_by("name", "id").values_list("name", flat=True)[:_NAMED])
-    if not names:
-        raise Refused(f"no list is named {name}; there is none yet, see 'tsadmin records create'")
-    raise Refused(f"no list is named {name}; there are: {', '.join(names)}")
 
 
 def _searched(records: ListRecordQuerySet, search: str | None) -> ListRecordQuerySet:

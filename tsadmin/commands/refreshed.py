@@ -74,7 +74,7 @@ def refresh_json(policy: Policy, report: RefreshReport, *, trouble: str) -> dict
         "error": trouble,
         "sources": [retrieval_json(one) for one in report.retrievals],
         "is_new_snapshot": compiled.snapshot is not None,
-        "snapshot": snapshot_json(policy.current),
+        "snapshot": policy.current and snapshot_json(policy.current),
     }
 
 
