@@ -89,7 +89,7 @@ def effects_page(request: HttpRequest, pk: int) -> HttpResponse:
     except (OSError, ValueError) as error:
         context["trouble"] = str(error)
     else:
-        _, total = page_of(lists, 0, 0, only_idle=only_idle)
+        total = sum(one.idle if only_idle else one.total for one in lists)
         pager = Pager.of(request, total)
         rows, _ = page_of(lists, pager.start, PAGE, only_idle=only_idle)
         context |= {"lists": lists, "pager": pager, "rows": rows}

@@ -104,12 +104,11 @@ def _asked(request: HttpRequest, *, address: str, at: str, now: datetime) -> dic
         asked = Question.read(address=address, at=at, now=now)
     except QuestionRefused as refused:
         return {"refused": str(refused), "refused_parameter": refused.parameter}
-    may_see_devices = request.user.has_perm("devices.view_device")
-    told = why(span=asked.span, at=asked.at, with_devices=may_see_devices)
+    with_devices = request.user.has_perm("devices.view_device")
+    told = why(span=asked.span, at=asked.at, with_devices=with_devices)
     return {
         "answer": _answer(told),
         "moment": asked.at,
-        "may_see_devices": may_see_devices,
         "may_see_sources": request.user.has_perm("policies.view_source"),
         "may_see_snapshots": request.user.has_perm("policies.view_snapshot"),
     }
