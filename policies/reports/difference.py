@@ -13,12 +13,12 @@ from typing import Any, Literal, NamedTuple
 from netsets.cidr import AddressSet, Prefixes
 from netsets.diff import Difference, attribute, diff, diff_entries
 from netsets.entries import Entries
-from netsets.entries_codec import decode_entries
 from netsets.render.text import stream
 from netsets.span import Span
 from policies.models import Candidate, Snapshot
+from policies.reports.entries import entries_of
 from policies.states import Role
-from policies.store import get_blob, map_set
+from policies.store import map_set
 
 Compiled = Snapshot | Candidate
 Sign = Literal["+", "-"]
@@ -208,4 +208,4 @@ def _entries_changed(
 def _entries(listed: Mapping[str, Any] | None) -> Entries:
     if listed is None:
         return Entries.empty()
-    return decode_entries(get_blob(str(listed["entries"])), verify=False).entries()
+    return entries_of(str(listed["entries"]), addresses=str(listed["digest"]))

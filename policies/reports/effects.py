@@ -10,12 +10,12 @@ import numpy as np
 
 from netsets.cidr import AddressSet
 from netsets.effects import AllowEffects, Effect, allow_effects
-from netsets.entries import Entries, from_prefixes
-from netsets.entries_codec import decode_entries
+from netsets.entries import Entries
 from netsets.span import Span
 from policies.models import Snapshot
+from policies.reports.entries import entries_of
 from policies.states import Role
-from policies.store import get_blob, map_set
+from policies.store import map_set
 
 
 class NotKept(ValueError):
@@ -98,15 +98,9 @@ def page_of(
 def _effects(before: AddressSet, entry: Mapping[str, Any]) -> ListEffects:
     pk, name = int(entry.get("source", 0)), str(entry["name"])
     try:
-        entries = _entries(entry)
+        entries = entries_of(str(entry.get("entries") or ""), addresses=str(entry["digest"]))
     except (OSError, ValueError) as error:
         none = Entries.empty()
         trouble = f"the list cannot be read: {error}"
         return ListEffects(pk, name, none, allow_effects(before, none), trouble)
     return ListEffects(pk, name, entries, allow_effects(before, entries))
-
-
-def _entries(entry: Mapping[str, Any]) -> Entries:
-    if entry.get("entries"):
-        return decode_entries(get_blob(str(entry["entries"])), verify=False).entries()
-    return from_prefixes(map_set(str(entry["digest"])).prefixes())

@@ -10,13 +10,12 @@ from typing import Literal
 from django.db.models import Count
 
 from netsets.cidr import AddressSet
-from netsets.entries import Entries, from_prefixes
-from netsets.entries_codec import decode_entries
 from netsets.overlap import Overlap, worth
 from policies.models import PolicySource, Retrieval, Source
 from policies.reports.difference import Counts
+from policies.reports.entries import entries_of
 from policies.states import Outcome
-from policies.store import get_blob, map_set
+from policies.store import map_set
 
 WINDOW = timedelta(days=30)
 Among = Literal["policies", "site"]
@@ -56,7 +55,7 @@ def worth_of(source: Source, *, among: Among, now: datetime) -> SourceWorth:
     """
     if not source.list_digest:
         raise NoList(f"{source.name} has no list yet")
-    entries = _entries(source)
+    entries = entries_of(source.entries_digest, addresses=source.list_digest)
     others = {str(other.pk): other for other in _others(source, among)}
     held = dict(_held(others.values()))
     found = worth(entries, list(held.items()))
@@ -72,12 +71,6 @@ def worth_of(source: Source, *, among: Among, now: datetime) -> SourceWorth:
         skipped=_skipped(source),
         outcomes=_outcomes(source, since=now - WINDOW),
     )
-
-
-def _entries(source: Source) -> Entries:
-    if source.entries_digest:
-        return decode_entries(get_blob(source.entries_digest), verify=False).entries()
-    return from_prefixes(map_set(source.list_digest).prefixes())
 
 
 def _others(source: Source, among: Among) -> Iterable[Source]:
