@@ -128,7 +128,7 @@ def _calm(device: Device, *, now: datetime) -> Health:
         return Health(HealthState.STALE, old)
     if device.last_pull_at is None:
         return Health(HealthState.NEVER_PULLED, "Point the firewall at the feed URLs.")
-    packing = device.packing if device.needs_packing else None
+    packing = device.packing
     if packing is not None and not packing.is_whole:
         return Health(HealthState.CUT, _left_out(packing))
     return Health(HealthState.PROTECTED, f"Serves snapshot {device.last_pull_number}.")

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from devices.models import Device
-from devices.reports.left_out import NothingLeftOut, left_out_text, packing_of
+from devices.reports.left_out import NothingLeftOut, left_out_text
 from policies.admin.base import Panel
 from policies.downloads import as_file
 from policies.words import addresses, count, table
@@ -16,7 +16,7 @@ from policies.words import addresses, count, table
 
 def packed_panels(device: Device) -> tuple[Panel, ...]:
     """Return a panel on what was left out, none where the policy fits as it is."""
-    packing = packing_of(device)
+    packing = device.packing
     if packing is None:
         return ()
     dropped = table(

@@ -11,7 +11,6 @@ from devices.health import Health, HealthState, health_of
 from devices.kinds import CHOICES
 from devices.kinds.rules import LOG_SIZE_LEAST, LOG_SIZE_MOST
 from devices.models import Device, Pull
-from devices.reports.left_out import packing_of
 from devices.services import feed_urls, lists_of
 from policies.api.compilations import AddressCount, CountsSerializer
 from policies.api.fields import Address, RowId, RowSerializer, Text, Whole
@@ -153,7 +152,7 @@ class DeviceSerializer(RowSerializer[Device]):
     @extend_schema_field(PackingSerializer(allow_null=True))
     def get_packing(self, device: Device) -> dict[str, Any] | None:
         """Return how the policy was cut to its size, null where it fits as it is."""
-        packing = packing_of(device)
+        packing = device.packing
         return PackingSerializer(packing).data if packing is not None else None
 
     def get_block_list(self, device: Device) -> str:

@@ -127,10 +127,12 @@ class Device(models.Model):
 
     @property
     def packing(self) -> Packing | None:
-        """The policy's current snapshot made to fit this device, None where there is none."""
+        """The policy's current snapshot made to fit this device, None where none is or need be."""
         current = self.policy.current
+        if current is None or not self.needs_packing:
+            return None
         # all(), so that a list of devices can prefetch policy__current__packings.
-        packings = current.packings.all() if current is not None else ()
+        packings = current.packings.all()
         return next((one for one in packings if one.most == self.max_policy_size), None)
 
     @property

@@ -15,17 +15,12 @@ class NothingLeftOut(Exception):
     """The device gets all of its policy; the message says so."""
 
 
-def packing_of(device: Device) -> Packing | None:
-    """Return what was packed for the device out of its policy's snapshot; None where nothing is."""
-    return device.packing if device.needs_packing else None
-
-
 def left_out_text(device: Device) -> Iterator[bytes]:
     """Yield the prefixes that the device does not get as text, a line each, in order.
 
     Raises NothingLeftOut, and OSError or ValueError where a file is lost; both at once.
     """
-    packing = packing_of(device)
+    packing = device.packing
     if packing is None or packing.is_whole:
         raise NothingLeftOut(f"nothing of its policy is left out for {device.nickname}")
     return stream(_left_out(packing).prefixes())

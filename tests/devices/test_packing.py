@@ -8,7 +8,7 @@ import pytest
 
 from devices.health import HealthState, health_of
 from devices.models import Device
-from devices.reports.left_out import NothingLeftOut, left_out_text, packing_of
+from devices.reports.left_out import NothingLeftOut, left_out_text
 from devices.services import pack_for_devices, published_device
 from netsets.parse import parse_text
 from policies.models import Packing, Policy
@@ -117,7 +117,7 @@ def test_every_prefix_that_is_left_out_is_listed(now: datetime) -> None:
 
 def test_nothing_is_left_out_for_a_device_that_holds_it_all(now: datetime) -> None:
     device = small(two_lists(now), now=now, most=7)
-    assert packing_of(device) is None
+    assert device.packing is None
     with pytest.raises(NothingLeftOut, match=device.nickname):
         left_out_text(device)
 

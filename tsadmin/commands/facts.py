@@ -12,7 +12,6 @@ from devices.hosts import feed_base_url
 from devices.kinds import KINDS
 from devices.kinds.base import Setting
 from devices.models import Device
-from devices.reports.left_out import packing_of
 from devices.services import UNREADABLE, feed_urls, settings_of
 from policies.models import Snapshot
 from tsadmin.words import label, shown
@@ -130,7 +129,7 @@ def snapshot_text(snapshot: Snapshot | None) -> str:
 
 def _packing_lines(device: Device) -> list[tuple[str, str]]:
     """Return what is left out for a device that is too small, nothing for any other."""
-    packing = packing_of(device)
+    packing = device.packing
     if packing is None:
         return []
     dropped = ", ".join(f"{number:,} of {name}" for name, number, _ in packing.dropped)
@@ -139,7 +138,7 @@ def _packing_lines(device: Device) -> list[tuple[str, str]]:
 
 
 def _packing_json(device: Device) -> dict[str, object] | None:
-    packing = packing_of(device)
+    packing = device.packing
     if packing is None:
         return None
     return {
