@@ -164,13 +164,7 @@ def remove_records(
     *, source: Source, records: ListRecordQuerySet, actor: str, now: datetime
 ) -> int:
     """Remove those of `records` that are in the list; return how many."""
-    with transaction.atomic():
-        gone = list(records.filter(source=source).order_by("id").values_list("text", flat=True))
-        if gone:
-            _delete(source, gone)
-            before = {"records removed": _named(gone)}
-            _record(source, verb="remove", actor=actor, now=now, before=before)
-    return len(gone)
+    return _take_out(source, records, verb="remove", what="records removed", actor=actor, now=now)
 
 
 def expire_records(*, now: datetime) -> int:
@@ -193,13 +187,18 @@ def file_name(source: Source) -> str:
 
 
 def _expire(source: Source, *, now: datetime) -> int:
+    expired = ListRecord.objects.expired(now=now)
+    return _take_out(source, expired, verb="expire", what="records expired", actor=EXPIRY, now=now)
+
+
+def _take_out(
+    source: Source, records: ListRecordQuerySet, *, verb: str, what: str, actor: str, now: datetime
+) -> int:
     with transaction.atomic():
-        expired = ListRecord.objects.expired(now=now).filter(source=source).order_by("id")
-        gone = list(expired.values_list("text", flat=True))
+        gone = list(records.filter(source=source).order_by("id").values_list("text", flat=True))
         if gone:
             _delete(source, gone)
-            before = {"records expired": _named(gone)}
-            _record(source, verb="expire", actor=EXPIRY, now=now, before=before)
+            _record(source, verb=verb, actor=actor, now=now, before={what: _named(gone)})
     return len(gone)
 
 
