@@ -109,7 +109,7 @@ def compile_policy_now(
     if owner is None:
         return None
     try:
-        policy = Policy.objects.select_related("current", "pinned", "candidate").get(pk=policy_id)
+        policy = Policy.objects.select_related("current", "pinned").get(pk=policy_id)
         if approval is None:
             approval = _approval_of(policy, accept_change=accept_change, now=now)
         report = _compile(policy, approval, owner=owner, now=now)
@@ -176,7 +176,8 @@ def _failed(work: _Work, error: Exception) -> CompileReport:
 
 def _waiting(work: _Work) -> CompileReport | None:
     """Return the report of a candidate that is held already; None where nothing is held."""
-    candidate = candidate_of(work.policy)
+    # Read now: a person may have discarded it since the compile began.
+    candidate = Candidate.objects.filter(policy=work.policy).first()
     if candidate is None or candidate.inputs_digest != _candidate_digest(work):
         return None
     if candidate.is_discarded:
@@ -305,11 +306,6 @@ def _previous(policy: Policy, *, may_be_lost: bool) -> AddressSet | None:
             f"nothing new can be measured against it. Look at the sources, then update once with "
             f"'accept change'."
         ) from error
-
-
-def candidate_of(policy: Policy) -> Candidate | None:
-    """Return what the guard holds back of a policy; None where it holds nothing."""
-    return Candidate.objects.filter(policy=policy).first()
 
 
 def _is_whole(current: Snapshot | None) -> bool:
