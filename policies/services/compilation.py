@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TypedDict
 
-from netsets.cidr import Prefixes
+from netsets.cidr import AddressSet, Prefixes
 from netsets.compile import Compiled
 from netsets.diff import diff
 from policies.models import Policy, Snapshot
@@ -75,11 +75,13 @@ def _numbers(
         "added": (difference.added, difference.added.prefixes()),
         "removed": (difference.removed, difference.removed.prefixes()),
     }
+    return {name: counts_of(*pair) for name, pair in measured.items()}
+
+
+def counts_of(found: AddressSet, prefixes: Prefixes) -> dict[str, int]:
+    """Return how many addresses of each family there are, and in how many prefixes."""
     return {
-        name: {
-            "addresses4": found.count4,
-            "addresses6": found.count6,
-            "prefixes": len(prefixes),
-        }
-        for name, (found, prefixes) in measured.items()
+        "addresses4": found.count4,
+        "addresses6": found.count6,
+        "prefixes": len(prefixes),
     }

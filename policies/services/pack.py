@@ -18,6 +18,7 @@ from netsets.merge import MergeLimit
 from netsets.pack import Packed, Ranked, pack
 from netsets.policy_tests import Expect, Outcome
 from policies.models import Packing, Policy, Snapshot
+from policies.services.compilation import counts_of
 from policies.services.guards import Limits, limits_of
 from policies.services.publish import put_list
 from policies.states import Role
@@ -128,8 +129,8 @@ def pack_snapshot(*, snapshot: Snapshot, most: int, now: datetime) -> Packing:
                 "entries": len(packed.prefixes) + snapshot.allow_prefixes,
                 "block_digest": block_digest,
                 "inputs_digest": inputs,
-                "added": _counts(packed.added),
-                "left_out": _counts(packed.left_out),
+                "added": counts_of(packed.added, packed.added.prefixes()),
+                "left_out": counts_of(packed.left_out, packed.left_out.prefixes()),
                 "dropped": [[one.name, one.prefixes, one.addresses] for one in packed.dropped],
             },
         )
@@ -158,11 +159,3 @@ def _merge_limit(policy: Policy) -> MergeLimit | None:
     if policy.merge_to4 is None and policy.merge_to6 is None:
         return None
     return MergeLimit(coarsest4=policy.merge_to4 or 32, coarsest6=policy.merge_to6 or 64)
-
-
-def _counts(addresses: AddressSet) -> dict[str, int]:
-    return {
-        "addresses4": addresses.count4,
-        "addresses6": addresses.count6,
-        "prefixes": len(addresses.prefixes()),
-    }
