@@ -20,7 +20,6 @@ ZERO = np.uint8(ord("0"))
 WRONG = 999  # stands for what is no number; above 255 in its bits, so that `|` keeps it visible
 # The least number that is rightly written with 0, 1, 2, 3 or more digits.
 _LEAST = np.array([1000, 0, 10, 100, 1000], np.uint16)
-_HOST = np.array([(1 << (32 - length)) - 1 for length in range(33)], np.uint32)
 
 
 class Found4(NamedTuple):
@@ -95,7 +94,7 @@ def _singles(split: _Split, odd: Bools) -> tuple[Array64, Index, int]:
     if not plain.all():
         line, address, length = line[plain], address[plain], length[plain]
     odd[line] = False
-    host = _HOST[length]
+    host = _ranges4.HOSTS[length]
     keys = _ranges4.pack(address & ~host, address | host)
     return keys, line, int(np.count_nonzero(address & host))
 

@@ -129,6 +129,13 @@ class Prefixes:
         """Return how many prefixes there are."""
         return len(self.v4_first) + len(self.v6_first)
 
+    def addresses(self) -> AddressSet:
+        """Return what they hold, host bits cleared; ValueError for a length the family has not."""
+        return AddressSet(
+            from_prefixes4(self.v4_first, self.v4_length).v4,
+            from_prefixes6(self.v6_first, self.v6_length).v6,
+        )
+
     def page(self, start: int, count: int) -> tuple[Span, ...]:
         """Return so many prefixes from a place on, IPv4 first; fewer where there are no more."""
         v4, v6 = page_slices(len(self.v4_first), start, count)

@@ -117,9 +117,12 @@ def _in_order(prefixes: Prefixes, rank: Index) -> Index:
 
 def _chosen(prefixes: Prefixes, chosen: Bools) -> AddressSet:
     in4, in6 = np.split(chosen, [len(prefixes.v4_first)])
-    v4 = _ranges4.from_prefixes(prefixes.v4_first[in4], prefixes.v4_length[in4])
-    v6 = _ranges6.from_prefixes(prefixes.v6_first[in6], prefixes.v6_length[in6])
-    return AddressSet(_ranges4.collapse(_ranges4.pack(v4[:, 0], v4[:, 1])), _ranges6.collapse(v6))
+    return Prefixes(
+        prefixes.v4_first[in4],
+        prefixes.v4_length[in4],
+        prefixes.v6_first[in6],
+        prefixes.v6_length[in6],
+    ).addresses()
 
 
 def _dropped(

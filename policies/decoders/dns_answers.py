@@ -25,7 +25,7 @@ from dns.rdtypes.IN.A import A
 from dns.rdtypes.IN.AAAA import AAAA
 from dns.rdtypes.IN.APL import APL, APLItem
 
-from netsets import cidr, entries
+from netsets import entries
 from netsets.cidr import AddressSet, Prefixes
 from netsets.parse import parse_text
 from policies.decoders.base import Decoded, DecodeError
@@ -58,10 +58,7 @@ class _Prefixes:
         )
 
     def addresses(self) -> AddressSet:
-        held = self.prefixes()
-        return cidr.from_prefixes4(held.v4_first, held.v4_length) | cidr.from_prefixes6(
-            held.v6_first, held.v6_length
-        )
+        return self.prefixes().addresses()
 
 
 @dataclass(slots=True)

@@ -17,9 +17,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from netsets import cidr
-from netsets.cidr import AddressSet
-from netsets.entries import NO_LINE, Entries
+from netsets.cidr import AddressSet, Prefixes
+from netsets.entries import Entries, from_prefixes, join
 from netsets.parse import parse_text
 from policies.decoders.base import Decoded, DecodeError
 from policies.decoders.usable import usable
@@ -32,9 +31,6 @@ OTHER_DIRECTION = {
     Kind.PASSED: "RPZ trigger that blocks",
 }
 UNREADABLE = (HOST_BITS, NOT_CANONICAL)  # meant as entries of the list
-# By length: what lies below a prefix, as a mask.
-_BELOW4 = np.array([(1 << (32 - length)) - 1 for length in range(33)], np.uint32)
-_BELOW6 = np.array([divmod((1 << (128 - length)) - 1, 1 << 64) for length in range(129)], np.uint64)
 _RPZ = (Kind.BLOCKED, Kind.PASSED)
 _PLAIN = (Kind.ADDRESS, Kind.LISTED, Kind.NEGATED)
 
@@ -64,8 +60,15 @@ class _Prefixes:
 
     def addresses(self) -> AddressSet:
         """Return the addresses of all of them."""
-        v4 = cidr.from_prefixes4(self.v4.first.astype(np.uint32), self.v4.length)
-        return v4 | cidr.from_prefixes6(self.v6.first.astype(np.uint64), self.v6.length)
+        return self.prefixes().addresses()
+
+    def prefixes(self) -> Prefixes:
+        return Prefixes(
+            self.v4.first.astype(np.uint32),
+            self.v4.length,
+            self.v6.first.astype(np.uint64),
+            self.v6.length,
+        )
 
 
 def _between(rows: Rows, low: int, high: int) -> Rows:
@@ -138,13 +141,5 @@ def _beside_the_triggers(records: ZoneRecords, wanted: Kind) -> Counter[str]:
 
 def _listed(prefixes: _Prefixes, ranges: AddressSet) -> Entries:
     """Return the prefixes as written, and the ranges beside them."""
-    last4 = prefixes.v4.first | _BELOW4[prefixes.v4.length]
-    last6 = prefixes.v6.first | _BELOW6[prefixes.v6.length]
-    v4 = np.concatenate((np.stack((prefixes.v4.first, last4), axis=1), ranges.v4))
-    v6 = np.concatenate((np.concatenate((prefixes.v6.first, last6), axis=1), ranges.v6))
-    return Entries.of(
-        v4=v4.astype(np.uint32),
-        v4_line=np.full(len(v4), NO_LINE, np.uint32),
-        v6=v6.astype(np.uint64),
-        v6_line=np.full(len(v6), NO_LINE, np.uint32),
-    )
+    written = from_prefixes(prefixes.prefixes())
+    return join((written, Entries.of(v4=ranges.v4, v6=ranges.v6)))
