@@ -23,11 +23,14 @@ from dns.rdtypes.ANY.NS import NS
 from policies.sources.dns_wire import Unreadable
 from policies.sources.zone_items import (
     ACTIONS,
+    ALIAS,
     BY_NAME,
+    BY_TCP,
     HOST_BITS,
     LOCAL_DATA,
     MACHINERY,
     NAME_SERVER,
+    OTHER_TRIGGER,
     TCP_ONLY,
     TRIGGERS,
     action_of,
@@ -137,8 +140,8 @@ class _Taking:
             return
         local = self.place[records] != WITHIN
         at_server = self.owners.are_among(self.reader.name_servers)[self.owners.of_record[records]]
-        self._skip(LOCAL_DATA, int(np.count_nonzero(local)))
-        self._skip(NAME_SERVER, int(np.count_nonzero(at_server & ~local)))
+        self._skip(LOCAL_DATA, _count(local))
+        self._skip(NAME_SERVER, _count(at_server & ~local))
         records = records[~local & ~at_server]
         size = 4 if family == 4 else 16
         packed = self.block.octets[self.block.data[records][:, np.newaxis] + np.arange(size)]
@@ -151,13 +154,13 @@ class _Taking:
 
     def _take_aliases(self, records: Places) -> None:
         action, place = self._actions(records), self.place[records]
-        self._skip("CNAME record", _count((place == WITHIN) & (action == _OTHER)))
+        self._skip(ALIAS, _count((place == WITHIN) & (action == _OTHER)))
         self._skip(BY_NAME, _count((place == WITHIN) & (action != _OTHER)))
         self._skip(LOCAL_DATA, _count((place != WITHIN) & (action == _OTHER)))
-        self._skip("RPZ action rpz-tcp-only", _count((place != WITHIN) & (action == _TCP_ONLY)))
+        self._skip(BY_TCP, _count((place != WITHIN) & (action == _TCP_ONLY)))
         useful = (action != _OTHER) & (action != _TCP_ONLY)
         for code, trigger in enumerate(TRIGGERS[1:], IP + 1):
-            self._skip(f"RPZ trigger {trigger.decode()}", _count((place == code) & useful))
+            self._skip(OTHER_TRIGGER[trigger], _count((place == code) & useful))
         by_address = (place == IP) & useful
         self._take_triggers(records[by_address], action[by_address])
 

@@ -50,10 +50,10 @@ BY_NAME = "RPZ trigger by name"
 HOST_BITS = "RPZ trigger with bits below its length"
 NOT_CANONICAL = "RPZ trigger not written as BIND reads it"
 NAME_SERVER = "address of a name server of the zone"
-IS_RPZ = frozenset(
-    {LOCAL_DATA, BY_NAME, HOST_BITS, NOT_CANONICAL, "RPZ action rpz-tcp-only"}
-    | {f"RPZ trigger {trigger.decode()}" for trigger in TRIGGERS}
-)
+ALIAS = "CNAME record"
+BY_TCP = "RPZ action rpz-tcp-only"
+OTHER_TRIGGER = {trigger: f"RPZ trigger {trigger.decode()}" for trigger in TRIGGERS}
+IS_RPZ = frozenset({LOCAL_DATA, BY_NAME, HOST_BITS, NOT_CANONICAL, BY_TCP, *OTHER_TRIGGER.values()})
 
 _APART = re.compile(rb"[\s,]+")
 _BITS = {1: 32, 2: 128}  # by address family of an APL item
@@ -106,13 +106,13 @@ def action_of(target: dns.name.Name) -> bytes | None:
 
 def _alias(owner: Labels, trigger: bytes, action: bytes | None) -> Item:
     if not trigger:
-        return skipped("CNAME record" if action is None else BY_NAME)
+        return skipped(ALIAS if action is None else BY_NAME)
     if action is None:
         return skipped(LOCAL_DATA)
     if action == TCP_ONLY:
-        return skipped("RPZ action rpz-tcp-only")
+        return skipped(BY_TCP)
     if trigger != IP_TRIGGER:
-        return skipped(f"RPZ trigger {trigger.decode()}")
+        return skipped(OTHER_TRIGGER[trigger])
     return ip_trigger(owner[:-1], ACTIONS[action])
 
 
