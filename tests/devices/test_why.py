@@ -18,8 +18,7 @@ from devices.services import (
 )
 from netsets.span import Span
 from policies.models import Policy, Snapshot
-from policies.services import refresh_policy
-from tests.factories import make_device, make_policy, publish
+from tests.factories import make_device, make_policy, publish, republish
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -27,14 +26,6 @@ HOUR = timedelta(hours=1)
 
 def ask(text: str, *, at: datetime | None = None) -> Why:
     return why(span=Span.of(text), at=at)
-
-
-def say(policy: Policy, *entries: str, now: datetime) -> Snapshot:
-    policy.sources.update(settings={"entries": list(entries)}, shrink_limit=100)
-    refresh_policy(policy=policy, clock=lambda: now)
-    policy.refresh_from_db()
-    assert policy.current is not None
-    return policy.current
 
 
 def pull(device: Device, number: int | None, *, at: datetime, **other: object) -> None:
@@ -92,7 +83,7 @@ def test_a_device_with_updates_off_answers_for_the_snapshot_it_keeps(now: dateti
     configure_device(device=device, changes={"policy_updates": "no"}, actor="test", now=now)
     policy.refresh_from_db()
     Policy.objects.update(is_paused=False)
-    say(policy, "9.9.9.9", now=now + HOUR)
+    republish(policy, "9.9.9.9", now=now + HOUR)
     answer = ask("5.6.7.8")
     assert answer.policies[0].blocked == "not"
     assert (the_device(answer).snapshot, the_device(answer).blocked) == (first, "wholly")
@@ -132,7 +123,7 @@ def device(now: datetime) -> Device:
     policy = make_policy(now=now, block=["5.6.7.8", "9.9.9.9"])
     device = make_device(policy=policy, now=now, nickname="fmc")
     publish(policy, now=now)
-    say(policy, "7.7.7.7", "9.9.9.9", now=now + HOUR)
+    republish(policy, "7.7.7.7", "9.9.9.9", now=now + HOUR)
     return device
 
 
@@ -243,7 +234,7 @@ def test_a_device_too_small_for_the_newest_snapshot_keeps_the_last_that_fits(
     policy = make_policy(now=now, block=["5.6.7.8"])
     device = make_device(policy=policy, now=now, max_policy_size="1")
     publish(policy, now=now)
-    say(policy, "5.6.7.8", "7.7.7.7", now=now + HOUR)
+    republish(policy, "5.6.7.8", "7.7.7.7", now=now + HOUR)
     found = the_device(ask("7.7.7.7"))
     assert (found.device, found.blocked, found.packing) == (device, "not", None)
     assert found.snapshot is not None

@@ -12,9 +12,9 @@ from netsets.span import Span
 from policies.models import Policy, ProtectedAddress, Snapshot, Source
 from policies.reports.listed import ListAnswer
 from policies.reports.why import SnapshotAnswer, WhyReader
-from policies.services import prune, refresh_policy, return_to_snapshot
+from policies.services import prune, return_to_snapshot
 from policies.states import Role
-from tests.factories import make_policy, make_source, publish
+from tests.factories import make_policy, make_source, publish, republish
 from tests.policies.reports.worlds import World, each, publish_world, take, worlds
 
 pytestmark = pytest.mark.django_db
@@ -186,8 +186,8 @@ def test_an_address_that_no_list_names_has_no_cut(now: datetime) -> None:
 def test_first_and_last_seen_are_those_of_the_entry(now: datetime) -> None:
     policy = make_policy(now=now, block=["5.6.7.8", "9.9.9.9"])
     publish(policy, now=now)
-    say(policy, "5.6.7.8", "5.6.7.0/24", now=now + HOUR)
-    snapshot = say(policy, "5.6.7.8", "5.6.7.0/24", now=now + 2 * HOUR)
+    republish(policy, "5.6.7.8", "5.6.7.0/24", now=now + HOUR)
+    snapshot = republish(policy, "5.6.7.8", "5.6.7.0/24", now=now + 2 * HOUR)
     wide, host = ask(snapshot, "5.6.7.8").lists[0].entries
     assert (host.first_seen, host.last_seen, host.is_listed) == (now, now + 2 * HOUR, True)
     assert (wide.first_seen, wide.last_seen) == (now + HOUR, now + 2 * HOUR)
@@ -196,7 +196,7 @@ def test_first_and_last_seen_are_those_of_the_entry(now: datetime) -> None:
 def test_what_was_listed_once_is_told_with_the_moment_it_was_missed(now: datetime) -> None:
     policy = make_policy(now=now, block=["5.6.7.8", "9.9.9.9"])
     publish(policy, now=now)
-    snapshot = say(policy, "9.9.9.9", now=now + HOUR)
+    snapshot = republish(policy, "9.9.9.9", now=now + HOUR)
     answer = ask(snapshot, "5.6.7.8")
     (gone,) = answer.lists[0].gone
     assert (answer.blocked, answer.is_listed, answer.lists[0].entries) == ("not", False, ())
@@ -207,7 +207,7 @@ def test_what_was_listed_once_is_told_with_the_moment_it_was_missed(now: datetim
 def test_an_earlier_snapshot_tells_the_entry_that_has_gone_since_once(now: datetime) -> None:
     policy = make_policy(now=now, block=["5.6.7.8", "9.9.9.9"])
     earlier = publish(policy, now=now)
-    say(policy, "9.9.9.9", now=now + HOUR)
+    republish(policy, "9.9.9.9", now=now + HOUR)
     (listed,) = ask(earlier, "5.6.7.8").lists
     assert told(listed) == [("5.6.7.8", 1)]
     assert (listed.entries[0].is_listed, listed.gone) == (False, ())
@@ -230,7 +230,7 @@ def test_a_list_that_no_policy_takes_is_told_apart(now: datetime) -> None:
 def test_a_newer_list_that_is_not_in_force_yet_is_told_apart(now: datetime) -> None:
     policy = make_policy(now=now, block=["5.6.7.8"])
     earlier = publish(policy, now=now)
-    say(policy, "5.6.7.8", "7.7.7.7", now=now + HOUR)
+    republish(policy, "5.6.7.8", "7.7.7.7", now=now + HOUR)
     reader = WhyReader(Span.of("7.7.7.7"))
     (newest,) = reader.other_lists([reader.snapshot(earlier)])
     assert told(newest) == [("7.7.7.7", 2)]
@@ -283,7 +283,7 @@ def test_what_an_earlier_snapshot_had_cut_is_called_unknown_after_a_return_to_it
     policy = make_policy(now=now, block=["5.6.0.0/16"])
     earlier = publish(policy, now=now)
     row.delete()
-    say(policy, "5.6.0.0/16", "9.9.9.9", now=now + HOUR)
+    republish(policy, "5.6.0.0/16", "9.9.9.9", now=now + HOUR)
     return_to_snapshot(snapshot=earlier, actor="alice", now=now + HOUR)
     policy.refresh_from_db()
     assert policy.current is not None
@@ -300,15 +300,6 @@ def test_pruning_keeps_what_an_answer_needs(now: datetime) -> None:
     assert [entry.text for cut in answer.cuts for entry in cut.entries] == ["5.6.7.8"]
     assert [one.trouble for one in answer.lists] == ["", ""]
     assert answer.lists[0].entries[0].first_seen == now
-
-
-def say(policy: Policy, *entries: str, now: datetime) -> Snapshot:
-    """Let a policy's only list say something else."""
-    policy.sources.update(settings={"entries": list(entries)}, shrink_limit=100)
-    refresh_policy(policy=policy, clock=lambda: now)
-    policy.refresh_from_db()
-    assert policy.current is not None
-    return policy.current
 
 
 def spoil(digest: str, how: str) -> None:

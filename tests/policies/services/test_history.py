@@ -16,22 +16,15 @@ from policies.services import (
     compile_policy_now,
     protect_network,
     prune,
-    refresh_policy,
     release_policy,
     return_to_snapshot,
 )
 from policies.states import PolicyState
 from policies.store import get_set
-from tests.factories import make_policy, publish
+from tests.factories import make_policy, publish, republish
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
-
-
-def say(policy: Policy, *entries: str, now: datetime) -> None:
-    policy.sources.update(settings={"entries": list(entries)}, shrink_limit=100)
-    refresh_policy(policy=policy, clock=lambda: now)
-    policy.refresh_from_db()
 
 
 @pytest.fixture
@@ -40,7 +33,7 @@ def policy(now: datetime) -> Policy:
     policy = make_policy(now=now, block=["5.6.0.1"])
     publish(policy, now=now)
     for number in (2, 3):
-        say(policy, f"5.6.0.{number}", now=now + number * HOUR)
+        republish(policy, f"5.6.0.{number}", now=now + number * HOUR)
     return policy
 
 
@@ -67,7 +60,7 @@ def test_a_pinned_policy_does_not_follow_its_sources_until_it_is_released(
     policy: Policy, now: datetime
 ) -> None:
     go_back(policy, 1, now=now + 4 * HOUR)
-    say(policy, "5.6.0.9", now=now + 5 * HOUR)
+    republish(policy, "5.6.0.9", now=now + 5 * HOUR)
     assert (policy.state, policy.last_number) == (PolicyState.PINNED, 4)
     release_policy(policy=policy, actor="console:alice", now=now + 6 * HOUR)
     compile_policy_now(policy_id=policy.pk, now=now + 6 * HOUR)
@@ -80,8 +73,8 @@ def test_a_pinned_policy_does_not_follow_its_sources_until_it_is_released(
 def test_what_is_protected_today_is_not_blocked_by_yesterdays_snapshot(
     policy: Policy, now: datetime
 ) -> None:
-    say(policy, "5.6.0.0/24", now=now + 4 * HOUR)
-    say(policy, "5.6.0.7", now=now + 5 * HOUR)
+    republish(policy, "5.6.0.0/24", now=now + 4 * HOUR)
+    republish(policy, "5.6.0.7", now=now + 5 * HOUR)
     protect_network(network="5.6.0.0/25", reason="ours since today", actor="test", now=now)
     current = go_back(policy, 4, now=now + 6 * HOUR)
     assert get_set(current.block_digest) == AddressSet.of("5.6.0.128/25")
@@ -95,8 +88,8 @@ def test_what_is_protected_today_is_not_blocked_by_yesterdays_snapshot(
 def test_a_snapshot_that_breaks_an_absolute_rule_of_today_does_not_come_back(
     policy: Policy, now: datetime
 ) -> None:
-    say(policy, "5.8.0.0/16", now=now + 4 * HOUR)
-    say(policy, "5.6.0.3", now=now + 5 * HOUR)
+    republish(policy, "5.8.0.0/16", now=now + 4 * HOUR)
+    republish(policy, "5.6.0.3", now=now + 5 * HOUR)
     current = policy.current
     change_policy(policy=policy, changes={"widest4": 20}, actor="test", now=now)
     with pytest.raises(Refused, match="snapshot 4 cannot be published"):
@@ -111,8 +104,8 @@ def test_a_snapshot_that_breaks_an_absolute_rule_of_today_does_not_come_back(
 def test_a_return_that_fails_takes_nothing_back_that_another_person_did_meanwhile(
     policy: Policy, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    say(policy, "5.8.0.0/16", now=now + 4 * HOUR)
-    say(policy, "5.6.0.3", now=now + 5 * HOUR)
+    republish(policy, "5.8.0.0/16", now=now + 4 * HOUR)
+    republish(policy, "5.6.0.3", now=now + 5 * HOUR)
     change_policy(policy=policy, changes={"widest4": 20}, actor="test", now=now)
     fourth, first = (Snapshot.objects.get(policy=policy, number=number) for number in (4, 1))
     real = compile_policy_now
@@ -134,7 +127,7 @@ def test_a_return_that_a_worker_has_to_finish_is_not_held_for_its_difference(
     policy: Policy, now: datetime
 ) -> None:
     many = [f"5.{n}.0.0/24" for n in range(0, 40, 2)]
-    say(policy, *many, now=now + 4 * HOUR)
+    republish(policy, *many, now=now + 4 * HOUR)
     assert policy.last_number == 4
     later = now + 5 * HOUR
     owner = Policy.objects.claim(pk=policy.pk, now=later, lease=timedelta(minutes=1))
