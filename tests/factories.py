@@ -93,19 +93,11 @@ def hold(*, now: datetime, more: Sequence[str] = (), allow: Sequence[str] = ()) 
     return policy
 
 
-def say(policy: Policy, *entries: str, now: datetime) -> None:
-    """Let the block lists of a policy say other entries, and publish what follows."""
-    lists = policy.sources.filter(policy_sources__role=Role.BLOCK)
-    lists.update(settings={"entries": list(entries)}, shrink_limit=100)
-    refresh_policy(policy=policy, clock=stopped(now), accept_change=True)
-    policy.refresh_from_db()
-
-
 def make_two_snapshots(*, now: datetime) -> Policy:
     """Make a policy with two snapshots, an hour apart, that differ."""
     policy = make_policy(
         now=now, name="edge", block=["5.6.0.0/24", "7.7.7.7"], allow=["5.6.0.1", "9.1.1.1"]
     )
     publish(policy, now=now)
-    say(policy, "5.6.0.0/24", "8.1.1.0/31", now=now + timedelta(hours=1))
+    republish(policy, "5.6.0.0/24", "8.1.1.0/31", now=now + timedelta(hours=1))
     return policy

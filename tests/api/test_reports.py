@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 from policies.models import Policy, Snapshot, Source
 from policies.states import PolicyState, Role
 from tests.api.conftest import error_of, signed_in
-from tests.factories import make_two_snapshots, say
+from tests.factories import make_two_snapshots, republish
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -78,7 +78,7 @@ def test_a_candidate_is_compared_with_what_is_in_force(
 ) -> None:
     url = f"/api/v1/policies/{policy.pk}/candidate/difference/"
     assert "holds nothing" in error_of(api.get(url))["detail"]
-    say(policy, "5.6.0.0/24", "14.0.0.0/7", now=now + 2 * HOUR)
+    republish(policy, "5.6.0.0/24", "14.0.0.0/7", now=now + 2 * HOUR)
     assert policy.state == PolicyState.HELD
     body = api.get(url).json()
     assert (body["before"]["number"], body["after"]) == (2, None)

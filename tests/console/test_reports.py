@@ -14,7 +14,7 @@ from policies.models import Policy, Snapshot, Source
 from policies.states import PolicyState, Role
 from tests.console.pages import address
 from tests.console.test_why import plain
-from tests.factories import make_policy, make_two_snapshots, publish, say
+from tests.factories import make_policy, make_two_snapshots, publish, republish
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -105,7 +105,7 @@ def test_what_the_guard_holds_is_compared_with_what_is_in_force(
 ) -> None:
     page = reverse("console:candidate-difference", args=[policy.pk])
     assert alice.get(page).status_code == 404
-    say(policy, "5.6.0.0/24", "14.0.0.0/7", now=now + 2 * HOUR)
+    republish(policy, "5.6.0.0/24", "14.0.0.0/7", now=now + 2 * HOUR)
     assert policy.state == PolicyState.HELD
     assert page in alice.get(address(Policy, "change", policy.pk)).content.decode()
     shown = show(alice, "candidate-difference", policy.pk)

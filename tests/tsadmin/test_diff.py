@@ -9,7 +9,7 @@ from django.core.files.storage import storages
 
 from policies.models import Policy
 from policies.states import Role
-from tests.factories import make_device, make_policy, publish, say
+from tests.factories import make_device, make_policy, publish, republish
 from tests.tsadmin.conftest import Tsadmin
 
 pytestmark = pytest.mark.django_db
@@ -22,8 +22,8 @@ def policy(now: datetime) -> Policy:
     policy = make_policy(now=now, name="edge", block=["5.6.0.0/24", "7.7.7.7"], allow=["5.6.0.1"])
     make_device(policy=policy, now=now, nickname="fmc")
     publish(policy, now=now)
-    say(policy, "5.6.0.0/24", "8.1.1.0/31", now=now + HOUR)
-    say(policy, "5.6.0.0/24", "8.1.1.0/31", "8.2.2.2", now=now + 2 * HOUR)
+    republish(policy, "5.6.0.0/24", "8.1.1.0/31", now=now + HOUR)
+    republish(policy, "5.6.0.0/24", "8.1.1.0/31", "8.2.2.2", now=now + 2 * HOUR)
     return policy
 
 
@@ -59,7 +59,7 @@ def test_any_two_snapshots_are_compared(
 
 
 def test_many_prefixes_are_no_wall_of_text(tsadmin: Tsadmin, policy: Policy, now: datetime) -> None:
-    say(policy, "5.6.0.0/24", *(f"9.1.{n}.1" for n in range(50)), now=now + 3 * HOUR)
+    republish(policy, "5.6.0.0/24", *(f"9.1.{n}.1" for n in range(50)), now=now + 3 * HOUR)
     answer = tsadmin("diff", "edge")
     assert sum(line.startswith("+") for line in answer.stdout.splitlines()) == 20
     assert "32 more prefixes; --all prints them all." in answer.stderr
@@ -70,7 +70,7 @@ def test_what_the_guard_holds_is_compared_with_what_is_in_force(
     tsadmin: Tsadmin, policy: Policy, now: datetime
 ) -> None:
     assert "holds nothing" in tsadmin("diff", "edge", "3", "candidate").error
-    say(policy, "5.6.0.0/24", "14.0.0.0/7", now=now + 3 * HOUR)
+    republish(policy, "5.6.0.0/24", "14.0.0.0/7", now=now + 3 * HOUR)
     found = tsadmin("diff", "edge", "1", "candidate", "--json").json
     assert (found["from"], found["to"]) == (1, "candidate")
     assert found["prefixes"] == ["+14.0.0.0/7", "-7.7.7.7"]
