@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from netsets.cidr import AddressSet, union
-from netsets.diff import Difference, attribute, diff, diff_entries
+from netsets.cidr import AddressSet, Prefixes, union
+from netsets.diff import Difference, attribute, diff, diff_entries, diff_prefixes
 from netsets.entries import Entries
 from netsets.parse import parse_text
 from netsets.span import Span
@@ -42,6 +42,25 @@ def test_the_difference_of_entries_agrees_with_plain_sets(a: list[Row], b: list[
     assert rows(found.added) == [row for row in rows(new) if row[:3] not in spans_old]
     assert rows(found.removed) == [row for row in rows(old) if row[:3] not in spans_new]
     assert bool(found) == (spans_old != spans_new)
+
+
+def _each(prefixes: Prefixes) -> set[Span]:
+    return set(prefixes.page(0, len(prefixes)))
+
+
+@given(pairs(), pairs(), pairs())
+def test_the_difference_of_prefixes_agrees_with_plain_sets(a: Pair, b: Pair, c: Pair) -> None:
+    old = build((a[0] | c[0], a[1] | c[1]))
+    new = build((b[0] | c[0], b[1] | c[1]))
+    found, before, after = diff_prefixes(old, new), _each(old.prefixes()), _each(new.prefixes())
+    assert _each(found.added) == after - before
+    assert _each(found.removed) == before - after
+    assert bool(found) == (old != new)
+
+
+def test_a_range_that_grows_keeps_the_prefixes_it_had() -> None:
+    found = diff_prefixes(AddressSet.of("192.0.2.0/30"), AddressSet.of("192.0.2.0-192.0.2.4"))
+    assert (_each(found.added), _each(found.removed)) == ({Span.of("192.0.2.4")}, set())
 
 
 def test_an_entry_that_moved_to_another_line_has_not_changed() -> None:

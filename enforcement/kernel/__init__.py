@@ -1,0 +1,1 @@
+"""Snapshot to kernel and back. Knows neither Django nor Celery: a boot restores with this alone."""

@@ -1,0 +1,25 @@
+"""What may go wrong with a kernel, by what it means for the packets.
+
+EnforceError              the state before still stands, whole
+├── EnforceUnavailable    no power, no tool, no answer in time: again later, or a person sees to it
+├── EnforceRefused        what is wanted may not or cannot be loaded: a person must look
+└── KernelDiffers         what was read back is not what was written
+"""
+
+from __future__ import annotations
+
+
+class EnforceError(Exception):
+    """A deed in the kernel did not happen; what was in force before still is."""
+
+
+class EnforceUnavailable(EnforceError):
+    """The kernel or a tool cannot be used now: names what is missing and how to get it."""
+
+
+class EnforceRefused(EnforceError):
+    """What is wanted is not loaded: too large for the memory, or nothing the kernel can hold."""
+
+
+class KernelDiffers(EnforceError):
+    """The kernel holds something else than was written: names the set, both counts and digests."""

@@ -1,0 +1,95 @@
+"""How a list lies in kernel sets: single addresses in one set, networks in another, by family.
+
+A lookup in a `hash:net` set probes once for each prefix length that is present. Single addresses
+are most of a list: they stand in a set of their own, which is probed once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from netsets import cidr
+from netsets._ranges4 import Array8, Array32, Array64
+from netsets.cidr import AddressSet, Prefixes
+
+Role = Literal["block", "allow"]
+Version = Literal[4, 6]
+Column = Array32 | Array64  # IPv4: (n,); IPv6: (n, 2), hi and lo
+WIDTH: dict[Version, int] = {4: 32, 6: 128}
+
+
+@dataclass(frozen=True, slots=True)
+class SetName:
+    """One of the eight sets."""
+
+    role: Role
+    is_net: bool
+    version: Version
+
+    def __str__(self) -> str:
+        """Return the name as the kernel knows it, such as TSblocknet6."""
+        return f"TS{self.role}{'net' if self.is_net else 'addr'}{'6' if self.version == 6 else ''}"
+
+
+SETS: tuple[SetName, ...] = tuple(
+    SetName(role, is_net, version)
+    for role in ("block", "allow")
+    for version in (4, 6)
+    for is_net in (False, True)
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entries:
+    """Entries of one set, distinct."""
+
+    first: Column
+    length: Array8
+
+    def __len__(self) -> int:
+        """Return how many entries there are."""
+        return len(self.length)
+
+
+def parts(role: Role, prefixes: Prefixes) -> Iterator[tuple[SetName, Entries]]:
+    """Yield the four sets of a list with their entries; the empty ones too."""
+    families: tuple[tuple[Version, Column, Array8], ...] = (
+        (4, prefixes.v4_first, prefixes.v4_length),
+        (6, prefixes.v6_first, prefixes.v6_length),
+    )
+    for version, first, length in families:
+        is_net = length < WIDTH[version]
+        for wanted in (False, True):
+            chosen = is_net == wanted
+            yield SetName(role, wanted, version), Entries(*_loadable(first[chosen], length[chosen]))
+
+
+def _loadable(first: Column, length: Array8) -> tuple[Column, Array8]:
+    """Return entries the kernel takes: `hash:net` knows no /0, which is two halves."""
+    if not (length == 0).any():
+        return first, length
+    half: Column = first[[0, 0]]
+    half.reshape(2, -1)[1, 0] = 1 << (half.itemsize * 8 - 1)
+    return half, np.ones(2, np.uint8)
+
+
+def addresses(held: Mapping[SetName, Entries]) -> AddressSet:
+    """Return the addresses that the sets of one list hold together."""
+    four, six = (_joined(held, version) for version in (4, 6))
+    return AddressSet(
+        cidr.from_prefixes4(four.first.astype(np.uint32, copy=False), four.length).v4,
+        cidr.from_prefixes6(six.first.astype(np.uint64, copy=False), six.length).v6,
+    )
+
+
+def _joined(held: Mapping[SetName, Entries], version: int) -> Entries:
+    chosen = [entries for name, entries in held.items() if name.version == version]
+    none = np.empty(0, np.uint32) if version == 4 else np.empty((0, 2), np.uint64)
+    return Entries(
+        np.concatenate([none, *(entries.first for entries in chosen)]),
+        np.concatenate([np.empty(0, np.uint8), *(entries.length for entries in chosen)]),
+    )
