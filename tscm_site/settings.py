@@ -25,6 +25,8 @@ TSCM_NOTIFY_BIND = ENVIRONMENT.notify_bind
 TSCM_DNS_SERVERS = ENVIRONMENT.dns_servers
 TSCM_LIST_FOLDERS = ENVIRONMENT.list_folders
 TSCM_FIELD_KEYS = ENVIRONMENT.field_keys
+TSCM_NODE = "localhost"  # TEMPORARY until deploy branch
+TSCM_ENFORCE_DIR = DATA_DIR / "enforce"
 TSCM_RETRIEVE_SECONDS = 60.0
 TSCM_SNAPSHOTS_KEPT = 48
 
@@ -47,6 +49,7 @@ INSTALLED_APPS = [
     "tscm_site",
     "policies",
     "devices",
+    "enforcement",
     "feeds",
     "accounts",
 ]
