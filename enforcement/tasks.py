@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from celery import current_app, shared_task
 from django.utils import timezone
+from kombu import Queue
 from kombu.exceptions import ChannelError
 
 from enforcement import services
@@ -51,7 +52,7 @@ def _holds_nudge(queue: str) -> bool:
     """Tell whether a nudge waits there: nobody takes them from a machine that is switched off."""
     with current_app.connection_for_write() as connection:
         try:
-            declared = connection.default_channel.queue_declare(queue, passive=True)
+            declared = Queue(queue, channel=connection.default_channel).queue_declare(passive=True)
         except ChannelError:
             return False  # no such queue yet
     return bool(declared.message_count)

@@ -35,7 +35,7 @@ def wanted_of(device: Device, *, now: datetime) -> Wanted | None:
 
 
 def newest_of(device: Device, *, now: datetime) -> Wanted | None:
-    """Return what a gateway would enforce if policy updates were on, None where there is nothing."""
+    """Return what a gateway enforces with policy updates on, None where nothing is published."""
     snapshot = device.newest_fitting
     return None if snapshot is None else _wanted(device, snapshot, now=now)
 
