@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from celery import current_app, shared_task
 from django.utils import timezone
-from kombu import Queue
 from kombu.exceptions import ChannelError
 
 from enforcement import services
@@ -52,7 +53,8 @@ def _holds_nudge(queue: str) -> bool:
     """Tell whether a nudge waits there: nobody takes them from a machine that is switched off."""
     with current_app.connection_for_write() as connection:
         try:
-            declared = Queue(queue, channel=connection.default_channel).queue_declare(passive=True)
+            channel: Any = connection.default_channel
+            declared = channel.queue_declare(queue, passive=True)
         except ChannelError:
             return False  # no such queue yet
     return bool(declared.message_count)
