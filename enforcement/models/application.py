@@ -15,9 +15,7 @@ class Trigger(TextChoices):
 
     POLICY = "policy", "new snapshot"
     SETTINGS = "settings", "settings changed"
-    PERSON = "person", "a person asked"
     DIFFERENCE = "difference", "the kernel differed"
-    RECOVERY = "recovery", "a killed run was finished"
 
 
 class Outcome(TextChoices):
