@@ -44,11 +44,12 @@ class Cut:
 
 
 def cut_connections(newly_blocked: AddressSet, *, allowed: AddressSet) -> Cut:
-    """End the tracked connections of which an end is newly blocked and none is allowed.
+    """End the tracked connections of which an end is newly blocked and not allowed.
 
     An end is an address that the rules compare with the sets, so that what is cut is what the
     rules would drop: with NAT the client's own address and the server's own address, not those
-    that are put in their place. `allowed` is the whole allow list. A host without connection
+    that are put in their place. As in the rules, that one end is allowed does not help the other.
+    `allowed` is the whole allow list. A host without connection
     tracking has nothing to cut, and the note says so. Raises EnforceUnavailable without
     CAP_NET_ADMIN, EnforceRefused where the kernel refuses to tell or to end one.
     """
@@ -104,12 +105,12 @@ def _buffers(received: Iterable[memoryview]) -> Iterator[bytes]:
 def _chosen(held: Connections, newly_blocked: AddressSet, allowed: AddressSet) -> Index:
     """Return where the connections begin that are to be cut."""
     flat4, flat6 = held.ends4.reshape(-1), held.ends6.reshape(-1, 2)
-    blocked4, spared4 = (one.contains4(flat4).reshape(-1, 2) for one in (newly_blocked, allowed))
-    blocked6, spared6 = (one.contains6(flat6).reshape(-1, 2) for one in (newly_blocked, allowed))
+    hit4 = newly_blocked.contains4(flat4) & ~allowed.contains4(flat4)
+    hit6 = newly_blocked.contains6(flat6) & ~allowed.contains6(flat6)
     return np.concatenate(
         (
-            held.at4[blocked4.any(axis=1) & ~spared4.any(axis=1)],
-            held.at6[blocked6.any(axis=1) & ~spared6.any(axis=1)],
+            held.at4[hit4.reshape(-1, 2).any(axis=1)],
+            held.at6[hit6.reshape(-1, 2).any(axis=1)],
         )
     )
 
