@@ -49,9 +49,11 @@ def cut_connections(newly_blocked: AddressSet, *, allowed: AddressSet) -> Cut:
     An end is an address that the rules compare with the sets, so that what is cut is what the
     rules would drop: with NAT the client's own address and the server's own address, not those
     that are put in their place. As in the rules, that one end is allowed does not help the other.
-    `allowed` is the whole allow list. A host without connection
-    tracking has nothing to cut, and the note says so. Raises EnforceUnavailable without
-    CAP_NET_ADMIN, EnforceRefused where the kernel refuses to tell or to end one.
+    `allowed` is the whole allow list.
+
+    A host without connection tracking has nothing to cut, and the note says so. Raises
+    EnforceUnavailable without CAP_NET_ADMIN, EnforceRefused where the kernel refuses to tell or to
+    end one.
     """
     if not newly_blocked:
         return Cut()
