@@ -152,6 +152,16 @@ def ping_fault() -> str:
     return ""
 
 
+def socket_address(address: str, port: int) -> tuple[int, tuple[object, ...]]:
+    """Return the family and socket address of an address, whose link may be named behind a %.
+
+    Nothing is resolved. Raises OSError for what is no address here.
+    """
+    found = socket.getaddrinfo(address, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)
+    family, _, _, _, target = found[0]
+    return family, target
+
+
 class _Asked(NamedTuple):
     """A question that is under way."""
 
@@ -160,18 +170,9 @@ class _Asked(NamedTuple):
     is_answered: Callable[[], bool]  # raises OSError where no answer will come any more
 
 
-def _target(canary: Canary, port: int) -> tuple[int, tuple[object, ...]]:
-    """Return family and socket address; nothing is resolved."""
-    found = socket.getaddrinfo(
-        canary.address, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST
-    )
-    family, _, _, _, address = found[0]
-    return family, address
-
-
 def _ask_dns(canary: Canary, sockets: ExitStack) -> _Asked:
     """Ask a resolver for the root: whatever it says of it is an answer, REFUSED too."""
-    family, address = _target(canary, canary.port or _DNS)
+    family, address = socket_address(canary.address, canary.port or _DNS)
     one = sockets.enter_context(socket.socket(family, socket.SOCK_DGRAM))
     one.settimeout(0)
     one.connect(address)
@@ -187,7 +188,7 @@ def _ask_dns(canary: Canary, sockets: ExitStack) -> _Asked:
 
 def _ask_tcp(canary: Canary, sockets: ExitStack) -> _Asked:
     """Ask for a connection. That it is refused is an answer, unless it is by our own rules."""
-    family, address = _target(canary, canary.port or 0)
+    family, address = socket_address(canary.address, canary.port or 0)
     one = sockets.enter_context(socket.socket(family, socket.SOCK_STREAM))
     one.settimeout(0)
     first = one.connect_ex(address)
@@ -216,7 +217,7 @@ def _look_whether_it_leaves(family: int, address: tuple[object, ...]) -> None:
 
 def _ask_icmp(canary: Canary, sockets: ExitStack) -> _Asked:
     """Send an ICMP echo."""
-    family, address = _target(canary, 0)
+    family, address = socket_address(canary.address, 0)
     kind, reply = (8, 0) if family == socket.AF_INET else (128, 129)
     one = _echo_socket(family, sockets)
     one.settimeout(0)
