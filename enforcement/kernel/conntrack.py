@@ -126,7 +126,7 @@ def _delete(netlink: Netlink, deletions: Sequence[bytes], cut: Cut) -> Cut:
         cut = replace(cut, cut=cut.cut + numbers.count(0), ended=cut.ended + ended)
         if refused := [one for one in numbers if one not in {0, errno.ENOENT}]:
             raise EnforceRefused(
-                f"{len(refused):,} open connections could not be cut: "
-                f"{NetlinkRefused(refused[0], 0)}; {cut.cut:,} were"
+                f"{len(refused):,} of {len(deletions):,} open connections could not be cut, "
+                f"{cut.cut:,} were: {NetlinkRefused(refused[0], 0)}"
             )
     return cut
