@@ -93,23 +93,25 @@ class Netlink:
         kernel works on all of them, whatever it says of one: raises NetlinkRefused with the first
         that it refused, EnforceUnavailable where it does not answer.
         """
+        for place, number in enumerate(self.answers(messages)):
+            if number:
+                raise NetlinkRefused(number, place)
+
+    def answers(self, messages: Sequence[bytes]) -> list[int]:
+        """Send messages as `ask` does; return for each its error number, 0 where it was done."""
         if not messages:
-            return
+            return []
         first = self._sequence + 1
         self._sequence += len(messages)
         self._send(b"".join(self._numbered(messages, first)))
-        refused: NetlinkRefused | None = None
+        numbers = [0] * len(messages)
         waiting = len(messages)
         while waiting:
             for kind, sequence, payload in split(self._receive()):
-                if kind != _NLMSG_ERROR or sequence < first:
-                    continue
-                waiting -= 1
-                number = -_ERROR.unpack_from(payload)[0]
-                if number and refused is None:
-                    refused = NetlinkRefused(number, sequence - first)
-        if refused is not None:
-            raise refused
+                if kind == _NLMSG_ERROR and sequence >= first:
+                    waiting -= 1
+                    numbers[sequence - first] = -_ERROR.unpack_from(payload)[0]
+        return numbers
 
     def dump(self, request: bytes) -> Iterator[memoryview]:
         """Send a request for a dump and yield what comes, a buffer of whole messages each time.
