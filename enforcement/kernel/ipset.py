@@ -8,6 +8,7 @@ is of another type is never touched, but told of.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from itertools import chain
@@ -58,9 +59,10 @@ class IpsetSets:
         None where a difference could not mend them: a set is missing, of another type, with
         timeouts or a mask; or holds exceptions (`nomatch`), or entries that lie within others.
         """
-        with Netlink() as netlink:
-            every = {name: deeds.whole(netlink, name) for name in SETS}
-        found = {name: answer for name, answer in every.items() if answer is not None}
+        # The kernel needs most of the time, and lists two sets at once for two sockets.
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            every = zip(SETS, pool.map(_whole, SETS), strict=True)
+            found = {name: answer for name, answer in every if answer is not None}
         states = {str(name): _state(header) for name, (header, _) in found.items()}
         held = {name: entries for name, (_, entries) in found.items() if entries is not None}
         if len(held) < len(SETS):
@@ -168,6 +170,11 @@ class IpsetSets:
         except NotUnderstood:
             self._filler = RestoreFiller()
             deed(self._filler)
+
+
+def _whole(name: SetName) -> tuple[Header, Entries | None] | None:
+    with Netlink() as netlink:
+        return deeds.whole(netlink, name)
 
 
 def _state(header: Header) -> SetState:
