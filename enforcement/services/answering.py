@@ -16,6 +16,7 @@ from enforcement.services.answers import SHOWN, CheckAnswer, NothingToAnswer, Pl
 from enforcement.services.canaries import canaries_of
 from enforcement.services.checking import check_gateway
 from enforcement.services.inquiries import answer, open_inquiries
+from enforcement.services.machine import Machine
 from enforcement.services.target import newest_of
 from netsets.cidr import Prefixes
 from policies.store import stored_file
@@ -23,7 +24,7 @@ from policies.store import stored_file
 log = logging.getLogger(__name__)
 
 
-def answer_all(device: Device, *, host: Host, clock: Callable[[], datetime]) -> int:
+def answer_all(device: Device, *, machine: Machine, clock: Callable[[], datetime]) -> int:
     """Answer the open questions of a gateway, the oldest first; return how many there were."""
     waiting = list(open_inquiries(device.gateway, now=clock()))
     for inquiry in waiting:
@@ -31,9 +32,9 @@ def answer_all(device: Device, *, host: Host, clock: Callable[[], datetime]) -> 
         error = ""
         try:
             if inquiry.question == Question.PLAN:
-                found = plan_of(device, host=host, now=clock())
+                found = plan_of(device, machine=machine, now=clock())
             else:
-                found = check_gateway(device, inquiry.options, host=host, now=clock())
+                found = check_gateway(device, inquiry.options, machine=machine, now=clock())
         except (EnforceError, NothingToAnswer) as refused:
             error = str(refused)
         answer(inquiry, found=found.json() if found else None, error=error, now=clock())
@@ -41,7 +42,7 @@ def answer_all(device: Device, *, host: Host, clock: Callable[[], datetime]) -> 
     return len(waiting)
 
 
-def plan_of(device: Device, *, host: Host, now: datetime) -> PlanAnswer:
+def plan_of(device: Device, *, machine: Machine, now: datetime) -> PlanAnswer:
     """Return what an apply of the newest snapshot would do now: the plan that it would follow.
 
     Raises EnforceError, NothingToAnswer.
@@ -51,8 +52,8 @@ def plan_of(device: Device, *, host: Host, now: datetime) -> PlanAnswer:
         raise NothingToAnswer(
             f"nothing is published for {device.nickname} yet: tsadmin update {device.nickname}"
         )
-    plan = plan_target(host=host, target=wanted.target, stored=stored_file)
-    before = _in_force(host)
+    plan = plan_target(host=machine.host, target=wanted.target, stored=stored_file)
+    before = _in_force(machine.host)
     return PlanAnswer(
         label=wanted.target.label,
         snapshot=wanted.target.snapshot,
@@ -67,7 +68,7 @@ def plan_of(device: Device, *, host: Host, now: datetime) -> PlanAnswer:
         entries=len(plan.wanted.block.prefixes()) + len(plan.wanted.allow.prefixes()),
         memory=plan.memory,
         rules=rule_changes(before, wanted.target),
-        canaries=sorted(canaries_of(device, now=now).by_name),
+        canaries=sorted(canaries_of(device, machine, now=now).by_name),
         cost=_cost(wanted.target, plan),
     )
 

@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from devices.models import Device
 from enforcement.kernel.canaries import MOST, Canary, lost, parse_canary, probe
-from enforcement.kernel.own_canaries import own_canaries
+from enforcement.services.machine import Machine
 from policies.models import ProtectedAddress
 
 CONSOLES = 16  # administrators' machines that are asked
@@ -37,10 +37,10 @@ class ProbedCanaries:
         return frozenset(name for name, one in asked.items() if one in missed)
 
 
-def canaries_of(device: Device, *, now: datetime) -> ProbedCanaries:
+def canaries_of(device: Device, machine: Machine, *, now: datetime) -> ProbedCanaries:
     """Return the canaries of a gateway; what the site names comes first where there are many."""
     by_name: dict[str, Canary] = {}
-    for canary in (*_named(device, now=now), *own_canaries()):
+    for canary in (*_named(device, now=now), *machine.canaries()):
         by_name.setdefault(str(canary), canary)
     return ProbedCanaries(dict(list(by_name.items())[:MOST]))
 

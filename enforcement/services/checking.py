@@ -9,19 +9,19 @@ from datetime import datetime
 from devices.kinds.iptables import TEST_ADDRESS
 from devices.models import Device
 from enforcement.kernel.base import Content
-from enforcement.kernel.host import Host
-from enforcement.kernel.own_canaries import own_canaries
 from enforcement.kernel.self_test import choose_listed, choose_unlisted, self_test
 from enforcement.services.answers import CheckAnswer, CheckStep, NothingToAnswer
+from enforcement.services.machine import Machine
 
 
 def check_gateway(
-    device: Device, options: Mapping[str, object], *, host: Host, now: datetime
+    device: Device, options: Mapping[str, object], *, machine: Machine, now: datetime
 ) -> CheckAnswer:
     """Send one datagram to a listed address and one to another; return what became of them.
 
     `options` may name the listed `address`. Raises EnforceError, NothingToAnswer.
     """
+    host = machine.host
     state = host.folder.state()
     if state is None or state.target is None:
         raise NothingToAnswer(
@@ -31,7 +31,7 @@ def check_gateway(
     live = enforcer.read(rules).content
     content = live or host.folder.load(state.target)
     listed = _listed(device, options, content)
-    gateways = (one.address for one in own_canaries() if one.kind == "gateway")
+    gateways = (one.address for one in machine.canaries() if one.kind == "gateway")
     unlisted = choose_unlisted(content.block, near=gateways)
     found = self_test(
         listed=listed,

@@ -54,24 +54,31 @@ def write_outcome(
         columns = _live(gateway, outcome.in_force, outcome.sets, outcome.counters, now=now)
         if outcome.ending == Ending.APPLIED:
             columns["applied_at"] = now
-        _update(gateway, {
+        rows = Gateway.objects.filter(pk=gateway.pk)
+        rows.update(
             **columns,
-            "state": GatewayState.ROLLED_BACK if is_back else _calm_state(wanted.target),
-            "detail": detail,
-            "refused_target": wanted.digest if is_back else "",
-            "warnings": list(outcome.warnings),
-        })  # fmt: skip
+            state=GatewayState.ROLLED_BACK if is_back else _calm_state(wanted.target),
+            detail=detail,
+            refused_target=wanted.digest if is_back else "",
+            warnings=list(outcome.warnings),
+            failures=0,
+            retry_at=None,
+        )
+        # Made due again meanwhile, it stays due.
+        rows.filter(due_at=gateway.due_at).update(due_at=None)
 
 
-def write_verification(gateway: Gateway, found: Verification, *, now: datetime) -> None:
+def write_verification(
+    gateway: Gateway, wanted: Wanted | None, found: Verification, *, now: datetime
+) -> None:
     """Write down what a kernel was found to hold, and what was put right."""
     with transaction.atomic():
         _write_healed(gateway, found.healed, wanted=None, now=now)
         columns = _live(gateway, found.target, found.sets, found.counters, now=now)
-        state = gateway.state_word
-        if found.target is not None and state in {GatewayState.FAILED, GatewayState.PAUSED}:
-            columns |= {"state": _calm_state(found.target), "detail": ""}
-        _update(gateway, {**columns, "warnings": list(found.warnings)}, keep_due=True)
+        if found.target is not None and wanted is not None and wanted.target == found.target:
+            columns |= {"state": _calm_state(found.target), "detail": "", "failures": 0}
+        columns["warnings"] = list(found.warnings)
+        Gateway.objects.filter(pk=gateway.pk).update(**columns)
 
 
 def write_failure(
@@ -180,11 +187,3 @@ def _live(
 def _moved(before: int, after: int) -> int:
     """Return how far a counter moved; one that is lower than before began anew."""
     return after - before if after >= before else after
-
-
-def _update(gateway: Gateway, columns: Mapping[str, Any], *, keep_due: bool = False) -> None:
-    rows = Gateway.objects.filter(pk=gateway.pk)
-    rows.update(**columns, failures=0, retry_at=None)
-    if not keep_due:
-        # Made due again meanwhile, it stays due.
-        rows.filter(due_at=gateway.due_at).update(due_at=None)

@@ -6,26 +6,21 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
-
-from django.conf import settings
 
 from devices.kinds import GATEWAYS
 from devices.models import Device, Gateway, GatewayRelease
 from devices.models.gateway import CHECK_EVERY
 from enforcement.kernel.apply import enforce, release
-from enforcement.kernel.conntrack import cut_connections
 from enforcement.kernel.errors import EnforceError, EnforceRefused
 from enforcement.kernel.host import Host
-from enforcement.kernel.state import StateFolder
 from enforcement.kernel.verify import verify
 from enforcement.models import Outcome, Trigger
 from enforcement.services import records
 from enforcement.services.answering import answer_all
 from enforcement.services.canaries import canaries_of
+from enforcement.services.machine import Machine, own_machine
 from enforcement.services.target import Wanted, wanted_of
 from netsets.cidr import AddressSet
-from policies.appliance import surroundings
 from policies.services import protect
 from policies.store import stored_file
 
@@ -34,20 +29,15 @@ log = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
 
 
-def own_host() -> Host:
-    """Return this machine's kernel and the folder that tells its state."""
-    return Host(StateFolder(Path(settings.TSCM_ENFORCE_DIR)))
-
-
-def work(*, node: str, clock: Clock, host: Host | None = None) -> str:
+def work(*, node: str, clock: Clock, machine: Machine | None = None) -> str:
     """Do what is due on this machine and return what was done, in a few words."""
-    kernel = host or own_host()
-    done = [] if not _let_go(node, kernel, now=clock()) else ["let go"]
+    machine = machine or own_machine()
+    done = [] if not _let_go(node, machine.host, now=clock()) else ["let go"]
     devices = Device.objects.select_related("policy__current", "pinned_snapshot", "gateway")
     device = devices.filter(node=node, kind__in=GATEWAYS).first()
     if device is not None:
-        _protect_surroundings(node, now=clock())
-        done += _serve(_Job(device, device.gateway, kernel, clock))
+        _protect_surroundings(node, machine, now=clock())
+        done += _serve(_Job(device, device.gateway, machine, clock))
     return ", ".join(done) or "nothing"
 
 
@@ -55,7 +45,7 @@ def work(*, node: str, clock: Clock, host: Host | None = None) -> str:
 class _Job:
     device: Device
     gateway: Gateway
-    host: Host
+    machine: Machine
     clock: Clock
 
 
@@ -77,14 +67,16 @@ def _let_go(node: str, host: Host, *, now: datetime) -> bool:
 
 
 def _serve(job: _Job) -> list[str]:
-    done = ["answered"] if answer_all(job.device, host=job.host, clock=job.clock) else []
+    asked = answer_all(job.device, machine=job.machine, clock=job.clock)
+    done = ["answered"] if asked else []
     now = job.clock()
+    _end_pause(job.gateway, now=now)
     wanted = wanted_of(job.device, now=now)
     try:
         if wanted is not None and _is_due(job.gateway, wanted, now=now):
             return [*done, _enforce(job, wanted)]
         if _is_to_be_read(job.gateway, now=now):
-            return [*done, _verify(job)]
+            return [*done, _verify(job, wanted)]
     except EnforceRefused as error:
         records.write_failure(job.gateway, wanted, error, outcome=Outcome.REFUSED, now=job.clock())
         return [*done, "refused"]
@@ -92,6 +84,14 @@ def _serve(job: _Job) -> list[str]:
         records.write_failure(job.gateway, wanted, error, outcome=Outcome.FAILED, now=job.clock())
         return [*done, "failed"]
     return done
+
+
+def _end_pause(gateway: Gateway, *, now: datetime) -> None:
+    """Forget a pause that is over: the kernel has ended it by itself."""
+    if gateway.paused_until is not None and gateway.paused_until <= now:
+        ended = Gateway.objects.filter(pk=gateway.pk, paused_until=gateway.paused_until)
+        ended.update(paused_until=None, paused_by="")
+        gateway.paused_until = None
 
 
 def _is_due(gateway: Gateway, wanted: Wanted, *, now: datetime) -> bool:
@@ -104,18 +104,20 @@ def _is_due(gateway: Gateway, wanted: Wanted, *, now: datetime) -> bool:
 
 
 def _is_to_be_read(gateway: Gateway, *, now: datetime) -> bool:
+    if not gateway.target:
+        return False  # nothing was ever in force
     checked = gateway.checked_at
     # Later than now: from before the clock was set back.
     return checked is None or checked > now or now - checked >= CHECK_EVERY
 
 
-def _protect_surroundings(node: str, *, now: datetime) -> None:
+def _protect_surroundings(node: str, machine: Machine, *, now: datetime) -> None:
     """Keep what this machine stands on out of every list: its own addresses, gateways, resolvers.
 
     The policy is compiled elsewhere, by a worker that does not know this machine.
     """
     try:
-        networks = {one.address: f"{one.reason} of {node}" for one in surroundings()}
+        networks = {one.address: f"{one.reason} of {node}" for one in machine.surroundings()}
     except (OSError, ValueError) as error:
         log.warning("the surroundings of %s cannot be told: %s", node, error)
         return
@@ -129,11 +131,11 @@ def _origin(node: str) -> str:
 def _enforce(job: _Job, wanted: Wanted) -> str:
     began = job.clock()
     outcome = enforce(
-        host=job.host,
+        host=job.machine.host,
         target=wanted.target,
         stored=stored_file,
-        canaries=canaries_of(job.device, now=began),
-        cut=_cut if job.device.cut_connections else _cut_none,
+        canaries=canaries_of(job.device, job.machine, now=began),
+        cut=job.machine.cut if job.device.cut_connections else _cut_none,
     )
     same = wanted.target.snapshot == job.gateway.snapshot_number
     trigger = Trigger.SETTINGS if same else Trigger.POLICY
@@ -148,17 +150,14 @@ def _enforce(job: _Job, wanted: Wanted) -> str:
     return str(outcome.ending)
 
 
-def _verify(job: _Job) -> str:
+def _verify(job: _Job, wanted: Wanted | None) -> str:
     began = job.clock()
-    found = verify(host=job.host, now=began, canaries=canaries_of(job.device, now=began))
-    records.write_verification(job.gateway, found, now=job.clock())
+    canaries = canaries_of(job.device, job.machine, now=began)
+    found = verify(host=job.machine.host, now=began, canaries=canaries)
+    records.write_verification(job.gateway, wanted, found, now=job.clock())
     for fault in found.healed:
         log.warning("healed device=%s: %s", job.device.nickname, fault)
     return "healed" if found.healed else "read back"
-
-
-def _cut(newly_blocked: AddressSet, allowed: AddressSet) -> int:
-    return cut_connections(newly_blocked, allowed=allowed).cut
 
 
 def _cut_none(_newly_blocked: AddressSet, _allowed: AddressSet) -> int:
