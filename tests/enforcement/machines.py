@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from enforcement.kernel.canaries import Canary
 from enforcement.kernel.errors import EnforceError
 from enforcement.kernel.host import Host
 from enforcement.kernel.memory import MemoryEnforcer
@@ -21,6 +22,7 @@ class PretendedMachine:
     folder: Path
     kernel: MemoryEnforcer = field(default_factory=MemoryEnforcer)
     cut: list[AddressSet] = field(default_factory=list)
+    canaries: tuple[Canary, ...] = ()
     surroundings: tuple[Surrounding, ...] = ()
     refusal: EnforceError | None = None  # what every use of the kernel ends in
 
@@ -29,7 +31,7 @@ class PretendedMachine:
         return Machine(
             host=Host(StateFolder(self.folder), self._enforcer),
             cut=self._cut,
-            canaries=tuple,
+            canaries=lambda: self.canaries,
             surroundings=lambda: self.surroundings,
         )
 
