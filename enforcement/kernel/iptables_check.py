@@ -105,7 +105,10 @@ def _may_pass(rule: Rule, table: Table) -> bool:
         return True  # what comes back is left to the policy of the built-in chain
     waiting, seen = [rule], set()
     while waiting:
-        target = waiting.pop().target
+        one = waiting.pop()
+        target = one.target
+        if not one.words:
+            return True  # one of nft's own, which iptables has no words for
         if target not in table:
             if target not in _NEVER_PASSES:
                 return True

@@ -25,7 +25,7 @@ OWN_CHAINS = (*HOOKS.values(), _FROM, _TO, _OUT)
 Side = Literal["src", "dst"]
 # Lines that come at once before a limit bites: a page that fails is seen with all its hosts.
 _BURST = 20
-# The kernel counts in 10,000ths of a second and holds no credit for more than a day.
+# The kernel counts in tenths of a millisecond and holds no credit for more than a day.
 _UNITS = {"hour": 36_000_000, "min": 600_000, "sec": 10_000}
 _LIMIT = re.compile(r"([1-9]\d{0,4})/(second|sec|minute|min|hour)")
 _LAST_SECOND = datetime(2038, 1, 19, 3, 14, 6, tzinfo=UTC)  # xt_time counts in 31 bits

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
+from hypothesis import given, strategies as st
 
 from enforcement.kernel.base import Rules
 from enforcement.kernel.iptables_check import faults, removal, repair
@@ -99,6 +100,7 @@ def test_a_chain_that_is_missing_is_named_once() -> None:
         "-j accepts",
         "-j leads-on",
         "-j SOMETHING-NEW",
+        "",  # a rule of nft's own, which iptables-nft-save cannot word
     ],
 )
 def test_our_hook_goes_before_what_may_let_packets_pass(before: str) -> None:
@@ -171,3 +173,38 @@ def test_removal_takes_every_jump_to_us_and_our_chains_and_nothing_else() -> Non
 
 def test_where_nothing_of_ours_is_nothing_is_removed() -> None:
     assert removal({"INPUT": Chain("ACCEPT", (Rule.of("-j ACCEPT"),))}) == ""
+
+
+def restored(table: Table, text: str) -> Table:
+    """Return a table after `iptables-restore --noflush`, of the lines that a repair has."""
+    chains = {name: (chain.policy, list(chain.rules)) for name, chain in table.items()}
+    for line in text.splitlines():
+        verb, name, *words = [*line.split(), ""]
+        if verb.startswith(":"):
+            chains[verb[1:]] = ("-", [])
+        elif verb in ("-A", "-I"):
+            place = 0 if verb == "-I" else len(chains[name][1])
+            chains[name][1].insert(place, Rule(tuple(words[verb == "-I" : -1])))
+        elif verb == "-D":
+            chains[name][1].remove(Rule(tuple(words[:-1])))
+    return {name: Chain(policy, tuple(rules)) for name, (policy, rules) in chains.items()}
+
+
+FOREIGN = st.sampled_from(
+    ["-j ACCEPT", "-j DROP", "-j user", "-g user", "-i eth0 -j TSinput", "-j NFQUEUE", "-j LOG"]
+)
+RULES = st.lists(st.one_of(FOREIGN, st.just("-j TSinput")), max_size=8)
+
+
+@given(RULES, st.lists(st.sampled_from(["-j DROP", "-j ACCEPT", "-j RETURN"]), max_size=3))
+def test_one_repair_is_enough_and_leaves_others_in_their_order(
+    held: list[str], user: list[str]
+) -> None:
+    before = with_input(*held, chains={"user": tuple(user)})
+    after = restored(before, repair(CHAINS, before))
+    assert faults(CHAINS, after) == ()
+    assert repair(CHAINS, after) == ""
+    hook = Rule.of("-j TSinput")
+    assert [rule for rule in after["INPUT"].rules if rule != hook] == [
+        rule for rule in before["INPUT"].rules if rule != hook
+    ]
