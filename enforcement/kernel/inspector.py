@@ -12,16 +12,17 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from enforcement.kernel import commands
 from enforcement.kernel.errors import EnforceUnavailable
 from enforcement.kernel.iptables_save import Chain, Rule, Table
-from enforcement.kernel.layout import Version
 
 _SECONDS = 20.0
 _MOST_RULES = 10_000  # of a whole table; some 2 MB of output
 _TOO_MANY = 3  # the exit code for more
+# Not from `layout`, for which the child would have to load NumPy.
+Version = Literal[4, 6]
 _FAMILIES: Mapping[str, Version] = {"inet": 4, "inet6": 6}
 _ROOT = Path(__file__).resolve().parents[2]
 

@@ -107,7 +107,7 @@ class IpsetSets:
         before = plan.current or Content.empty()
         try:
             if plan.way is Way.REPLACE:
-                _swap_back(plan.current)
+                _swap_back(plan)
             else:
                 self._change([one.undone() for one in _changes(plan)], before)
         except KernelDiffers:
@@ -231,12 +231,16 @@ def _settled(plan: Plan) -> frozenset[SetName]:
     )
 
 
-def _swap_back(before: Content | None) -> None:
+def _swap_back(plan: Plan) -> None:
+    replaced = {aside(one.name) for one in _changes(plan) if len(one) or plan.current is None}
     with Netlink() as netlink:
         kept = deeds.headers(netlink, _ASIDE)
+        if not replaced <= kept.keys():
+            gone = min(replaced - kept.keys())
+            raise KernelDiffers(f"set {gone}, which was live before, is gone: fill it anew")
         deeds.swap(netlink, [(str(name), aside(name)) for name in SETS if aside(name) in kept])
-        if before is not None:
-            deeds.count(netlink, {str(name): size for name, size in _sizes(before).items()})
+        if plan.current is not None:
+            deeds.count(netlink, {str(name): size for name, size in _sizes(plan.current).items()})
 
 
 def _try_to_destroy(netlink: Netlink) -> None:

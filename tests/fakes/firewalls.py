@@ -103,7 +103,9 @@ def ufw(*, manages_built_ins: bool) -> Iterator[Program]:
         shutil.copytree("/etc/ufw", folder / "etc")
         shutil.copytree("/lib/ufw", folder / "lib")
         defaults = Path("/etc/default/ufw").read_text().splitlines()
-        kept = [line for line in defaults if not line.startswith("MANAGE_BUILTINS")]
+        # Its kernel settings would outlive it in this namespace.
+        set_here = ("MANAGE_BUILTINS", "IPT_SYSCTL")
+        kept = [line for line in defaults if not line.startswith(set_here)]
         manages = "yes" if manages_built_ins else "no"
         (folder / "default").write_text("\n".join([*kept, f"MANAGE_BUILTINS={manages}", ""]))
         mounts = (

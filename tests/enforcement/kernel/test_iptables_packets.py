@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from enforcement.kernel.base import Counters, Rules, Verdict
 from enforcement.kernel.iptables_live import IptablesRules
+from tests.fakes.firewalls import until
 from tests.fakes.gateway import Gateway, gateway, kernel_log
 from tests.fakes.network import (
     CLIENT4,
@@ -128,7 +129,8 @@ def test_reject_tells_whoever_is_refused_at_once(network: Lab, host: Gateway, ve
     assert said == "ConnectionRefusedError"
     ping = network.run("client", "ping", "-n", "-c1", "-W1", one, check=False).stdout
     assert "Packet filtered" in ping or "Administratively prohibited" in ping
-    assert rules.counters() == Counters(inbound=2)
+    assert error_of_sending(network, one) == errno.EPERM
+    assert rules.counters() == Counters(inbound=2, outbound=1)
 
 
 def test_a_pause_lets_packets_by_until_the_kernel_ends_it(
@@ -145,6 +147,14 @@ def test_a_pause_lets_packets_by_until_the_kernel_ends_it(
     assert rules.faults(over) == ()
     assert not network.pings("client", one)
     assert error_of_sending(network, one) == errno.EPERM
+
+
+def test_the_kernel_ends_a_pause_by_itself(network: Lab, host: Gateway) -> None:
+    host.list("block", MORE4[0])
+    end = datetime.now(UTC) + timedelta(seconds=3)
+    IptablesRules(host.program).write(Rules(paused_until=end))
+    until(lambda: error_of_sending(network, MORE4[0]) == errno.EPERM, "the pause ends")
+    assert datetime.now(UTC) >= end
 
 
 def test_what_is_dropped_is_logged_and_what_is_allowed_is_not(
