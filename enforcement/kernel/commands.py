@@ -45,7 +45,7 @@ def run(command: Sequence[str], *, given: bytes = b"", seconds: float = SECONDS)
             capture_output=True,
             timeout=seconds,
             check=False,
-            env={"PATH": _PATH, "LC_ALL": "C"},
+            env={"PATH": _PATH, "LC_ALL": "C", "TZ": "UTC"},  # what is told is read by us
         )
     except subprocess.TimeoutExpired as error:
         raise EnforceUnavailable(
