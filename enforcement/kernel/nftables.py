@@ -11,12 +11,11 @@ from enforcement.kernel import commands, nft_read, nft_text
 from enforcement.kernel.base import Content, Counters, Live, Plan, Rules, SetState, Way
 from enforcement.kernel.commands import Done
 from enforcement.kernel.errors import EnforceRefused, EnforceUnavailable
-from enforcement.kernel.layout import WIDTH
+from enforcement.kernel.layout import sizes
 from enforcement.kernel.nft_read import FAMILY, TABLE, Elements, Ruleset
 from enforcement.kernel.nft_rules import COUNTERS, meant
 from enforcement.kernel.plan import make_plan
 from enforcement.kernel.room import available_memory, refuse_beyond
-from netsets.cidr import AddressSet
 
 # Bytes that nft and the kernel need together while an entry is loaded, of which the kernel keeps
 # 90 and 160. Measured with nft 1.0.6 on Linux 6.18: up to 480 and 1,120; older kernels note every
@@ -140,13 +139,13 @@ class NftablesEnforcer:
 
 def memory_for(content: Content) -> int:
     """Return the bytes that nft and the kernel need together while sets are loaded with this."""
-    return sum(_bytes_for(held) for held in (content.block, content.allow))
-
-
-def _bytes_for(held: AddressSet) -> int:
-    prefixes = held.prefixes()
-    single = int((prefixes.v4_length == WIDTH[4]).sum() + (prefixes.v6_length == WIDTH[6]).sum())
-    return single * _ADDRESS + (len(prefixes) - single) * _NETWORK
+    return sum(
+        count * (_NETWORK if name.is_net else _ADDRESS)
+        for name, count in (
+            *sizes("block", content.block.prefixes()),
+            *sizes("allow", content.allow.prefixes()),
+        )
+    )
 
 
 def _load(text: bytes, *, entries: int = 0) -> None:
