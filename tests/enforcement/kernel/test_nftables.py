@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import HealthCheck, given, settings
 from numpy.random import default_rng
 
-from enforcement.kernel import commands, nftables, room
+from enforcement.kernel import commands, nft_text, nftables, room
 from enforcement.kernel.base import Content, Counters, Rules, SetState, Verdict, Way
 from enforcement.kernel.errors import EnforceRefused, EnforceUnavailable
 from enforcement.kernel.layout import SETS, SetName
+from enforcement.kernel.nft_rules import meant
 from enforcement.kernel.nftables import NftablesEnforcer
 from netsets.cidr import AddressSet, from_prefixes4, from_prefixes6, union
 from tests.fakes.gateway import clean, sh
@@ -24,6 +27,7 @@ from tests.netsets.helpers import build, pairs
 pytestmark = pytest.mark.kernel
 
 RULES = Rules()
+TALLIES = {"TSinbound": (0, 0), "TSoutbound": (0, 0)}
 OLD = Content(AddressSet.of("192.0.2.1", "198.51.100.0/24", "2001:db8::/32"), AddressSet.empty())
 NEW = Content(AddressSet.of("192.0.2.7", "2001:db8::1"), AddressSet.of("203.0.113.0/25"))
 EVERY_RULE = (
@@ -198,6 +202,29 @@ def _too_small(name: SetName, _entries: int) -> str:
     return f"type ipv{name.version}_addr; {'flags interval;' if name.is_net else 'size 1;'}"
 
 
+def test_a_kill_at_any_time_leaves_the_old_table_or_the_new(enforcer: NftablesEnforcer) -> None:
+    lists = [
+        Content(from_prefixes4(singles(seed, 20_000), np.full(20_000, 32)), OLD.block)
+        for seed in (1, 2)
+    ]
+    bring(enforcer, lists[0])
+    digests = {one.digests() for one in lists}
+    seen = set()
+    for attempt in range(20):
+        text = nft_text.replacement(lists[(attempt + 1) % 2], meant(RULES), TALLIES)
+        with suppress(subprocess.TimeoutExpired):  # which kills it
+            subprocess.run(["nft", "-f", "-"], input=text, timeout=0.006 * attempt, check=True)
+        live = enforcer.read(RULES)
+        assert live.faults == ()
+        assert live.content is not None
+        seen.add(live.content.digests())
+    assert seen <= digests
+
+
+def singles(seed: int, count: int) -> npt.NDArray[np.uint32]:
+    return default_rng(seed).integers(1 << 24, 223 << 24, count, dtype=np.uint32)
+
+
 def test_a_flush_by_somebody_else_is_seen_and_healed(enforcer: NftablesEnforcer) -> None:
     bring(enforcer, OLD)
     nft("flush", "ruleset")
@@ -330,9 +357,7 @@ def test_rules_of_the_other_enforcer_are_warned_about(
 
 def test_a_list_that_needs_too_much_memory_is_refused_with_both_numbers() -> None:
     small = NftablesEnforcer(available=lambda: 100 << 20)
-    random = default_rng(5)
-    first = random.integers(1 << 24, 223 << 24, 100_000, dtype=np.uint32)
-    wanted = Content(from_prefixes4(first, np.full(len(first), 32, np.uint8)), AddressSet.empty())
+    wanted = Content(from_prefixes4(singles(5, 100_000), np.full(100_000, 32)), AddressSet.empty())
     with pytest.raises(EnforceRefused, match=r"need 5\d MiB .* 50 MiB"):
         small.plan(None, wanted, RULES)
     needed = NftablesEnforcer().plan(None, wanted, RULES).memory
