@@ -55,7 +55,7 @@ def run(
             timeout=seconds,
             check=False,
             cwd=folder,
-            env={"PATH": _PATH, "LC_ALL": "C"},
+            env={"PATH": _PATH, "LC_ALL": "C", "TZ": "UTC"},  # times are told for us to read
         )
     except subprocess.TimeoutExpired as error:
         raise EnforceUnavailable(
