@@ -18,6 +18,12 @@ def _iptables() -> Enforcer:
     return IptablesEnforcer()
 
 
+def _nftables() -> Enforcer:
+    from enforcement.kernel.nftables import NftablesEnforcer
+
+    return NftablesEnforcer()
+
+
 @cache
 def _memory() -> Enforcer:
     """One pretended kernel for the whole process, as there is one real one."""
@@ -29,6 +35,7 @@ def _memory() -> Enforcer:
 # Name in settings and records: name for people, and how to get one. Each imports its own tools.
 ENFORCERS: dict[str, tuple[str, Callable[[], Enforcer]]] = {
     "iptables": ("ipset and iptables", _iptables),
+    "nftables": ("nftables", _nftables),
     "memory": ("Memory, for trying", _memory),
 }
 

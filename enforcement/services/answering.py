@@ -116,8 +116,8 @@ def _cost(target: Target, plan: Plan) -> str:
     if target.enforcer != "nftables" or plan.way != Way.REPLACE:
         return ""
     return (
-        "nftables replaces its sets whole: about 11 s and 1.5 GB of memory for a million networks, "
-        "whatever changed."
+        f"nftables replaces its sets whole, whatever changed: about 3 s for a million entries, and "
+        f"up to {plan.memory >> 20:,} MiB of memory here."
     )
 
 

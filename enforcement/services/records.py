@@ -69,7 +69,12 @@ def write_outcome(
 
 
 def write_verification(
-    gateway: Gateway, wanted: Wanted | None, found: Verification, *, now: datetime
+    gateway: Gateway,
+    wanted: Wanted | None,
+    found: Verification,
+    *,
+    began: datetime,
+    now: datetime,
 ) -> None:
     """Write down what a kernel was found to hold, and what was put right."""
     with transaction.atomic():
@@ -78,6 +83,7 @@ def write_verification(
         if found.target is not None and wanted is not None and wanted.target == found.target:
             columns |= {"state": _calm_state(found.target), "detail": "", "failures": 0}
         columns["warnings"] = list(found.warnings)
+        columns["check_seconds"] = max(0.0, (now - began).total_seconds())
         Gateway.objects.filter(pk=gateway.pk).update(**columns)
 
 

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 
 from devices.kinds import GATEWAYS
 from devices.models import Device, Gateway, GatewayRelease
-from devices.models.gateway import CHECK_EVERY
 from enforcement.kernel.apply import enforce, release
 from enforcement.kernel.errors import EnforceError, EnforceRefused
 from enforcement.kernel.host import Host
@@ -108,7 +107,7 @@ def _is_to_be_read(gateway: Gateway, *, now: datetime) -> bool:
         return False  # nothing was ever in force
     checked = gateway.checked_at
     # Later than now: from before the clock was set back.
-    return checked is None or checked > now or now - checked >= CHECK_EVERY
+    return checked is None or checked > now or now - checked >= gateway.check_every
 
 
 def _protect_surroundings(node: str, machine: Machine, *, now: datetime) -> None:
@@ -154,7 +153,7 @@ def _verify(job: _Job, wanted: Wanted | None) -> str:
     began = job.clock()
     canaries = canaries_of(job.device, job.machine, now=began)
     found = verify(host=job.machine.host, now=began, canaries=canaries)
-    records.write_verification(job.gateway, wanted, found, now=job.clock())
+    records.write_verification(job.gateway, wanted, found, began=began, now=job.clock())
     for fault in found.healed:
         log.warning("healed device=%s: %s", job.device.nickname, fault)
     return "healed" if found.healed else "read back"
