@@ -9,8 +9,8 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('devices', '0002_gateway_gatewayrelease_device_canaries_and_more'),
-        ('policies', '0002_lists_people_can_trust'),
+        ('devices', '0002_gateways'),
+        ('policies', '0002_gateways'),
     ]
 
     operations = [
