@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from enforcement.kernel.base import Enforcer
 
 
+def _iptables() -> Enforcer:
+    from enforcement.kernel.iptables import IptablesEnforcer
+
+    return IptablesEnforcer()
+
+
 @cache
 def _memory() -> Enforcer:
     """One pretended kernel for the whole process, as there is one real one."""
@@ -22,6 +28,7 @@ def _memory() -> Enforcer:
 
 # Name in settings and records: name for people, and how to get one. Each imports its own tools.
 ENFORCERS: dict[str, tuple[str, Callable[[], Enforcer]]] = {
+    "iptables": ("ipset and iptables", _iptables),
     "memory": ("Memory, for trying", _memory),
 }
 
