@@ -97,6 +97,8 @@ def enforce(
                 raise
             # The counts were as recorded, the entries may not have been: somebody else's change.
             healed += recover(host=host, canaries=canaries)
+            # The undo let go of the lists that nothing in force names.
+            job = replace(job, wanted=host.folder.take(target, stored))
             outcome = _bring(job, find_ground(host=host, target=target, is_thorough=True))
     return replace(outcome, healed=(*healed, *ground.faults, *outcome.healed))
 

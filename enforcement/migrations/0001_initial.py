@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('devices', '0002_gateways'),
-        ('policies', '0002_gateways'),
+        ('policies', '0002_lists_people_can_trust'),
     ]
 
     operations = [

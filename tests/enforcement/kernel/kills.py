@@ -12,10 +12,14 @@ from typing import Any
 import enforcement.kernel
 
 _FOLDER = Path(enforcement.kernel.__file__).parent
-_ORDER = {
-    str(_FOLDER / f"{name}.py")
-    for name in ("apply", "boot", "ground", "heal", "host", "recover", "state", "verify")
-}
+
+
+def files_of(*names: str) -> frozenset[str]:
+    """Return the paths of modules of the kernel package, as their code objects name them."""
+    return frozenset(str(_FOLDER / f"{name}.py") for name in names)
+
+
+ORDER = files_of("apply", "boot", "ground", "heal", "host", "recover", "state", "verify")
 
 
 class Killed(BaseException):
@@ -23,13 +27,15 @@ class Killed(BaseException):
 
 
 @contextmanager
-def at_line(number: int, deed: Callable[[], None]) -> Iterator[None]:
+def at_line(
+    number: int, deed: Callable[[], None], *, files: frozenset[str] = ORDER
+) -> Iterator[None]:
     """Do a deed, such as to kill, where the block comes to its n-th line of that code."""
     left = number
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
         nonlocal left
-        if frame.f_code.co_filename not in _ORDER:
+        if frame.f_code.co_filename not in files:
             return None
         if event == "line":
             left -= 1

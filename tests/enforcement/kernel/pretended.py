@@ -146,6 +146,9 @@ class Pretended:
         if target is None:
             nothing = all(kernel.content is None for kernel in self.kernels.values())
             return nothing and (state is None or state.target is None)
+        if state is None or state.target != target:
+            return False
+        self.folder.load(target)  # raises where a boot could not restore it
         kernel = self.kernels[target.enforcer]
         is_live = kernel.content is not None and kernel.content.digests() == (
             target.block_digest,
@@ -159,8 +162,6 @@ class Pretended:
             and is_alone
             and kernel.rules == target.rules
             and kernel.aside is None
-            and state is not None
-            and state.target == target
             and not self.folder.has_journal()
         )
 

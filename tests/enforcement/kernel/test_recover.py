@@ -25,6 +25,7 @@ from tests.enforcement.kernel.pretended import Neighbours, Pretended, content_of
 
 # A kill may hit between the opening of a file and the block that closes it.
 pytestmark = [
+    pytest.mark.timeout(180),  # some hundred applies each
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
