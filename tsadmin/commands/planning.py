@@ -95,10 +95,7 @@ def _print(device: Device, plan: PlanAnswer) -> None:
             ("In force", "nothing" if plan.in_force is None else f"snapshot {plan.in_force}"),
             ("Allow list", f"+{plan.allow_added:,} -{plan.allow_removed:,}"),
             ("Entries", f"{plan.entries:,} when it is done"),
-            (
-                "Memory needed",
-                f"{memory_text(plan.memory)} of the kernel's, on top of what is held",
-            ),
+            ("Memory needed", f"{memory_text(plan.memory)} on top of what is held"),
             ("Way", _WAYS.get(plan.way, plan.way)),
             ("Canaries", ", ".join(plan.canaries) or "none"),
             *(("Rules", change) for change in plan.rules),
