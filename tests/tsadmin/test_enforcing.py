@@ -1,4 +1,4 @@
-"""update, plan, apply, check, pause and resume of a gateway, with an enforcer that has no kernel."""
+"""update, plan, apply, check, pause and resume, by an enforcer that has no kernel."""
 
 from __future__ import annotations
 
