@@ -41,8 +41,8 @@ def test_add_asks_the_settings_of_a_gateway_and_no_management_address(
 
 def test_remove_names_the_kernel_that_is_let_go(appliance: Appliance) -> None:
     assert appliance.run(*ADD, "--device_id", "tdid_1", "--node", "gw1").code == 0
-    with appliance.at_terminal("remove", "gw") as terminal:
-        terminal.expect("Remove gw? Its sets and rules are taken out of the kernel of gw1: nothing")
+    with appliance.at_terminal("remove", "gw", TERM="xterm") as terminal:
+        terminal.expect("Remove gw? Its sets and rules are taken out of the kernel of gw1:")
         terminal.expect("(y or n) [default n] ")
         terminal.type("n")
         assert terminal.finish() == 1
@@ -65,7 +65,8 @@ def test_ctrl_c_while_an_enforcer_is_waited_for_ends_quietly(appliance: Applianc
     assert appliance.run(*ADD, "--device_id", "tdid_1", "--node", "gw1").code == 0
     with appliance.at_terminal("plan", "gw", TERM="xterm") as terminal:
         terminal.expect("ask the enforcer of gw1")
-        assert terminal.interrupt() == 130
+        terminal.press("\x03")
+        assert terminal.finish() == 130
     assert "Error" not in terminal.seen
     assert "Traceback" not in terminal.seen
 
