@@ -58,7 +58,7 @@ def _script(held: AddressSet) -> bytes:
     names = laid(held.prefixes())
     before, after = [], []
     for name, entries in names:
-        size = Size.fitting(len(entries))
+        size = Size.fitting(len(entries), is_net=name.is_net)
         kind = f"{type_of(name)} hashsize {size.hashsize} maxelem {size.maxelem}"
         before.append(f"create {name}.new {kind}\n")
         after.append(f"swap {name} {name}.new\ndestroy {name}.new\n")

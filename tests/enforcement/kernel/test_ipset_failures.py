@@ -91,7 +91,7 @@ def test_a_fill_that_the_kernel_refuses_leaves_the_live_sets_alone(sets: IpsetSe
 def test_a_set_that_is_full_leaves_the_live_sets_alone(
     sets: IpsetSets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wire.Size, "fitting", lambda entries: wire.Size(1024, 100))
+    monkeypatch.setattr(wire.Size, "fitting", lambda entries, *, is_net: wire.Size(1024, 100))
     with pytest.raises(EnforceRefused, match=r"TSblockaddr\.new .*HASH_FULL"):
         sets.apply(replacement(random_content(np.random.default_rng(1), 500), current=BEFORE))
     assert held(sets) == BEFORE.digests()
