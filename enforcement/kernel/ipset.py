@@ -15,7 +15,7 @@ from itertools import chain
 
 from enforcement.kernel import ipset_deeds as deeds, layout
 from enforcement.kernel.base import Content, Plan, SetState, Way
-from enforcement.kernel.errors import EnforceError, KernelDiffers
+from enforcement.kernel.errors import EnforceError, EnforceRefused, KernelDiffers
 from enforcement.kernel.ipset_dump import Header
 from enforcement.kernel.ipset_errors import NotUnderstood
 from enforcement.kernel.ipset_fill import Filler, NetlinkFiller
@@ -110,7 +110,7 @@ class IpsetSets:
                 _swap_back(plan)
             else:
                 self._change([one.undone() for one in _changes(plan)], before)
-        except KernelDiffers:
+        except (EnforceRefused, KernelDiffers):
             self._replace(before, frozenset())
 
     def settle(self) -> None:

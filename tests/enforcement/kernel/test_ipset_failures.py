@@ -142,6 +142,14 @@ def test_a_revert_over_sets_that_somebody_changed_fills_them_anew(sets: IpsetSet
     assert held(sets) == BEFORE.digests()
 
 
+def test_a_revert_that_the_live_sets_have_no_room_for_fills_them_anew(sets: IpsetSets) -> None:
+    plan = difference(BEFORE, AFTER)
+    sets.apply(plan)
+    limit("TSblockaddr", 1)
+    sets.revert(plan)
+    assert held(sets) == BEFORE.digests()
+
+
 def test_what_a_killed_run_left_is_in_nobodys_way(sets: IpsetSets) -> None:
     ipset("create", aside(SETS[0]), "hash:ip", "maxelem", "3")
     ipset("create", aside(SETS[1]), "bitmap:port", "range", "1-100")
