@@ -79,6 +79,9 @@ look_for_what_benchmarks_need() {
   need iprange iprange "the peer of parsing and collapsing"
   need nginx nginx-light "the peer of serving feeds"
   need wrk wrk "the load on both feed servers"
+  need ip iproute2 "the network namespace that the kernel is measured in"
+  need ipset ipset "the peer of loading and reading back the kernel's sets"
+  need iptables iptables "the rules that packets are measured under"
 }
 
 # --- system packages -------------------------------------------------------------------------------
