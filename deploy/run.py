@@ -243,7 +243,7 @@ def announce(environment: Environment, keeper: subprocess.Popen[bytes], *, enfor
         f"  Feeds     {environment.feed_bind.url}<device id>/threatstop-block.txt\n"
         f"  Logs      {environment.log_dir}\n"
         f"  Enforcer  {enforcer}\n"
-        "  Next      .venv/bin/tsadmin demo   makes a sample device, so that there is a feed to see",
+        "  Next      .venv/bin/tsadmin demo   makes a sample device, so that there is a feed",
         flush=True,
     )
 
