@@ -88,6 +88,8 @@ look_for_what_tests_need() {
   need ipset ipset "kernel tests of ipset"
   need iptables iptables "kernel tests of iptables"
   need nft nftables "kernel tests of nftables"
+  need conntrack conntrack "kernel tests that compare open connections with conntrack-tools"
+  need ping iputils-ping "kernel tests that send packets"
   need nginx nginx-light "tests that compare with nginx"
   need curl curl "tests of feeds as a firewall fetches them"
   need shellcheck shellcheck "the check of shell scripts"

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 from django.db.models import TextChoices
 
-from devices.models import Device
+from devices.models import Device, Gateway, GatewayState
+from devices.models.gateway import UNSEEN_AFTER
 from policies.models import Packing
 from policies.states import PolicyState, SourceState, Tone
 
@@ -22,9 +23,14 @@ class HealthState(TextChoices):
     HELD = "held", "policy held by its guard"
     FAILED = "failed", "policy could not be published"
     TOO_LARGE = "too-large", "policy too large"
+    NOT_ENFORCED = "not-enforced", "not enforced"
+    ROLLED_BACK = "rolled-back", "change rolled back"
     SILENT = "silent", "stopped pulling"
+    UNSEEN = "unseen", "kernel not read back"
+    PAUSED = "paused", "enforcement paused"
     STALE = "stale", "lists are old"
     NEVER_PULLED = "never-pulled", "waiting for its first pull"
+    WAITING = "waiting", "waiting for its enforcer"
     UPDATES_OFF = "updates-off", "policy updates off"
     CUT = "cut", "protected, list cut to size"
     PROTECTED = "protected", "protected"
@@ -40,9 +46,14 @@ _TONES: dict[HealthState, Tone] = {
     HealthState.HELD: "danger",
     HealthState.FAILED: "danger",
     HealthState.TOO_LARGE: "danger",
+    HealthState.NOT_ENFORCED: "danger",
+    HealthState.ROLLED_BACK: "danger",
     HealthState.SILENT: "danger",
+    HealthState.UNSEEN: "danger",
+    HealthState.PAUSED: "warning",
     HealthState.STALE: "warning",
     HealthState.NEVER_PULLED: "info",
+    HealthState.WAITING: "info",
     HealthState.UPDATES_OFF: "neutral",
     HealthState.CUT: "warning",
     HealthState.PROTECTED: "success",
@@ -70,7 +81,8 @@ class Health:
 def health_of(device: Device, *, now: datetime) -> Health:
     """Return the most serious thing to say about a device.
 
-    Reads `device.policy`, `policy.current` and `policy.sources`: prefetch them for a list.
+    Reads `device.policy`, `policy.current`, `policy.sources` and, of gateways, `device.gateway`:
+    prefetch them for a list.
     """
     return _policy_trouble(device) or _delivery_trouble(device, now=now) or _calm(device, now=now)
 
@@ -108,6 +120,8 @@ def _why_nothing(device: Device) -> str:
 
 
 def _delivery_trouble(device: Device, *, now: datetime) -> Health | None:
+    if device.is_gateway:
+        return _gateway_trouble(device.gateway, now=now)
     if device.is_sample or device.last_pull_at is None:
         return None
     if now - device.last_pull_at > SILENT_AFTER:
@@ -119,6 +133,38 @@ def _delivery_trouble(device: Device, *, now: datetime) -> Health | None:
     return None
 
 
+_TROUBLES = {
+    GatewayState.FAILED: HealthState.NOT_ENFORCED,
+    GatewayState.REFUSED: HealthState.NOT_ENFORCED,
+    GatewayState.ROLLED_BACK: HealthState.ROLLED_BACK,
+}
+
+
+def _gateway_trouble(gateway: Gateway, *, now: datetime) -> Health | None:
+    node = gateway.device.node
+    if (trouble := _TROUBLES.get(gateway.state_word)) is not None:
+        return Health(trouble, gateway.detail)
+    if gateway.checked_at is None:
+        return Health(
+            HealthState.WAITING,
+            f"No enforcer of the machine {node} has taken it up yet. It runs there with 'make run' "
+            f"as root; without it nothing is blocked.",
+        )
+    if now - gateway.checked_at > UNSEEN_AFTER:
+        return Health(
+            HealthState.UNSEEN,
+            f"The kernel of {node} was last read back {gateway.checked_at:%Y-%m-%d %H:%M} UTC. "
+            f"What it held stays in force; see whether the enforcer runs there.",
+        )
+    if gateway.paused_until is not None and now < gateway.paused_until:
+        return Health(
+            HealthState.PAUSED,
+            f"Listed packets pass until {gateway.paused_until:%Y-%m-%d %H:%M} UTC; then the kernel "
+            f"drops them again by itself.",
+        )
+    return None
+
+
 def _calm(device: Device, *, now: datetime) -> Health:
     if not device.policy_updates:
         return Health(
@@ -126,12 +172,21 @@ def _calm(device: Device, *, now: datetime) -> Health:
         )
     if old := _old_lists(device, now=now):
         return Health(HealthState.STALE, old)
-    if device.last_pull_at is None:
+    if device.last_pull_at is None and not device.is_gateway:
         return Health(HealthState.NEVER_PULLED, "Point the firewall at the feed URLs.")
     packing = device.packing
     if packing is not None and not packing.is_whole:
         return Health(HealthState.CUT, _left_out(packing))
+    if device.is_gateway:
+        return Health(HealthState.PROTECTED, _enforces(device.gateway))
     return Health(HealthState.PROTECTED, f"Serves snapshot {device.last_pull_number}.")
+
+
+def _enforces(gateway: Gateway) -> str:
+    return (
+        f"Enforces snapshot {gateway.snapshot_number}: {gateway.entries:,} entries in the kernel, "
+        f"read back {gateway.checked_at:%Y-%m-%d %H:%M} UTC."
+    )
 
 
 def _old_lists(device: Device, *, now: datetime) -> str:

@@ -88,6 +88,17 @@ def get_blob(digest: str) -> Buffer:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
+def stored_file(digest: str) -> Path | bytes:
+    """Return where a stored set lies on this machine, or its bytes where the storage has no paths.
+
+    Raises OSError when it is not there.
+    """
+    storage = storages["sets"]
+    if isinstance(storage, DurableFileSystemStorage):
+        return Path(storage.path(_set_name(digest)))
+    return bytes(get_blob(digest))
+
+
 def is_stored(digest: str) -> bool:
     """Return whether a file lies under `digest`; whether it is whole is told when it is read."""
     return bool(digest) and storages["sets"].exists(_set_name(digest))

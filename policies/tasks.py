@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TypedDict
 
-from celery import current_app, shared_task
-from django.db import transaction
+from celery import shared_task
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
 from policies import services
 from policies.models import Policy, Source
+from policies.nudging import send_on_commit
 
 # A job that waited longer than this is stale: its row is still due, and the beat sends it again.
 JOB_EXPIRES = 120.0
-# A person waits for a nudge: one short try on a connection of its own.
-NUDGE_SECONDS = 1.0
-_NUDGE_OPTIONS = {
-    "max_retries": 0,
-    "socket_timeout": NUDGE_SECONDS,
-    "socket_connect_timeout": NUDGE_SECONDS,
-}
-
-log = logging.getLogger(__name__)
 
 
 class Sent(TypedDict):
@@ -79,19 +68,5 @@ def compile_policy(*, policy_id: int, **_newer: object) -> str:
 
 
 def nudge() -> None:
-    """Send what is due once the transaction at hand is committed; never fails its caller.
-
-    The rows are the truth: where the broker is away, the next beat finds them.
-    """
-    transaction.on_commit(_send_due_now)
-
-
-def _send_due_now() -> None:
-    try:
-        connection = current_app.connection_for_write(
-            connect_timeout=NUDGE_SECONDS, transport_options=_NUDGE_OPTIONS
-        )
-        with connection, current_app.amqp.Producer(connection) as producer:
-            send_due.apply_async(producer=producer, expires=JOB_EXPIRES, retry=False)
-    except (OperationalError, OSError) as error:
-        log.warning("nudge not sent, the next beat finds what is due: %s", error)
+    """Send what is due once the transaction at hand is committed; never fails its caller."""
+    send_on_commit(send_due, expires=JOB_EXPIRES)

@@ -61,6 +61,19 @@ def make_device(*, policy: Policy, now: datetime, **settings: object) -> Device:
     )
 
 
+def make_gateway(*, now: datetime, policy: Policy | None = None, **settings: object) -> Device:
+    """Make a Linux gateway that this machine enforces."""
+    number = next(_numbers)
+    return add_device(
+        kind="iptables",
+        nickname=str(settings.pop("nickname", f"gw-{number}")),
+        settings={"device_id": f"tdid_{number:08x}", **settings},
+        policy=policy or make_policy(now=now),
+        actor="test",
+        now=now,
+    )
+
+
 def stopped(moment: datetime) -> Callable[[], datetime]:
     """Return a clock that always tells `moment`."""
     return lambda: moment

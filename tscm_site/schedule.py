@@ -25,5 +25,7 @@ def every(seconds: float, task: str) -> Entry:
 SCHEDULE: dict[str, Entry] = {
     "send what is due": every(30.0, "policies.tasks.send_due"),
     "pack for small devices": every(30.0, "devices.tasks.pack"),
+    "nudge the enforcers": every(10.0, "enforcement.tasks.send_due"),
+    "prune what was done in kernels": every(3600.0, "enforcement.tasks.prune"),
     "prune what is no longer kept": every(3600.0, "devices.tasks.prune"),
 }

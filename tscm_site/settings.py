@@ -27,6 +27,8 @@ TSCM_LIST_FOLDERS = ENVIRONMENT.list_folders
 TSCM_NODE = ENVIRONMENT.node
 TSCM_ENFORCE_DIR = ENVIRONMENT.enforce_dir
 TSCM_FIELD_KEYS = ENVIRONMENT.field_keys
+TSCM_NODE = "localhost"  # TEMPORARY until deploy branch
+TSCM_ENFORCE_DIR = DATA_DIR / "enforce"
 TSCM_RETRIEVE_SECONDS = 60.0
 TSCM_SNAPSHOTS_KEPT = 48
 
@@ -49,6 +51,7 @@ INSTALLED_APPS = [
     "tscm_site",
     "policies",
     "devices",
+    "enforcement",
     "feeds",
     "accounts",
 ]

@@ -187,7 +187,7 @@ class DeviceAdmin(UpdatingAdmin):
     @display(description="address", ordering="management_ip")
     def address(self, device: Device) -> str:
         """Return its management address."""
-        return device.management_ip
+        return device.management_ip or ""
 
     # For people who may only look: what the form asks for and is no column.
     @display(description="Block list name")

@@ -44,6 +44,7 @@ class Kind:
     name: str
     label: str
     settings: tuple[Setting, ...]
+    is_gateway: bool = False  # an enforcer loads its lists into a kernel; it pulls no feeds
 
     def defaults(self) -> dict[str, object]:
         """Return every setting that is not required at its default."""

@@ -2,62 +2,27 @@
 
 from __future__ import annotations
 
-from devices.kinds import rules
+from devices.kinds import common, rules
 from devices.kinds.base import Kind, Setting
 
 FIREPOWER = Kind(
     name="firepower",
     label="Cisco Firepower",
     settings=(
-        Setting("device_id", "Device ID (tdid)", "", rules.device_id, is_required=True),
+        common.DEVICE_ID,
         Setting("management_ip", "Device management IP", "", rules.address, is_required=True),
-        Setting("block_list", "Block list name", "basic.threatstop.local", rules.dns_name),
-        Setting("allow_list", "Allow list name (empty for none)", "", rules.dns_name),
-        Setting("send_logs", "Send logs to ThreatSTOP", "yes", rules.yes_no),
-        Setting("dns_server", "DNS servers (empty for the site's own)", "", rules.servers),
-        Setting("dns_port", "DNS port", "53", rules.port),
+        common.BLOCK_LIST,
+        common.ALLOW_LIST,
+        common.SEND_LOGS,
+        common.DNS_SERVER,
+        common.DNS_PORT,
         Setting("syslog_sources", "Additional syslog source IPs", "", rules.addresses),
-        Setting("log_size", "Log rotate size", "100k", rules.log_size, is_advanced=True),
-        Setting("policy_updates", "Enable policy updates", "yes", rules.yes_no, is_advanced=True),
-        Setting(
-            "syslog_forward",
-            "Forward syslog to (address:port/udp or /tcp)",
-            "",
-            rules.forward,
-            is_advanced=True,
-        ),
-        Setting(
-            "upload_proxy",
-            "Log upload proxy (http://address:port)",
-            "",
-            rules.proxy,
-            is_advanced=True,
-        ),
-        Setting("upload_proxy_user", "Proxy user", "", rules.text(100), is_advanced=True),
-        Setting(
-            "upload_proxy_password",
-            "Proxy password",
-            "",
-            rules.text(200),
-            is_advanced=True,
-            is_secret=True,
-        ),
-        Setting(
-            "max_policy_size",
-            "Maximum policy size (empty for no limit)",
-            "",
-            rules.count,
-            is_advanced=True,
-        ),
-        Setting(
-            "ip_type",
-            "IP type (static or dynamic)",
-            "static",
-            rules.one_of("static", "dynamic"),
-            is_advanced=True,
-        ),
-        Setting("public_ip", "Public IP address", "", rules.address, is_advanced=True),
-        Setting("domain_name", "Domain name", "", rules.dns_name, is_advanced=True),
+        common.LOG_SIZE,
+        common.POLICY_UPDATES,
+        common.SYSLOG_FORWARD,
+        *common.UPLOAD_PROXY,
+        common.MAX_POLICY_SIZE,
+        *common.PUBLIC_ADDRESS,
         Setting(
             "client_networks",
             "Networks that may fetch the feeds (empty for all)",
@@ -65,6 +30,6 @@ FIREPOWER = Kind(
             rules.networks,
             is_advanced=True,
         ),
-        Setting("note", "Note", "", rules.text(2000), is_advanced=True),
+        common.NOTE,
     ),
 )

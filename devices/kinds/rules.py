@@ -15,6 +15,9 @@ DNS_NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*\.?")
 _SIZE = re.compile(r"([0-9]{1,9})\s*([kKmM]?)[bB]?")
 _PROXY = re.compile(r"http://(?P<host>[^\s/@:]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})/?")
 _YES, _NO = frozenset({"y", "yes", "on", "true", "1"}), frozenset({"n", "no", "off", "false", "0"})
+# A host's own name: it is part of the name of a queue.
+NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_RATE = re.compile(r"([1-9][0-9]{0,4})/(second|minute|hour|day)")
 LOG_SIZE_LEAST, LOG_SIZE_MOST = 1_000, 1_000_000_000
 MOST_ITEMS = 64
 
@@ -51,6 +54,23 @@ def addresses(name: str, value: object) -> list[str]:
 def networks(name: str, value: object) -> list[str]:
     """Addresses and networks, separated by blanks or commas."""
     return [_network(name, item) for item in _items(name, value)]
+
+
+def canaries(name: str, value: object) -> list[str]:
+    """Addresses, each with a TCP port where it has one, such as `[2001:db8::1]:443`."""
+    return [_canary(name, item) for item in _items(name, value)]
+
+
+def node(name: str, value: object) -> str:
+    """A machine's name, as it calls itself; "" is kept."""
+    text = str(value).strip()
+    return _matching(NODE, name, text, "a machine's own name, such as gw1") if text else ""
+
+
+def rate(name: str, value: object) -> str:
+    """A number a second, minute, hour or day, such as 10/second; "" is kept."""
+    text = str(value).strip().lower()
+    return _matching(_RATE, name, text, "a rate such as 10/second, or nothing") if text else ""
 
 
 def dns_name(name: str, value: object) -> str:
@@ -174,6 +194,16 @@ def _server(name: str, value: str) -> str:
     if not colon or (":" in host and not host.startswith("[")):  # no port, or a bare IPv6 address
         return _host(name, value)
     found = _host(name, host.removeprefix("[").removesuffix("]"))
+    shown = f"[{found}]" if ":" in found else found
+    return f"{shown}:{port(name, number)}"
+
+
+def _canary(name: str, value: str) -> str:
+    """Return `address`, `address:port` or `[IPv6]:port`: a name would need a resolver."""
+    host, colon, number = value.rpartition(":")
+    if not colon or (":" in host and not host.startswith("[")):
+        return address(name, value)
+    found = address(name, host.removeprefix("[").removesuffix("]"))
     shown = f"[{found}]" if ":" in found else found
     return f"{shown}:{port(name, number)}"
 

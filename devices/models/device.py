@@ -6,7 +6,8 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 
-from devices.kinds import CHOICES
+from devices.kinds import CHOICES, KINDS
+from devices.kinds.iptables import TEST_ADDRESS
 from devices.kinds.rules import DEVICE_ID, LOG_SIZE_LEAST, LOG_SIZE_MOST, NICKNAME
 from policies.fields import EncryptedTextField
 from policies.models import Packing, Policy, Snapshot
@@ -22,6 +23,20 @@ class IpType(models.TextChoices):
 
     STATIC = "static", "static"
     DYNAMIC = "dynamic", "dynamic"
+
+
+class Enforcer(models.TextChoices):
+    """What a gateway's kernel is told with."""
+
+    IPTABLES = "iptables", "ipset and iptables"
+    NFTABLES = "nftables", "nftables"
+
+
+class Verdict(models.TextChoices):
+    """What a gateway does with a listed packet."""
+
+    DROP = "drop", "drop"
+    REJECT = "reject", "reject"
 
 
 class DeviceManager(models.Manager["Device"]):
@@ -56,7 +71,7 @@ class Device(models.Model):
     is_sample = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(editable=False)
 
-    management_ip = models.GenericIPAddressField("device management IP")
+    management_ip = models.GenericIPAddressField("device management IP", null=True, blank=True)
     policy_updates = models.BooleanField("enable policy updates", default=True)
     max_policy_size = models.PositiveIntegerField(
         "maximum policy size", null=True, blank=True, help_text="Entries the device can hold."
@@ -77,6 +92,18 @@ class Device(models.Model):
     public_ip = models.GenericIPAddressField("public IP address", null=True, blank=True)
     domain_name = models.CharField(max_length=253, blank=True, default="")
     note = models.TextField(blank=True, default="")
+
+    # Of gateways.
+    node = models.CharField(
+        "machine that enforces", max_length=64, blank=True, default="",
+        help_text="The name it calls itself by.",
+    )  # fmt: skip
+    enforcer = models.CharField(max_length=16, choices=Enforcer.choices, default=Enforcer.IPTABLES)
+    verdict = models.CharField(max_length=8, choices=Verdict.choices, default=Verdict.DROP)
+    log_limit = models.CharField(max_length=16, blank=True, default="")
+    cut_connections = models.BooleanField(default=True)
+    canaries = models.JSONField(default=list, blank=True)
+    test_address = models.GenericIPAddressField(null=True, blank=True, default=TEST_ADDRESS)
 
     last_pull_at = models.DateTimeField(null=True, editable=False)
     last_pull_number = models.PositiveIntegerField(null=True, editable=False)
@@ -100,10 +127,25 @@ class Device(models.Model):
             models.CheckConstraint(
                 condition=Q(ip_type__in=IpType.values), name="device_ip_type_is_known"
             ),
+            models.CheckConstraint(
+                condition=Q(enforcer__in=Enforcer.values), name="device_enforcer_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(verdict__in=Verdict.values), name="device_verdict_is_known"
+            ),
+            # A kernel holds one policy: its sets and chains have one name each.
+            models.UniqueConstraint(
+                fields=["node"], condition=~Q(node=""), name="device_one_a_node"
+            ),
         ]
 
     def __str__(self) -> str:
         return self.nickname
+
+    @property
+    def is_gateway(self) -> bool:
+        """Whether an enforcer loads its lists into a kernel; else it pulls feeds."""
+        return self.kind in KINDS and KINDS[self.kind].is_gateway
 
     @property
     def published(self) -> Snapshot | None:

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from devices.services.demo import add_sample, remove_sample
 from devices.services.feeds import PublishedDevice, PublishedFeed, feed_urls, published_device
+from devices.services.gateways import (
+    GatewayRefused,
+    gateway_of,
+    pause_gateway,
+    request_enforcement,
+    resume_gateway,
+)
 from devices.services.manage import (
     UNREADABLE,
     DeviceRefused,
@@ -22,6 +29,7 @@ from devices.services.pulls import PullRecord, prune_pulls, record_pulls
 __all__ = [
     "UNREADABLE",
     "DeviceRefused",
+    "GatewayRefused",
     "PublishedDevice",
     "PublishedFeed",
     "PullRecord",
@@ -30,14 +38,18 @@ __all__ = [
     "assign_policy",
     "configure_device",
     "feed_urls",
+    "gateway_of",
     "lists_of",
     "own_lists",
     "pack_for_devices",
+    "pause_gateway",
     "protect_devices",
     "prune_pulls",
     "published_device",
     "record_pulls",
     "remove_device",
     "remove_sample",
+    "request_enforcement",
+    "resume_gateway",
     "settings_of",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from devices.kinds import GATEWAYS
 from devices.models import Device
 from policies.models import Feed, Packing, Snapshot
 from policies.states import Role
@@ -33,9 +34,9 @@ class PublishedDevice:
 
 
 def published_device(device_id: str) -> PublishedDevice | None:
-    """Return the device with this ID and its feeds; None when there is no such device."""
+    """Return the device with this ID and its feeds; None when no device with it pulls feeds."""
     rows = Device.objects.select_related("policy__current", "pinned_snapshot")
-    device = rows.filter(device_id=device_id).first()
+    device = rows.filter(device_id=device_id).exclude(kind__in=GATEWAYS).first()
     if device is None:
         return None
     snapshot = device.published
@@ -62,7 +63,12 @@ def _published(file: Feed | Packing, snapshot: Snapshot, at: datetime) -> Publis
 
 
 def feed_urls(device: Device, *, base: str) -> dict[str, str]:
-    """Return the URLs of a device's feeds below `base`, such as "http://192.0.2.10:8001/"."""
+    """Return the URLs of a device's feeds below `base`, such as "http://192.0.2.10:8001/".
+
+    A gateway has none: its enforcer loads its lists.
+    """
+    if device.is_gateway:
+        return {}
     return {
         str(role): f"{base.rstrip('/')}/{device.device_id}/threatstop-{role}.txt" for role in Role
     }

@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 from devices.kinds import KINDS, rules
 from devices.kinds.base import Kind, SettingRefused
 from devices.models import Device
+from devices.services.gateways import keep_gateway, own_node, release_node
 from devices.services.protected import origin_of, protect_device
 from policies.fields import DecryptionFailed
 from policies.models import Policy, PolicySource, Snapshot, Source
@@ -22,6 +23,7 @@ from policies.states import Role
 # Settings that are the sources of the device's own policy, not columns of the device.
 LIST_SETTINGS = ("block_list", "allow_list", "dns_server", "dns_port")
 SECRETS = ("upload_proxy_password",)
+_ADDRESSES = ("public_ip", "management_ip", "test_address")
 UNREADABLE = "set, and unreadable with the keys at hand"
 
 
@@ -60,6 +62,9 @@ def add_device(
         if setting.is_required and setting.name not in values:
             raise SettingRefused(setting.name, "", "a value; it is required")
     _refuse_taken(name, str(values["device_id"]))
+    if described.is_gateway:
+        values["node"] = values["node"] or own_node()
+        _refuse_enforced(str(values["node"]))
     if policy is not None:
         _refuse_foreign(policy, nickname=name)
         _refuse_lists(policy, settings)
@@ -77,7 +82,9 @@ def add_device(
             )
             request_refresh(policy=followed, now=now)
     except IntegrityError as error:  # somebody else took the name meanwhile
-        raise DeviceRefused(f"{name} or its device ID was just taken; choose another") from error
+        raise DeviceRefused(
+            f"{name}, its device ID or its machine was just taken; choose another"
+        ) from error
     return device
 
 
@@ -91,7 +98,11 @@ def configure_device(
     values = _kind(device.kind).clean(changes)
     if "device_id" in values and values["device_id"] != device.device_id:
         _refuse_taken("", str(values["device_id"]))
-    before = settings_of(device)
+    before, node = settings_of(device), device.node
+    if "node" in values:
+        values["node"] = values["node"] or own_node()
+        if values["node"] != node:
+            _refuse_enforced(str(values["node"]))
     with transaction.atomic():
         lists = {key: values[key] for key in LIST_SETTINGS if key in values}
         if lists:
@@ -104,6 +115,8 @@ def configure_device(
             columns["pinned_snapshot"] = _pin(device)
         if columns:
             device.save(update_fields=list(columns))
+        if device.node != node:
+            release_node(node, nickname=device.nickname, now=now)
         _after_change(device, now=now)
         record_change(
             actor=actor, verb="configure", subject=f"device {device.nickname}", now=now,
@@ -159,6 +172,7 @@ def remove_device(*, device: Device, actor: str, now: datetime) -> None:
     policy, nickname = device.policy, device.nickname
     with transaction.atomic():
         protect(origin=origin_of(nickname), networks={}, now=now)
+        release_node(device.node, nickname=nickname, now=now)
         device.delete()
         _leave_policy(policy)
         record_change(actor=actor, verb="remove", subject=f"device {nickname}", now=now)
@@ -225,6 +239,16 @@ def _refuse_taken(nickname: str, device_id: str) -> None:
         raise DeviceRefused(f"a device named {nickname} exists; choose another name")
     if Device.objects.filter(device_id=device_id).exists():
         raise DeviceRefused(f"a device with ID {device_id} exists; each needs its own")
+
+
+def _refuse_enforced(node: str) -> None:
+    """Refuse a machine that enforces another device: its sets and chains have one name each."""
+    holder = Device.objects.filter(node=node).first()
+    if holder is not None:
+        raise DeviceRefused(
+            f"the machine {node} enforces the device {holder.nickname} already, and holds one "
+            f"policy; name another machine, or remove {holder.nickname}"
+        )
 
 
 def _refuse_foreign(policy: Policy, *, nickname: str) -> None:
@@ -337,11 +361,12 @@ def _pin(device: Device) -> Snapshot | None:
 def _after_change(device: Device, *, now: datetime) -> None:
     pause_policy(device.policy)
     protect_device(device, now=now)
+    keep_gateway(device, now=now)
 
 
 def _stored(columns: Mapping[str, object]) -> dict[str, object]:
     """Return values as the columns hold them: no address at all is NULL."""
-    return {key: None if key == "public_ip" and not value else value
+    return {key: None if key in _ADDRESSES and not value else value
             for key, value in columns.items()}  # fmt: skip
 
 

@@ -35,18 +35,28 @@ def origin_of(nickname: str) -> str:
 
 
 def _named(device: Device) -> Iterator[tuple[str, str]]:
-    yield device.management_ip, "management address of {}"
+    yield device.management_ip or "", "management address of {}"
     # Only what a person wrote down. Where anybody may fetch the feeds, somebody who fetches one
     # must not protect himself by it.
     for network in device.client_networks:
         yield network, "may fetch the feeds of {}"
     for address in device.syslog_sources:
         yield address, "syslog source of {}"
+    for canary in device.canaries:
+        yield address_of(canary), "must stay reachable from {}"
     yield (
         device.syslog_forward.rpartition(":")[0].strip("[]"),
         "where the syslog of {} is forwarded",
     )
     yield urlsplit(device.upload_proxy).hostname or "", "log upload proxy of {}"
+
+
+def address_of(canary: str) -> str:
+    """Return the address of `address`, `address:port` or `[IPv6]:port`."""
+    host, colon, _ = canary.rpartition(":")
+    if not colon or (":" in host and not host.startswith("[")):
+        return canary
+    return host.strip("[]")
 
 
 def _is_narrow(text: str) -> bool:

@@ -51,7 +51,7 @@ def _row(device: Device) -> tuple[str, ...]:
         device.nickname,
         device.kind,
         device.device_id,
-        device.management_ip,
+        device.management_ip or device.node,
         device.device_id,  # logs are uploaded under the device's own ID
         size_text(device.log_size),
         "enabled" if device.send_logs else "disabled",

@@ -1,0 +1,111 @@
+"""What is known of a gateway's kernel: what it holds, since when, and when that was last seen."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import models
+from django.db.models import Q, TextChoices
+
+from devices.models.device import Device
+from policies.states import Tone
+
+# The kernel is read back every minute: three missed are no accident.
+CHECK_EVERY = timedelta(seconds=60)
+UNSEEN_AFTER = timedelta(minutes=4)
+
+
+class GatewayState(TextChoices):
+    """How the last work of the enforcer ended."""
+
+    WAITING = "waiting", "waiting for its enforcer"
+    ENFORCED = "enforced", "enforced"
+    PAUSED = "paused", "paused"
+    ROLLED_BACK = "rolled-back", "rolled back"
+    REFUSED = "refused", "cannot be enforced"
+    FAILED = "failed", "enforcing failed"
+
+    @property
+    def tone(self) -> Tone:
+        """The tone this state is shown in."""
+        return _TONES[self]
+
+
+_TONES: dict[GatewayState, Tone] = {
+    GatewayState.WAITING: "info",
+    GatewayState.ENFORCED: "success",
+    GatewayState.PAUSED: "warning",
+    GatewayState.ROLLED_BACK: "danger",
+    GatewayState.REFUSED: "danger",
+    GatewayState.FAILED: "danger",
+}
+
+
+class Gateway(models.Model):
+    """The kernel of one device: written by its enforcer, and by nobody else but to make it due."""
+
+    device = models.OneToOneField(Device, on_delete=models.CASCADE, related_name="gateway")
+    state = models.CharField(
+        max_length=16, choices=GatewayState.choices, default=GatewayState.WAITING
+    )
+    detail = models.TextField(blank=True, default="")
+    due_at = models.DateTimeField(null=True, help_text="When a person or a setting asked for it.")
+    retry_at = models.DateTimeField(null=True, help_text="Not before this, after a failure.")
+    failures = models.PositiveIntegerField(default=0)
+    paused_until = models.DateTimeField(null=True)
+    paused_by = models.CharField(max_length=150, blank=True, default="")
+    # What was rolled back is not tried again until something else is wanted or a person asks.
+    refused_target = models.CharField(max_length=64, blank=True, default="")
+
+    target = models.CharField(
+        max_length=64, blank=True, default="", help_text="Digest of what is in force, rules too."
+    )
+    snapshot_number = models.PositiveIntegerField(null=True)
+    block_digest = models.CharField(max_length=64, blank=True, default="")
+    allow_digest = models.CharField(max_length=64, blank=True, default="")
+    applied_at = models.DateTimeField(null=True)
+    checked_at = models.DateTimeField(null=True, help_text="When the kernel was read back last.")
+    sets = models.JSONField(default=dict, help_text="Live sets: {name: [entries, bytes]}.")
+    warnings = models.JSONField(default=list)
+    healed = models.PositiveIntegerField(default=0, help_text="Differences found and healed.")
+    healed_at = models.DateTimeField(null=True)
+    dropped_in = models.PositiveBigIntegerField(default=0)
+    dropped_out = models.PositiveBigIntegerField(default=0)
+    dropped_since = models.DateTimeField(null=True)
+    # The kernel's own counters, which begin anew with its rules.
+    counter_in = models.PositiveBigIntegerField(default=0)
+    counter_out = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state__in=GatewayState.values), name="gateway_state_is_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"kernel of {self.device}"
+
+    @property
+    def state_word(self) -> GatewayState:
+        """The state, with its label and tone."""
+        return GatewayState(self.state)
+
+    @property
+    def entries(self) -> int:
+        """How many entries the live sets hold."""
+        return sum(entries for entries, _ in self.sets.values())
+
+
+class GatewayRelease(models.Model):
+    """A kernel that is to be let go: its device was removed, or another machine enforces it now."""
+
+    node = models.CharField(max_length=64, unique=True)
+    nickname = models.CharField(max_length=64, help_text="Of the device it enforced.")
+    asked_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["asked_at", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.node} of {self.nickname}"

@@ -1,0 +1,21 @@
+"""The writes of enforcing: keyword-only verbs."""
+
+from __future__ import annotations
+
+from enforcement.services.answers import CheckAnswer, CheckStep, PlanAnswer
+from enforcement.services.due import due_nodes
+from enforcement.services.inquiries import TooManyQuestions, ask, unanswered
+from enforcement.services.records import prune
+from enforcement.services.work import work
+
+__all__ = [
+    "CheckAnswer",
+    "CheckStep",
+    "PlanAnswer",
+    "TooManyQuestions",
+    "ask",
+    "due_nodes",
+    "prune",
+    "unanswered",
+    "work",
+]

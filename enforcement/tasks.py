@@ -1,0 +1,60 @@
+"""What workers do with kernels. `work` runs in the enforcer of a machine, and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import current_app, shared_task
+from django.utils import timezone
+from kombu.exceptions import ChannelError
+
+from enforcement import services
+from policies.nudging import send_on_commit
+
+# A nudge that waited longer is stale: the row is still due, and the next beat sends another.
+WORK_EXPIRES = 55.0
+
+
+@shared_task
+def send_due(**_newer: object) -> int:
+    """Nudge the enforcer of each machine that has something to do; return how many were nudged."""
+    sent = 0
+    for node in services.due_nodes(now=timezone.now()):
+        queue = queue_of(node)
+        if not _holds_nudge(queue):
+            work.apply_async(kwargs={"node": node}, queue=queue, expires=WORK_EXPIRES)
+            sent += 1
+    return sent
+
+
+@shared_task
+def work(*, node: str, **_newer: object) -> str:
+    """Do what is due on this machine: answer, enforce, read back; return what was done."""
+    return services.work(node=node, clock=timezone.now)
+
+
+@shared_task
+def prune(**_newer: object) -> int:
+    """Delete old applications and questions; return how many."""
+    return services.prune(now=timezone.now())
+
+
+def nudge(node: str) -> None:
+    """Send the enforcer of a machine to work once the transaction at hand is committed."""
+    send_on_commit(work, kwargs={"node": node}, queue=queue_of(node), expires=WORK_EXPIRES)
+
+
+def queue_of(node: str) -> str:
+    """Return the name of the queue that the enforcer of a machine listens on."""
+    return f"enforce.{node}"
+
+
+def _holds_nudge(queue: str) -> bool:
+    """Tell whether a nudge waits there: nobody takes them from a machine that is switched off."""
+    with current_app.connection_for_write() as connection:
+        try:
+            channel: Any = connection.default_channel
+            declared = channel.queue_declare(queue, passive=True)
+        except ChannelError:
+            return False  # no such queue yet
+    return bool(declared.message_count)
