@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from deploy import units
+from deploy.powers import ENFORCING, bounded
 from deploy.units import UNITS, NotInstalled, install, render, uninstall
+from tests.enforcement.kernel.pretended import Pretended
 from tscm_site.env import CHECKOUT, Environment, read_environment
 
 RESTORE, APPLIANCE = UNITS
@@ -106,6 +108,27 @@ def test_the_lists_are_restored_before_the_network_is_up(environment: Environmen
     assert set(OTHERS) <= set(unit["After"].split())
     assert unit["RequiresMountsFor"] == f"{CHECKOUT} {environment.enforce_dir}"
     assert unit["ExecStart"].endswith(f" -P -m enforcement.kernel.boot {environment.enforce_dir}")
+
+
+def test_what_the_unit_starts_restores_with_its_powers_and_nothing_of_a_shell(
+    environment: Environment,
+) -> None:
+    site = Pretended(environment.enforce_dir)
+    site.enforce(site.store.target("203.0.113.0/24", label="edge #2"))
+    unit = settings(render(environment)[RESTORE])
+    name, _, value = unit["Environment"].partition("=")
+    done = subprocess.run(
+        bounded(ENFORCING, unit["ExecStart"].split()),
+        cwd="/",
+        env={name: value},
+        check=False,
+        timeout=60,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert done.stdout == "restored edge #2: 1 entries in 8 sets\n"
+    assert done.returncode == 0
 
 
 def test_a_restoring_that_hangs_or_fails_never_holds_up_the_boot(environment: Environment) -> None:
