@@ -71,6 +71,8 @@ def _chain_faults(name: str, rules: tuple[Rule, ...], table: Table) -> list[str]
     there = table[name].rules
     if there == rules:
         return []
+    if not there:
+        return [f"{name} is empty"]
     foreign, lacking = Counter(there) - Counter(rules), Counter(rules) - Counter(there)
     return [
         *_named(f"{name} has a rule that is not ours", foreign),

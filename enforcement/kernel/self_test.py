@@ -20,11 +20,12 @@ import numpy as np
 from enforcement.kernel.base import Content, Counters, Rules
 from enforcement.kernel.canaries import socket_address
 from enforcement.kernel.errors import EnforceUnavailable
+from enforcement.kernel.iptables_rules import LOG_PREFIX
 from enforcement.kernel.kernel_log import KernelLog
 from netsets.cidr import AddressSet
 
 TEST_ADDRESS = "64.87.3.133"  # bad.threatstop.com, which every ThreatSTOP list has
-LOG_PREFIX = "ThreatSTOP-TSblock "
+LOGGED = "it is logged"  # the step of the kernel log
 _DISCARD = 9  # the port whose datagrams nobody answers (RFC 863)
 _DESTINATION = re.compile(r"\bDST=([0-9a-fA-F.:]+)")
 _OTHERS = tuple(f"192.0.2.{last}" for last in range(1, 255))  # TEST-NET-1: nobody has them
@@ -67,6 +68,14 @@ class SelfTest:
         if any(step.ok is False for step in self.steps):
             return False
         return None if any(step.ok is None for step in self.steps) else True
+
+    def hearing(self, lines: Iterable[str], *, address: str) -> SelfTest:
+        """Return it with the line that somebody else read in the kernel log, if one is about it."""
+        line = line_about(address, lines)
+        if line is None:
+            return self
+        heard = Step.passed(LOGGED, line)
+        return SelfTest(tuple(heard if step.name == LOGGED else step for step in self.steps))
 
     @property
     def summary(self) -> str:
@@ -258,10 +267,10 @@ def _counter_step(tried: _Tried) -> Step:
 
 
 def _log_step(tried: _Tried, rules: Rules) -> Step:
-    name = "it is logged"
-    for line in tried.lines:
-        if LOG_PREFIX in line and _is_about(line, tried.address):
-            return Step.passed(name, line)
+    name = LOGGED
+    line = line_about(tried.address, tried.lines)
+    if line is not None:
+        return Step.passed(name, line)
     if tried.deaf:
         return Step.untold(name, tried.deaf)
     if not tried.sent.is_refused:
@@ -275,6 +284,12 @@ def _log_step(tried: _Tried, rules: Rules) -> Step:
         f"no line `{LOG_PREFIX}… DST={tried.address}` came. In a network namespace of its own the "
         "kernel logs only while net.netfilter.nf_log_all_netns is 1; else apply the rules again",
     )
+
+
+def line_about(address: str, lines: Iterable[str]) -> str | None:
+    """Return the line of our rules that has an address as destination, None where none has."""
+    ours = (line for line in lines if LOG_PREFIX in line)
+    return next((line for line in ours if _is_about(line, address)), None)
 
 
 def _is_about(line: str, address: str) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Self
+
+from enforcement.kernel.self_test import SelfTest, Step
 
 SHOWN = 20  # prefixes of each kind
 
@@ -66,6 +68,20 @@ class CheckAnswer:
     listed: str  # the address that must be dropped; "" where none is listed
     unlisted: str  # the one that must pass; "" where none was found
     steps: list[CheckStep]
+
+    @classmethod
+    def of(cls, found: SelfTest, *, listed: str, unlisted: str) -> Self:
+        """Return what was tried and seen as an answer."""
+        steps = [CheckStep(step.name, step.ok, step.seen) for step in found.steps]
+        return cls(found.ok, found.summary, listed, unlisted, steps)
+
+    def hearing(self, lines: Iterable[str]) -> Self:
+        """Return it with what the asker read in the kernel log, where the enforcer may not."""
+        steps = SelfTest(tuple(Step(step.name, step.ok, step.seen) for step in self.steps))
+        heard = steps.hearing(lines, address=self.listed)
+        if heard == steps:
+            return self
+        return self.of(heard, listed=self.listed, unlisted=self.unlisted)
 
     @classmethod
     def read(cls, kept: Mapping[str, object]) -> Self:

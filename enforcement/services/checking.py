@@ -10,7 +10,7 @@ from devices.kinds.iptables import TEST_ADDRESS
 from devices.models import Device
 from enforcement.kernel.base import Content
 from enforcement.kernel.self_test import choose_listed, choose_unlisted, self_test
-from enforcement.services.answers import CheckAnswer, CheckStep, NothingToAnswer
+from enforcement.services.answers import CheckAnswer, NothingToAnswer
 from enforcement.services.machine import Machine
 
 
@@ -41,13 +41,7 @@ def check_gateway(
         counters=enforcer.read_counters,
         now=now,
     )
-    return CheckAnswer(
-        ok=found.ok,
-        sentence=found.summary,
-        listed=listed,
-        unlisted=unlisted or "",
-        steps=[CheckStep(step.name, step.ok, step.seen) for step in found.steps],
-    )
+    return CheckAnswer.of(found, listed=listed, unlisted=unlisted or "")
 
 
 def _listed(device: Device, options: Mapping[str, object], content: Content) -> str:

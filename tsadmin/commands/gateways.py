@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 
 from django.utils import timezone
@@ -12,6 +13,8 @@ from devices import services
 from devices.kinds import rules
 from devices.kinds.base import SettingRefused
 from devices.models import Device, Gateway
+from enforcement.kernel.errors import EnforceUnavailable
+from enforcement.kernel.kernel_log import KernelLog
 from enforcement.models import Question
 from enforcement.services import CheckAnswer
 from tsadmin.commands.enforced import Enforced, print_enforced
@@ -30,8 +33,7 @@ def check(*, nickname: str, address: str, as_json: bool) -> None:
     """Have a gateway's enforcer try a block, and print what it saw; raises Refused if none was."""
     device = find_device(nickname)
     options = {"address": _address(address)} if address else {}
-    answered = answer_to(device, Question.CHECK, options=options, clock=timezone.now, quiet=as_json)
-    found = CheckAnswer.read(answered)
+    found = _checked(device, options, quiet=as_json)
     if as_json:
         print_json({"name": nickname, **found.json()})
     else:
@@ -43,6 +45,20 @@ def check(*, nickname: str, address: str, as_json: bool) -> None:
         raise Refused(found.sentence)
     if not as_json:
         print_line(f"{found.sentence[:1].upper()}{found.sentence[1:].rstrip('.')}.", tone="success")
+
+
+def _checked(device: Device, options: Mapping[str, object], *, quiet: bool) -> CheckAnswer:
+    """Ask, and listen meanwhile: on the gateway itself root may read what the enforcer may not."""
+    with ExitStack() as stack:
+        log: KernelLog | None = None
+        if device.node == services.own_node():
+            with suppress(EnforceUnavailable):
+                log = stack.enter_context(KernelLog())
+        answered = answer_to(
+            device, Question.CHECK, options=options, clock=timezone.now, quiet=quiet
+        )
+        found = CheckAnswer.read(answered)
+        return found if log is None else found.hearing(log.lines())
 
 
 def pause(*, nickname: str, lasting: str, until: str, now: datetime, as_json: bool) -> None:

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from enforcement.kernel.base import Content, Counters, Rules, Verdict
+from enforcement.kernel.iptables_rules import LOG_PREFIX
 from enforcement.kernel.kernel_log import KernelLog
-from enforcement.kernel.self_test import LOG_PREFIX, SelfTest, self_test
+from enforcement.kernel.self_test import SelfTest, self_test
 from netsets.cidr import AddressSet
 from tests.fakes.namespace_log import namespaces_log
 from tests.fakes.network import MORE4, MORE6, SERVER4, SERVER6, Lab

@@ -11,9 +11,11 @@ from devices.models import Device
 from devices.services import configure_device, pause_gateway
 from enforcement.kernel.canaries import Canary
 from enforcement.kernel.errors import EnforceUnavailable
+from enforcement.kernel.self_test import LOGGED
 from enforcement.models import Application, Inquiry, Question
 from enforcement.services import (
     CheckAnswer,
+    CheckStep,
     PlanAnswer,
     TooManyQuestions,
     ask,
@@ -151,6 +153,18 @@ def test_a_check_tells_that_sets_in_memory_stop_no_packet(
     assert (found.ok, found.listed) == (False, "::1")
     assert found.unlisted == "127.0.0.1"
     assert [step.ok for step in found.steps if "listed can be sent to" in step.name] == [True]
+
+
+def test_what_the_asker_reads_in_the_kernel_log_completes_a_check() -> None:
+    steps = [CheckStep("a packet to it is refused", ok=True, seen="refused")]
+    steps.append(CheckStep(LOGGED, ok=None, seen="the kernel log cannot be read"))
+    found = CheckAnswer(None, "not proven", "198.51.100.7", "192.0.2.1", steps)
+    other = "ThreatSTOP-TSblock IN= OUT=eth0 SRC=192.0.2.9 DST=198.51.100.70 PROTO=UDP"
+    assert found.hearing([other, "DST=198.51.100.7"]) == found
+    line = "ThreatSTOP-TSblock IN= OUT=eth0 SRC=192.0.2.9 DST=198.51.100.7 PROTO=UDP"
+    heard = found.hearing([other, line])
+    assert (heard.ok, heard.steps[1].seen) == (True, line)
+    assert "refuses what is listed" in heard.sentence
 
 
 def test_an_old_question_is_not_answered_any_more(
