@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import pytest
-
 from enforcement.kernel.layout import SETS
+from tests.fakes.namespace_log import namespaces_log
 
 _SECONDS = 20
-_ALL_NAMESPACES = "net.netfilter.nf_log_all_netns"
 
 
 def sh(*command: str, given: str = "") -> str:
@@ -83,34 +81,13 @@ def kernel_log() -> Iterator[Callable[[str], str]]:
 
     The kernel's switch is one for the whole machine; it is put back.
     """
-    host = _first_namespace()
-    before = sh(*host, "sysctl", "-n", _ALL_NAMESPACES).strip()
-    sh(*host, "sysctl", "-qw", f"{_ALL_NAMESPACES}=1")
-    log = os.open(Path("/dev/kmsg"), os.O_RDONLY | os.O_NONBLOCK)
-    try:
-        os.lseek(log, 0, os.SEEK_END)
-        yield lambda word: _line_with(log, word)
-    finally:
-        os.close(log)
-        sh(*host, "sysctl", "-qw", f"{_ALL_NAMESPACES}={before}")
-
-
-def _first_namespace() -> tuple[str, ...]:
-    """Return what stands before a command that runs where the machine's own switches are.
-
-    That is where one of the processes that led to this one lives; process 1 may not let us in.
-    """
-    process = os.getppid()
-    while process > 1:
-        prefix = ("nsenter", "--target", str(process), "--net")
-        known = subprocess.run(
-            [*prefix, "sysctl", "-n", _ALL_NAMESPACES], capture_output=True, check=False
-        )
-        if known.returncode == 0:
-            return prefix
-        status = Path(f"/proc/{process}/status").read_text()
-        process = int(status.split("PPid:")[1].split()[0])
-    pytest.skip("the machine's own network namespace, where logging is switched, is out of reach")
+    with namespaces_log():
+        log = os.open(Path("/dev/kmsg"), os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            os.lseek(log, 0, os.SEEK_END)
+            yield lambda word: _line_with(log, word)
+        finally:
+            os.close(log)
 
 
 def _line_with(log: int, word: str) -> str:

@@ -1,9 +1,14 @@
-"""Let LOG rules of every network namespace write to the kernel log, for the time of a test."""
+"""Let LOG rules of every network namespace write to the kernel log, for the time of a test.
+
+Switch and log are one for the whole machine: one test at a time has them.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +16,7 @@ from pathlib import Path
 import pytest
 
 _SWITCH = "net.netfilter.nf_log_all_netns"  # one for the whole machine
+_LOCK = Path(tempfile.gettempdir()) / "tscm-tests-namespaces-log.lock"
 _SECONDS = 20
 
 
@@ -18,12 +24,14 @@ _SECONDS = 20
 def namespaces_log() -> Iterator[None]:
     """Turn the switch on, and back to what it was. Skips the test where it is out of reach."""
     host = _first_namespace()
-    before = _sysctl(host, "-n", _SWITCH).strip()
-    _sysctl(host, "-qw", f"{_SWITCH}=1")
-    try:
-        yield
-    finally:
-        _sysctl(host, "-qw", f"{_SWITCH}={before}")
+    with _LOCK.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        before = _sysctl(host, "-n", _SWITCH).strip()
+        _sysctl(host, "-qw", f"{_SWITCH}=1")
+        try:
+            yield
+        finally:
+            _sysctl(host, "-qw", f"{_SWITCH}={before}")
 
 
 def _first_namespace() -> int:

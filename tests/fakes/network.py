@@ -6,6 +6,7 @@ server are made for one test and removed after it. All addresses are for documen
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import subprocess
@@ -49,6 +50,14 @@ class Lab:
     def pings(self, host: str, address: str) -> bool:
         """Tell whether an address answers one ping from a host, within a second."""
         return self.run(host, "ping", "-n", "-c1", "-W1", address, check=False).returncode == 0
+
+    def mark(self) -> str:
+        """Return what the kernel log says of each packet from the client to this gateway alone.
+
+        The log is one for the whole machine; the gateway's own address on that link is random.
+        """
+        links = json.loads(self.run("gateway", "ip", "-j", "link", "show", "cl0").stdout)
+        return f"MAC={links[0]['address']}:"
 
     @contextmanager
     def listening(self, host: str, address: str, port: int) -> Iterator[None]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,17 +12,6 @@ import pytest
 
 from tests.runtime.running import Run, new_environ, started
 from tscm_site.env import CHECKOUT
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a kernel test where the kernel's tables would be the machine's own."""
-    if item.get_closest_marker("kernel") is None:
-        return
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
-    if any(name != "lo" for _, name in socket.if_nameindex()):
-        pytest.skip("needs a network namespace of its own, as deploy/test.sh makes it")
 
 
 @pytest.fixture(scope="module")

@@ -167,7 +167,7 @@ def test_what_is_dropped_is_logged_and_what_is_allowed_is_not(
     with kernel_log() as next_line:
         assert network.pings("client", other)
         assert not network.pings("client", one)
-        line = next_line("TSblock")
+        line = next_line(network.mark())
     assert ";ThreatSTOP-TSblock IN=cl0 OUT=sv0 " in line
     assert f"DST={one if version == 4 else '2001:0db8:0002:0000:0000:0000:0000:0010'} " in line
 
