@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enforcement.services.answers import CheckAnswer, CheckStep, PlanAnswer
 from enforcement.services.due import due_nodes
-from enforcement.services.inquiries import TooManyQuestions, ask, unanswered
+from enforcement.services.inquiries import TooManyQuestions, advice, ask, unanswered
 from enforcement.services.records import prune
 from enforcement.services.work import work
 
@@ -13,6 +13,7 @@ __all__ = [
     "CheckStep",
     "PlanAnswer",
     "TooManyQuestions",
+    "advice",
     "ask",
     "due_nodes",
     "prune",
