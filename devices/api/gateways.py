@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from devices.models import Gateway, GatewayState
@@ -19,11 +20,6 @@ class LiveSetSerializer(serializers.Serializer[Any]):
         read_only=True, help_text="Of kernel memory; 0 where the kernel does not say."
     )
 
-    def to_representation(self, instance: tuple[str, list[int]]) -> dict[str, Any]:
-        """Name the parts of the set that are kept."""
-        name, (entries, memory) = instance
-        return {"name": name, "entries": entries, "bytes": memory}
-
 
 class GatewaySerializer(RowSerializer[Gateway]):
     """What is known of a gateway's kernel; its enforcer writes it."""
@@ -37,7 +33,7 @@ class GatewaySerializer(RowSerializer[Gateway]):
         read_only=True, allow_null=True, help_text="Of the snapshot in force; null for none."
     )
     entries = serializers.IntegerField(read_only=True, help_text="In all sets.")
-    sets = LiveSetSerializer(source="sets.items", many=True, read_only=True)
+    sets = serializers.SerializerMethodField()
     warnings = serializers.ListField(child=serializers.CharField(), read_only=True)
     dropped_in = serializers.IntegerField(
         read_only=True, help_text="Packets dropped inbound and forwarded."
@@ -53,3 +49,11 @@ class GatewaySerializer(RowSerializer[Gateway]):
             "dropped_since",
         ]  # fmt: skip
         read_only_fields = fields
+
+    @extend_schema_field(LiveSetSerializer(many=True))
+    def get_sets(self, gateway: Gateway) -> list[dict[str, Any]]:
+        """Return the live sets."""
+        return [
+            {"name": name, "entries": entries, "bytes": memory}
+            for name, (entries, memory) in gateway.sets.items()
+        ]
