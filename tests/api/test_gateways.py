@@ -147,7 +147,7 @@ def test_a_question_is_left_for_the_enforcer_and_polled(
     assert (told["plan"], told["check"], told["error"], told["advice"]) == (None, None, "", "")
     row = Inquiry.objects.get()
     assert (row.asked_by, row.question) == ("api:alice", question)
-    found = {"plan": PLAN, "check": CHECK}[question].json()
+    found = PLAN.json() if question == "plan" else CHECK.json()
     inquiries.answer(row, found=found, error="", now=timezone.now())
     answered = api.get(f"/api/v1/inquiries/{told['id']}/").json()
     assert answered["answered_at"] is not None
