@@ -41,7 +41,7 @@ _PURPOSES: tuple[tuple[str | None, str, tuple[str, ...]], ...] = (
     ("Delivery", "Who may fetch the feeds.", ("client_networks",)),
     (
         "Enforcement",
-        "A change after which an address that must stay reachable is not is rolled back.",
+        "A change that cuts off an address which must stay reachable is rolled back.",
         (
             "node", "enforcer", "verdict", "log_limit", "cut_connections", "canaries",
             "test_address",

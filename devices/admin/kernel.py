@@ -19,11 +19,7 @@ def kernel_panel(device: Device, *, now: datetime) -> Panel:
     """Return what is live in the kernel of a gateway, as its enforcer saw it last."""
     gateway = device.gateway
     body = format_html(
-        "{}{}{}{}",
-        _in_force(gateway, now=now),
-        _sets(gateway),
-        _dropped(gateway, now=now),
-        _warnings(gateway),
+        "{}{}{}", _in_force(gateway, now=now), _sets(gateway), _sentences(gateway, now=now)
     )
     return Panel("In the kernel", body)
 
@@ -64,33 +60,28 @@ def _memory(size: int) -> str:
     return filesizeformat(size) if size else NOTHING
 
 
-def _dropped(gateway: Gateway, *, now: datetime) -> SafeString:
-    """Return what the rules dropped and what was put right, a sentence each."""
-    said: list[SafeString] = []
-    if gateway.dropped_since is not None:
-        said.append(
-            format_html(
-                "Dropped <b>{}</b> packets inbound and forwarded and <b>{}</b> outbound since {}.",
-                count(gateway.dropped_in),
-                count(gateway.dropped_out),
-                ago(gateway.dropped_since, now=now),
-            )
-        )
-    if gateway.healed:
-        said.append(
-            format_html(
-                "{} {} from what is meant found and healed, the last {}.",
-                count(gateway.healed),
-                "difference" if gateway.healed == 1 else "differences",
-                ago(gateway.healed_at, now=now),
-            )
-        )
-    return format_html_join("", '<p class="text">{}</p>', ((one,) for one in said))
+def _sentences(gateway: Gateway, *, now: datetime) -> SafeString:
+    """Return what the rules dropped, what was put right and what to know, a sentence each."""
+    said = [*_dropped(gateway, now=now), *_healed(gateway, now=now)]
+    said += [format_html("{} {}", word("warning", "warning"), one) for one in gateway.warnings]
+    body = format_html_join("", "<p>{}</p>", ((one,) for one in said))
+    return format_html('<div class="text">{}</div>', body) if said else body
 
 
-def _warnings(gateway: Gateway) -> SafeString:
-    return format_html_join(
-        "",
-        '<p class="text">{} {}</p>',
-        ((word("warning", "warning"), one) for one in gateway.warnings),
+def _dropped(gateway: Gateway, *, now: datetime) -> list[SafeString]:
+    if gateway.dropped_since is None:
+        return []
+    sentence = (
+        "Dropped <b>{}</b> packets inbound and forwarded, <b>{}</b> outbound; counted from {}."
     )
+    since = ago(gateway.dropped_since, now=now)
+    return [format_html(sentence, count(gateway.dropped_in), count(gateway.dropped_out), since)]
+
+
+def _healed(gateway: Gateway, *, now: datetime) -> list[SafeString]:
+    if not gateway.healed:
+        return []
+    things = "difference" if gateway.healed == 1 else "differences"
+    sentence = "{} {} from what is meant found and healed, the last one {}."
+    last = ago(gateway.healed_at, now=now)
+    return [format_html(sentence, count(gateway.healed), things, last)]

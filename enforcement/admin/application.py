@@ -110,4 +110,6 @@ def outcome_of(application: Application) -> SafeString:
 
 def change_of(application: Application) -> str:
     """Return how many block entries came and went, with their signs."""
-    return f"+{count(application.added)} \N{MINUS SIGN}{count(application.removed)}"
+    # In one line, whatever the width of its column.
+    added, removed = count(application.added), count(application.removed)
+    return f"+{added}\N{NO-BREAK SPACE}\N{MINUS SIGN}{removed}"
