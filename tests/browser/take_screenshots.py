@@ -14,10 +14,13 @@ from playwright.sync_api import Page
 
 from devices.models import Device
 from devices.services import PullRecord, record_pulls
+from enforcement.models import Question
+from enforcement.services import ask, inquiries
 from policies.models import Policy, Snapshot, Source
 from policies.services import Member, create_policy, create_source, refresh_policy
 from policies.states import Role
-from tests.factories import make_device
+from tests.enforcement.rows import PLAN, applied, enforce
+from tests.factories import make_device, make_gateway
 
 pytestmark = [
     pytest.mark.browser,
@@ -49,7 +52,7 @@ def _source(name: str, *entries: str) -> Source:
 
 
 def furnish() -> None:
-    """Make a site: policies, two of them held by their guard, and four firewalls."""
+    """Make a site: policies, two of them held by their guard, four firewalls and a gateway."""
     networks = [f"93.185.{n}.0/24" for n in range(0, 256, 2)]
     blocked = [*networks, *(f"93.184.{n}.7" for n in range(250)), "10.1.0.0/16"]
     edge = _policy(
@@ -62,6 +65,23 @@ def furnish() -> None:
         device = make_device(policy=edge, now=now - timedelta(days=3), nickname=f"fmc-{name}")
         _pull(device, minutes=(12, 27, 260)[number])
     make_device(policy=wide, now=now, nickname="fmc-madrid")
+    _enforce(edge)
+
+
+def _enforce(policy: Policy) -> None:
+    """Make a gateway that has enforced a policy for three days, and was asked for a plan."""
+    now = timezone.now()
+    since = now - timedelta(days=3)
+    settings = {"node": "gw-vienna", "canaries": "192.0.2.1, 192.0.2.53:53"}
+    gateway = make_gateway(policy=policy, now=since, nickname="gw-vienna", **settings)
+    sets = {"TSblockaddr": [250, 16_384], "TSblocknet": [129, 9_216], "TSallownet": [1, 2_048]}
+    kernel = enforce(gateway, now=now, sets=sets, applied_at=since, dropped_since=since)
+    applied(kernel, now=since, trigger="person", added=379, removed=0, cut=4)
+    applied(kernel, now=now - timedelta(hours=5), trigger="difference", outcome="healed", added=0,
+            removed=0, cut=0, detail="the chain TSblock was not hooked into FORWARD")  # fmt: skip
+    asked = ask(gateway=kernel, question=Question.PLAN, actor="console:alice", now=now)
+    found = {**PLAN.json(), "snapshot": 1, "rules": [], "cost": "", "label": "edge-block #1"}
+    inquiries.answer(asked, found=found, error="", now=now)
 
 
 def _policy(name: str, block: Source, allow: Source | None) -> Policy:
@@ -112,6 +132,11 @@ def test_pictures(console: Page) -> None:
     picture(console, "devices-dark", "/admin/devices/device/", dark=True)
     picture(console, "device", f"/admin/devices/device/{device.pk}/change/")
     picture(console, "why", "/admin/why/?address=93.184.9.7")
+    gateway = Device.objects.get(nickname="gw-vienna")
+    page = f"/admin/devices/device/{gateway.pk}"
+    picture(console, "gateway", f"{page}/change/")
+    asked = gateway.gateway.inquiries.get()
+    picture(console, "plan-dark", f"{page}/inquiries/{asked.pk}/", dark=True)
     held = Policy.objects.get(name="guest-block")
     picture(console, "candidate-dark", f"/admin/policies/policy/{held.pk}/change/", dark=True)
     picture(console, "presets", "/admin/presets/")
