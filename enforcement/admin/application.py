@@ -6,10 +6,11 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from enforcement.models import Application, Trigger
+from enforcement.models import Application
 from policies.admin.base import ReadOnlyAdmin
 from policies.words import NOTHING, ago, count, link, shortened, table, word
 
@@ -56,7 +57,7 @@ class ApplicationAdmin(ReadOnlyAdmin):
         return outcome_of(application)
 
     @display(description="entries")
-    def change(self, application: Application) -> str:
+    def change(self, application: Application) -> SafeString:
         """Return how many block entries came and went."""
         return change_of(application)
 
@@ -99,7 +100,7 @@ def applications_table(applications: Iterable[Application], *, now: datetime) ->
 
 def reason_of(application: Application) -> str:
     """Return why a kernel was worked on."""
-    return str(Trigger(application.trigger).label)
+    return application.get_trigger_display()
 
 
 def outcome_of(application: Application) -> SafeString:
@@ -108,8 +109,7 @@ def outcome_of(application: Application) -> SafeString:
     return word(outcome.tone, str(outcome.label))
 
 
-def change_of(application: Application) -> str:
-    """Return how many block entries came and went, with their signs."""
-    # In one line, whatever the width of its column.
-    added, removed = count(application.added), count(application.removed)
-    return f"+{added}\N{NO-BREAK SPACE}\N{MINUS SIGN}{removed}"
+def change_of(application: Application) -> SafeString:
+    """Return how many block entries came and went, with their signs, in one line."""
+    shown = '<span class="change-count">+{} \N{MINUS SIGN}{}</span>'
+    return format_html(shown, count(application.added), count(application.removed))

@@ -266,7 +266,7 @@ def test_history_is_filtered_and_newest_first(api: APIClient, gateway: Device) -
     other = make_gateway(now=now, policy=gateway.policy, node="elsewhere")
     kernel = enforce(gateway, now=now)
     applied(kernel, now=now - timedelta(hours=2))
-    applied(kernel, now=now, outcome="rolled-back", trigger="person", detail="192.0.2.1 was lost")
+    applied(kernel, now=now, outcome="rolled-back", trigger="settings", detail="192.0.2.1 was lost")
     applied(enforce(other, now=now), now=now)
     url = "/api/v1/applications/"
     shown = api.get(url, {"device": gateway.pk}).json()["results"]

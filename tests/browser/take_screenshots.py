@@ -76,7 +76,7 @@ def _enforce(policy: Policy) -> None:
     gateway = make_gateway(policy=policy, now=since, nickname="gw-vienna", **settings)
     sets = {"TSblockaddr": [250, 16_384], "TSblocknet": [129, 9_216], "TSallownet": [1, 2_048]}
     kernel = enforce(gateway, now=now, sets=sets, applied_at=since, dropped_since=since)
-    applied(kernel, now=since, trigger="person", added=379, removed=0, cut=4)
+    applied(kernel, now=since, added=379, removed=0, cut=4)
     applied(kernel, now=now - timedelta(hours=5), trigger="difference", outcome="healed", added=0,
             removed=0, cut=0, detail="the chain TSblock was not hooked into FORWARD")  # fmt: skip
     asked = ask(gateway=kernel, question=Question.PLAN, actor="console:alice", now=now)
