@@ -63,6 +63,10 @@ look_for_what_tests_need() {
   need ipset ipset "kernel tests of ipset"
   need iptables iptables "kernel tests of iptables"
   need nft nftables "kernel tests of nftables"
+  need conntrack conntrack "kernel tests that compare open connections with conntrack-tools"
+  need ping iputils-ping "kernel tests that send packets"
+  need fail2ban-server fail2ban "kernel tests beside fail2ban"
+  need ufw ufw "kernel tests beside ufw"
   need nginx nginx-light "tests that compare with nginx"
   need curl curl "tests of feeds as a firewall fetches them"
   need shellcheck shellcheck "the check of shell scripts"
@@ -102,6 +106,7 @@ disable_services() {
       nginx-light) service=nginx ;;
       knot) service=knot ;;
       squid) service=squid ;;
+      fail2ban | ufw) service=$package ;;
       *) continue ;;
     esac
     # For machines with systemd and without.

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from django.db.models import TextChoices
 
 from devices.models import Device, Gateway, GatewayState
-from devices.models.gateway import UNSEEN_AFTER
 from policies.models import Packing
 from policies.states import PolicyState, SourceState, Tone
 
@@ -155,7 +154,7 @@ def _gateway_trouble(gateway: Gateway, *, now: datetime) -> Health | None:
             f"No enforcer of the machine {node} has taken it up yet. It runs there with 'make run' "
             f"as root; without it nothing is blocked.",
         )
-    if now - gateway.checked_at > UNSEEN_AFTER:
+    if gateway.is_unseen(now=now):
         return Health(
             HealthState.UNSEEN,
             f"The kernel of {node} was last read back {gateway.checked_at:%Y-%m-%d %H:%M} UTC. "

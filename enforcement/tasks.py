@@ -6,6 +6,7 @@ from typing import Any
 
 from celery import current_app, shared_task
 from django.utils import timezone
+from kombu import Connection
 from kombu.exceptions import ChannelError
 
 from enforcement import services
@@ -18,12 +19,19 @@ WORK_EXPIRES = 55.0
 @shared_task
 def send_due(**_newer: object) -> int:
     """Nudge the enforcer of each machine that has something to do; return how many were nudged."""
+    nodes = services.due_nodes(now=timezone.now())
+    if not nodes:
+        return 0
     sent = 0
-    for node in services.due_nodes(now=timezone.now()):
-        queue = queue_of(node)
-        if not _holds_nudge(queue):
-            work.apply_async(kwargs={"node": node}, queue=queue, expires=WORK_EXPIRES)
-            sent += 1
+    with current_app.connection_for_write() as connection:
+        producer = current_app.amqp.Producer(connection)
+        for node in nodes:
+            queue = queue_of(node)
+            if not _holds_nudge(connection, queue):
+                work.apply_async(
+                    kwargs={"node": node}, queue=queue, expires=WORK_EXPIRES, producer=producer
+                )
+                sent += 1
     return sent
 
 
@@ -49,12 +57,12 @@ def queue_of(node: str) -> str:
     return f"enforce.{node}"
 
 
-def _holds_nudge(queue: str) -> bool:
-    """Tell whether a nudge waits there: nobody takes them from a machine that is switched off."""
-    with current_app.connection_for_write() as connection:
-        try:
-            channel: Any = connection.default_channel
-            declared = channel.queue_declare(queue, passive=True)
-        except ChannelError:
-            return False  # no such queue yet
-    return bool(declared.message_count)
+def _holds_nudge(connection: Connection, queue: str) -> bool:
+    """Tell whether a nudge waits there: of a machine that is switched off nobody takes them."""
+    channel: Any = connection.channel()  # one that is refused is closed
+    try:
+        return bool(channel.queue_declare(queue, passive=True).message_count)
+    except ChannelError:
+        return False  # no such queue yet
+    finally:
+        channel.close()

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from devices.kinds import KINDS
-from tsadmin import policies
+from tsadmin import gateways, policies
 from tsadmin.ask import may_ask
 from tsadmin.errors import Misused
 from tsadmin.flags import AcceptChange, Json, Yes, hyphen_or_underscore, with_settings
@@ -140,7 +140,8 @@ def list_devices(*, json: Json = False) -> None:
 def show(nickname: Name, *, json: Json = False) -> None:
     """Show everything about one device.
 
-    Its settings, policy, state, published snapshot, last pull and feed URLs.
+    Its settings, policy, state and published snapshot; then its last pull and feed URLs, or what
+    the kernel of a gateway holds.
     """
     start()
     from django.utils import timezone
@@ -160,7 +161,8 @@ def update(
     """Retrieve a device's lists now, and wait for the end.
 
     Prints what came from each list, what was rejected, and what changed in the published snapshot.
-    Answers 1 when a list could not be retrieved or the guard holds the change.
+    A gateway then enforces it, and what its enforcer did is printed too. Answers 1 when a list
+    could not be retrieved, the guard holds the change, or it is not in force.
     """
     start()
     from tsadmin.commands import updating
@@ -177,7 +179,8 @@ def remove(
 ) -> None:
     """Remove a device.
 
-    Its feeds end at once, and with them its policy unless another device follows it.
+    Its feeds end at once, or the kernel of a gateway is let go; and with it goes its policy unless
+    another device follows it.
     """
     start()
     from tsadmin.commands import managing
@@ -205,27 +208,35 @@ def show_version(
 @app.command()
 def demo(
     *,
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--type", metavar="TYPE", callback=_known_kind, help=f"One of: {', '.join(KINDS)}."
+        ),
+    ] = "firepower",
     remove_it: Annotated[
-        bool, typer.Option("--remove", help="Remove the sample and all that came with it.")
+        bool, typer.Option("--remove", help="Remove the samples and all that came with them.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Make a sample device to try the feeds with.
+    """Make a sample device to try a feed or a gateway with.
 
-    It blocks documentation addresses, which belong to nobody, and needs no account anywhere.
+    It blocks documentation addresses, which belong to nobody, and needs no account anywhere. The
+    sample gateway is this machine: its kernel drops packets from and to those addresses.
     """
     start()
-    from tsadmin.commands import updating
+    from tsadmin.commands import samples
 
     if remove_it:
-        updating.remove_sample(as_json=json)
+        samples.remove_sample(as_json=json)
     else:
-        updating.add_sample(as_json=json)
+        samples.add_sample(kind=kind, as_json=json)
 
 
 app.command()(why)
 app.command()(diff)
 policies.add_to(app)
+gateways.add_to(app)
 app.add_typer(policy_group, name="policy")
 app.add_typer(sources, name="source")
 app.add_typer(records, name="records")

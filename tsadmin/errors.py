@@ -63,12 +63,16 @@ def _expected() -> tuple[_Translation, ...]:
 
     from accounts.services import TokenRefused
     from devices.kinds.base import SettingRefused
-    from devices.services import DeviceRefused
+    from devices.services import DeviceRefused, GatewayRefused
+    from enforcement.services import TooManyQuestions
     from policies.fields import DecryptionFailed
     from policies.models import ClaimLost
     from policies.services import AddressRefused, Busy, Refused as PolicyRefused
 
-    told = (AddressRefused, DeviceRefused, TokenRefused, DecryptionFailed, Busy)
+    told = (
+        AddressRefused, Busy, DecryptionFailed, DeviceRefused, GatewayRefused, TokenRefused,
+        TooManyQuestions,
+    )  # fmt: skip
     return (
         ((SettingRefused,), _setting),
         ((PolicyRefused,), _column),

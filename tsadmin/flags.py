@@ -49,8 +49,15 @@ def hyphen_or_underscore(token: str) -> str:
 
 
 def all_settings() -> dict[str, Setting]:
-    """Return the settings of every kind by name, in the order they are asked."""
-    return {setting.name: setting for kind in KINDS.values() for setting in kind.settings}
+    """Return the settings of every kind by name, in the order they are asked.
+
+    Where two kinds have the same setting, the first kind's question stands for both.
+    """
+    found: dict[str, Setting] = {}
+    for kind in KINDS.values():
+        for setting in kind.settings:
+            found.setdefault(setting.name, setting)
+    return found
 
 
 def with_settings(*, defaults: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -105,9 +112,18 @@ def _flag(name: str, flags: Sequence[str], *, metavar: str, text: str) -> inspec
 
 
 def _help(setting: Setting, *, defaults: bool) -> str:
-    text = f"{setting.question}."
-    if defaults and setting.is_required:
-        return f"{text} [required]"
-    if defaults and setting.default:
-        return f"{text} [default: {setting.default}]"
-    return text
+    """Return the question, and in brackets which kinds have it, need it and what it defaults to."""
+    having = _kinds(lambda one: one.name == setting.name)
+    needing = _kinds(lambda one: one.name == setting.name and one.is_required)
+    notes = [] if len(having) == len(KINDS) else [f"{', '.join(having)} only"]
+    if defaults and needing == having:
+        notes.append("required")
+    elif defaults and needing:
+        notes.append(f"required for {', '.join(needing)}")
+    elif defaults and setting.default:
+        notes.append(f"default: {setting.default}")
+    return f"{setting.question}. [{'; '.join(notes)}]" if notes else f"{setting.question}."
+
+
+def _kinds(has: Callable[[Setting], bool]) -> list[str]:
+    return [kind.name for kind in KINDS.values() if any(map(has, kind.settings))]

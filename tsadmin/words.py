@@ -42,6 +42,11 @@ def shown(setting: Setting, value: object) -> str:
     return as_text(setting, value) or empty_word(setting)
 
 
+def counted(number: int, one: str, more: str) -> str:
+    """Return a number with its noun."""
+    return f"{number:,} {one if number == 1 else more}"
+
+
 def size_text(size: int) -> str:
     """Return a size as the product writes it: 100k."""
     for unit, letter in ((1_000_000, "M"), (1_000, "k")):

@@ -17,7 +17,7 @@ _PROXY = re.compile(r"http://(?P<host>[^\s/@:]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-
 _YES, _NO = frozenset({"y", "yes", "on", "true", "1"}), frozenset({"n", "no", "off", "false", "0"})
 # A host's own name: it is part of the name of a queue.
 NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_RATE = re.compile(r"([1-9][0-9]{0,4})/(second|minute|hour|day)")
+_RATE = re.compile(r"[1-9][0-9]{0,4}/(second|minute|hour)")
 LOG_SIZE_LEAST, LOG_SIZE_MOST = 1_000, 1_000_000_000
 MOST_ITEMS = 64
 
@@ -68,7 +68,7 @@ def node(name: str, value: object) -> str:
 
 
 def rate(name: str, value: object) -> str:
-    """A number a second, minute, hour or day, such as 10/second; "" is kept."""
+    """A number a second, minute or hour, such as 10/second; "" is kept."""
     text = str(value).strip().lower()
     return _matching(_RATE, name, text, "a rate such as 10/second, or nothing") if text else ""
 

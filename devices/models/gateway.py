@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import models
 from django.db.models import Q, TextChoices
@@ -10,9 +10,10 @@ from django.db.models import Q, TextChoices
 from devices.models.device import Device
 from policies.states import Tone
 
-# The kernel is read back every minute: three missed are no accident.
+# The kernel is read back every minute; less often where that takes long.
 CHECK_EVERY = timedelta(seconds=60)
-UNSEEN_AFTER = timedelta(minutes=4)
+_CHECK_SHARE = 20  # so many times as long as a check takes
+_CHECKS_MISSED = 4  # are no accident
 
 
 class GatewayState(TextChoices):
@@ -65,6 +66,7 @@ class Gateway(models.Model):
     allow_digest = models.CharField(max_length=64, blank=True, default="")
     applied_at = models.DateTimeField(null=True)
     checked_at = models.DateTimeField(null=True, help_text="When the kernel was read back last.")
+    check_seconds = models.FloatField(default=0, help_text="How long that took.")
     sets = models.JSONField(default=dict, help_text="Live sets: {name: [entries, bytes]}.")
     warnings = models.JSONField(default=list)
     healed = models.PositiveIntegerField(default=0, help_text="Differences found and healed.")
@@ -90,6 +92,18 @@ class Gateway(models.Model):
     def state_word(self) -> GatewayState:
         """The state, with its label and tone."""
         return GatewayState(self.state)
+
+    @property
+    def check_every(self) -> timedelta:
+        """How often the kernel is read back."""
+        return max(CHECK_EVERY, _CHECK_SHARE * timedelta(seconds=self.check_seconds))
+
+    def is_unseen(self, *, now: datetime) -> bool:
+        """Tell whether the kernel was not read back for so long that the enforcer must be away."""
+        return (
+            self.checked_at is not None
+            and now - self.checked_at > _CHECKS_MISSED * self.check_every
+        )
 
     @property
     def entries(self) -> int:

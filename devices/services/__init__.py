@@ -7,6 +7,7 @@ from devices.services.feeds import PublishedDevice, PublishedFeed, feed_urls, pu
 from devices.services.gateways import (
     GatewayRefused,
     gateway_of,
+    make_due,
     pause_gateway,
     request_enforcement,
     resume_gateway,
@@ -40,6 +41,7 @@ __all__ = [
     "feed_urls",
     "gateway_of",
     "lists_of",
+    "make_due",
     "own_lists",
     "pack_for_devices",
     "pause_gateway",

@@ -63,6 +63,15 @@ def request_enforcement(*, device: Device, actor: str, now: datetime) -> None:
         )  # fmt: skip
 
 
+def make_due(*, device: Device, now: datetime) -> None:
+    """Have a gateway's enforcer look at once, whatever it waits for after a failure.
+
+    What was rolled back is not tried again: that is asked for by `request_enforcement`. Raises
+    GatewayRefused.
+    """
+    _leave_due(gateway_of(device), now=now)
+
+
 def pause_gateway(*, device: Device, until: datetime, actor: str, now: datetime) -> None:
     """Let listed packets pass until a moment; the kernel itself ends it. Raises GatewayRefused."""
     gateway = gateway_of(device)

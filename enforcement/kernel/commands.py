@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from enforcement.kernel.errors import EnforceUnavailable
 
@@ -30,8 +31,16 @@ def find(program: str) -> str | None:
     return shutil.which(program, path=_PATH)
 
 
-def run(command: Sequence[str], *, given: bytes = b"", seconds: float = SECONDS) -> Done:
+def run(
+    command: Sequence[str],
+    *,
+    given: bytes = b"",
+    seconds: float = SECONDS,
+    folder: Path | None = None,
+) -> Done:
     """Run a program to its end and return how it ended, whatever its exit code.
+
+    It runs in `folder`, or in the one this process is in.
 
     Raises EnforceUnavailable where it is not installed, cannot be started or takes too long.
     """
@@ -45,7 +54,8 @@ def run(command: Sequence[str], *, given: bytes = b"", seconds: float = SECONDS)
             capture_output=True,
             timeout=seconds,
             check=False,
-            env={"PATH": _PATH, "LC_ALL": "C"},
+            cwd=folder,
+            env={"PATH": _PATH, "LC_ALL": "C", "TZ": "UTC"},  # times are told for us to read
         )
     except subprocess.TimeoutExpired as error:
         raise EnforceUnavailable(

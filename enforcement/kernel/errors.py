@@ -3,7 +3,8 @@
 EnforceError              the state before still stands, whole
 ├── EnforceUnavailable    no power, no tool, no answer in time: again later, or a person sees to it
 ├── EnforceRefused        what is wanted may not or cannot be loaded: a person must look
-└── KernelDiffers         what was read back is not what was written
+├── KernelDiffers         what was read back is not what was written
+└── StateDamaged          a file of the state folder is not what was written there
 """
 
 from __future__ import annotations
@@ -23,3 +24,7 @@ class EnforceRefused(EnforceError):
 
 class KernelDiffers(EnforceError):
     """The kernel holds something else than was written: names the set, both counts and digests."""
+
+
+class StateDamaged(EnforceError):
+    """A file of the state folder is damaged or lost: names it, what is wrong, what to do."""

@@ -15,6 +15,7 @@ import numpy as np
 from netsets import cidr
 from netsets._ranges4 import Array8, Array32, Array64
 from netsets.cidr import AddressSet, Prefixes
+from netsets.diff import PrefixDifference
 
 Role = Literal["block", "allow"]
 Version = Literal[4, 6]
@@ -66,6 +67,66 @@ def parts(role: Role, prefixes: Prefixes) -> Iterator[tuple[SetName, Entries]]:
         for wanted in (False, True):
             chosen = is_net == wanted
             yield SetName(role, wanted, version), Entries(*_loadable(first[chosen], length[chosen]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SetChange:
+    """What comes into one set and what goes out of it; no entry does both."""
+
+    name: SetName
+    added: Entries
+    removed: Entries
+
+    def __len__(self) -> int:
+        """Return how many entries come or go."""
+        return len(self.added) + len(self.removed)
+
+    def undone(self) -> SetChange:
+        """Return the change back."""
+        return SetChange(self.name, added=self.removed, removed=self.added)
+
+
+def changes(role: Role, difference: PrefixDifference) -> Iterator[SetChange]:
+    """Yield what a difference of a list is for its four sets; those without a change too."""
+    both = zip(parts(role, difference.added), parts(role, difference.removed), strict=True)
+    for (name, added), (_, removed) in both:
+        yield SetChange(name, *_apart(added, removed))
+
+
+def sizes(role: Role, prefixes: Prefixes) -> Iterator[tuple[SetName, int]]:
+    """Yield the four sets of a list with how many entries `parts` gives each."""
+    families: tuple[tuple[Version, Array8], ...] = (
+        (4, prefixes.v4_length),
+        (6, prefixes.v6_length),
+    )
+    for version, length in families:
+        single = int(np.count_nonzero(length == WIDTH[version]))
+        halved = int(np.count_nonzero(length == 0))
+        yield SetName(role, is_net=False, version=version), single
+        yield SetName(role, is_net=True, version=version), len(length) - single + halved
+
+
+def _apart(a: Entries, b: Entries) -> tuple[Entries, Entries]:
+    """Return both without what they share, which is halves: those of a /0, and a /1 as such."""
+    shared = np.intersect1d(_halves(a), _halves(b))
+    return _but(a, shared), _but(b, shared)
+
+
+def _halves(entries: Entries) -> Column:
+    halves: Column = _tops(entries)[entries.length == 1]
+    return halves
+
+
+def _tops(entries: Entries) -> Column:
+    """Return the first word of each address, which tells the halves apart."""
+    return entries.first if entries.first.ndim == 1 else entries.first[:, 0]
+
+
+def _but(entries: Entries, halves: Column) -> Entries:
+    if not halves.size:
+        return entries
+    kept = (entries.length != 1) | ~np.isin(_tops(entries), halves)
+    return Entries(entries.first[kept], entries.length[kept])
 
 
 def _loadable(first: Column, length: Array8) -> tuple[Column, Array8]:

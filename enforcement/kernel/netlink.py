@@ -10,7 +10,7 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Self
 
 from enforcement.kernel.errors import EnforceUnavailable
@@ -32,11 +32,15 @@ _BUFFER = 64 << 20  # bytes that one send may hold
 
 
 class NetlinkRefused(Exception):
-    """The kernel refused one of the messages; those before it were done."""
+    """The kernel refused messages; it has done all the others, those after them too.
 
-    def __init__(self, number: int, place: int) -> None:
+    `refused` is the error number of each by its place; `errno` and `place` are of the first.
+    """
+
+    def __init__(self, number: int, place: int, refused: Mapping[int, int] | None = None) -> None:
         super().__init__(os.strerror(number) if number < 4096 else f"error {number}")
         self.errno, self.place = number, place
+        self.refused = refused or {place: number}
 
 
 def attribute(kind: int, payload: bytes) -> bytes:
@@ -93,27 +97,32 @@ class Netlink:
         kernel works on all of them, whatever it says of one: raises NetlinkRefused with the first
         that it refused, EnforceUnavailable where it does not answer.
         """
+        answers = self.answers(messages)
+        refused = {place: number for place, number in enumerate(answers) if number}
+        if refused:
+            place = min(refused)
+            raise NetlinkRefused(refused[place], place, refused)
+
+    def answers(self, messages: Sequence[bytes]) -> list[int]:
+        """Send messages as `ask` does; return for each its error number, 0 where it was done."""
         if not messages:
-            return
+            return []
         first = self._sequence + 1
         self._sequence += len(messages)
         self._send(b"".join(self._numbered(messages, first)))
-        refused: NetlinkRefused | None = None
+        numbers = [0] * len(messages)
         waiting = len(messages)
         while waiting:
             for kind, sequence, payload in split(self._receive()):
-                if kind != _NLMSG_ERROR or sequence < first:
-                    continue
-                waiting -= 1
-                number = -_ERROR.unpack_from(payload)[0]
-                if number and refused is None:
-                    refused = NetlinkRefused(number, sequence - first)
-        if refused is not None:
-            raise refused
+                if kind == _NLMSG_ERROR and sequence >= first:
+                    waiting -= 1
+                    numbers[sequence - first] = -_ERROR.unpack_from(payload)[0]
+        return numbers
 
     def dump(self, request: bytes) -> Iterator[memoryview]:
-        """Send a request for a dump and yield what comes, a buffer of whole messages each time.
+        """Send a request for an answer and yield it, a buffer of whole messages each time.
 
+        The answer is a dump, or messages with the acknowledgement after them.
         `split` takes a buffer apart. Raises NetlinkRefused and EnforceUnavailable.
         """
         self._sequence += 1
@@ -174,12 +183,13 @@ def attributes(payload: memoryview) -> dict[int, memoryview]:
 
 
 def _end_of_dump(received: memoryview) -> bool:
-    """Tell whether a dump ends here; raises NetlinkRefused where it was refused."""
+    """Tell whether an answer ends here; raises NetlinkRefused where it was refused."""
     for kind, _, payload in split(received):
         if kind == _NLMSG_ERROR:
             number = -_ERROR.unpack_from(payload)[0]
             if number:
                 raise NetlinkRefused(number, 0)
+            return True
         if kind == _NLMSG_DONE:
             number = -_ERROR.unpack_from(payload)[0] if len(payload) >= _ERROR.size else 0
             if number > 0 and number != errno.ENOENT:

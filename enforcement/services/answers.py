@@ -9,6 +9,10 @@ from typing import Self
 SHOWN = 20  # prefixes of each kind
 
 
+class NothingToAnswer(Exception):
+    """There is nothing to plan or to check yet; says what to do first."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlanAnswer:
     """The steps from what a kernel holds to the newest snapshot: what an apply would do."""
@@ -57,7 +61,7 @@ class CheckStep:
 class CheckAnswer:
     """Whether a gateway drops what is listed and lets pass what is not, as tried on the spot."""
 
-    ok: bool
+    ok: bool | None  # None: some of it could not be told
     sentence: str
     listed: str  # the address that must be dropped; "" where none is listed
     unlisted: str  # the one that must pass; "" where none was found

@@ -21,11 +21,15 @@ class Wanted:
 
     @property
     def digest(self) -> str:
-        """The digest of everything that is wanted: equal ones want the same of a kernel."""
-        wanted = asdict(self.target)
-        del wanted["label"]  # for people; the same lists under another number are the same
-        del wanted["snapshot"]
-        return hashlib.sha256(json.dumps(wanted, default=str, sort_keys=True).encode()).hexdigest()
+        """The digest of what is wanted."""
+        return target_digest(self.target)
+
+
+def target_digest(target: Target) -> str:
+    """Return the digest of everything that a target wants of a kernel, and of its number."""
+    wanted = asdict(target)
+    del wanted["label"]  # for people
+    return hashlib.sha256(json.dumps(wanted, default=str, sort_keys=True).encode()).hexdigest()
 
 
 def wanted_of(device: Device, *, now: datetime) -> Wanted | None:

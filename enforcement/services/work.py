@@ -1,11 +1,163 @@
-"""What the enforcer of a machine does when it is nudged."""
+"""What the enforcer of a machine does when it is nudged: let go, answer, enforce, read back."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from devices.kinds import GATEWAYS
+from devices.models import Device, Gateway, GatewayRelease
+from enforcement.kernel.apply import enforce, release
+from enforcement.kernel.errors import EnforceError, EnforceRefused
+from enforcement.kernel.host import Host
+from enforcement.kernel.verify import verify
+from enforcement.models import Outcome, Trigger
+from enforcement.services import records
+from enforcement.services.answering import answer_all
+from enforcement.services.canaries import canaries_of
+from enforcement.services.machine import Machine, own_machine
+from enforcement.services.target import Wanted, wanted_of
+from netsets.cidr import AddressSet
+from policies.services import protect
+from policies.store import stored_file
+
+log = logging.getLogger(__name__)
+
+Clock = Callable[[], datetime]
 
 
-def work(*, node: str, clock: Callable[[], datetime]) -> str:
-    """Do what is due on this machine and return what was done, in a word."""
-    raise NotImplementedError(node)
+def work(*, node: str, clock: Clock, machine: Machine | None = None) -> str:
+    """Do what is due on this machine and return what was done, in a few words."""
+    machine = machine or own_machine()
+    done = [] if not _let_go(node, machine.host, now=clock()) else ["let go"]
+    devices = Device.objects.select_related("policy__current", "pinned_snapshot", "gateway")
+    device = devices.filter(node=node, kind__in=GATEWAYS).first()
+    if device is not None:
+        _protect_surroundings(node, machine, now=clock())
+        done += _serve(_Job(device, device.gateway, machine, clock))
+    return ", ".join(done) or "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    device: Device
+    gateway: Gateway
+    machine: Machine
+    clock: Clock
+
+
+def _let_go(node: str, host: Host, *, now: datetime) -> bool:
+    """Take everything out of a kernel whose device is gone; return whether there was such a one."""
+    row = GatewayRelease.objects.filter(node=node).first()
+    if row is None:
+        return False
+    try:
+        release(host=host, enforcer="iptables")
+    except EnforceError as error:
+        log.warning("release node=%s device=%s: %s", node, row.nickname, error)
+        return False
+    # Asked again meanwhile, it is done again.
+    GatewayRelease.objects.filter(pk=row.pk, asked_at=row.asked_at).delete()
+    protect(origin=_origin(node), networks={}, now=now)
+    log.info("release node=%s device=%s", node, row.nickname)
+    return True
+
+
+def _serve(job: _Job) -> list[str]:
+    asked = answer_all(job.device, machine=job.machine, clock=job.clock)
+    done = ["answered"] if asked else []
+    now = job.clock()
+    _end_pause(job.gateway, now=now)
+    wanted = wanted_of(job.device, now=now)
+    try:
+        if wanted is not None and _is_due(job.gateway, wanted, now=now):
+            return [*done, _enforce(job, wanted)]
+        if _is_to_be_read(job.gateway, now=now):
+            return [*done, _verify(job, wanted)]
+    except EnforceRefused as error:
+        records.write_failure(job.gateway, wanted, error, outcome=Outcome.REFUSED, now=job.clock())
+        return [*done, "refused"]
+    except EnforceError as error:
+        records.write_failure(job.gateway, wanted, error, outcome=Outcome.FAILED, now=job.clock())
+        return [*done, "failed"]
+    return done
+
+
+def _end_pause(gateway: Gateway, *, now: datetime) -> None:
+    """Forget a pause that is over: the kernel has ended it by itself."""
+    if gateway.paused_until is not None and gateway.paused_until <= now:
+        ended = Gateway.objects.filter(pk=gateway.pk, paused_until=gateway.paused_until)
+        ended.update(paused_until=None, paused_by="")
+        gateway.paused_until = None
+
+
+def _is_due(gateway: Gateway, wanted: Wanted, *, now: datetime) -> bool:
+    """Tell whether a kernel is to be worked on: asked for, or something else is wanted of it."""
+    if gateway.retry_at is not None and now < gateway.retry_at <= now + timedelta(hours=1):
+        return False
+    if wanted.digest == gateway.refused_target:
+        return False
+    return gateway.due_at is not None or wanted.digest != gateway.target
+
+
+def _is_to_be_read(gateway: Gateway, *, now: datetime) -> bool:
+    if not gateway.target:
+        return False  # nothing was ever in force
+    checked = gateway.checked_at
+    # Later than now: from before the clock was set back.
+    return checked is None or checked > now or now - checked >= gateway.check_every
+
+
+def _protect_surroundings(node: str, machine: Machine, *, now: datetime) -> None:
+    """Keep what this machine stands on out of every list: its own addresses, gateways, resolvers.
+
+    The policy is compiled elsewhere, by a worker that does not know this machine.
+    """
+    try:
+        networks = {one.address: f"{one.reason} of {node}" for one in machine.surroundings()}
+    except (OSError, ValueError) as error:
+        log.warning("the surroundings of %s cannot be told: %s", node, error)
+        return
+    protect(origin=_origin(node), networks=networks, now=now)
+
+
+def _origin(node: str) -> str:
+    return f"machine {node}"
+
+
+def _enforce(job: _Job, wanted: Wanted) -> str:
+    began = job.clock()
+    outcome = enforce(
+        host=job.machine.host,
+        target=wanted.target,
+        stored=stored_file,
+        canaries=canaries_of(job.device, job.machine, now=began),
+        cut=job.machine.cut if job.device.cut_connections else _cut_none,
+    )
+    same = wanted.target.snapshot == job.gateway.snapshot_number
+    trigger = Trigger.SETTINGS if same else Trigger.POLICY
+    records.write_outcome(
+        job.gateway, wanted, outcome, trigger=trigger, began=began, now=job.clock()
+    )
+    log.info(
+        "apply device=%s snapshot=%d ending=%s way=%s added=%d removed=%d cut=%d",
+        job.device.nickname, wanted.target.snapshot, outcome.ending, outcome.way, outcome.added,
+        outcome.removed, outcome.cut,
+    )  # fmt: skip
+    return str(outcome.ending)
+
+
+def _verify(job: _Job, wanted: Wanted | None) -> str:
+    began = job.clock()
+    canaries = canaries_of(job.device, job.machine, now=began)
+    found = verify(host=job.machine.host, now=began, canaries=canaries)
+    records.write_verification(job.gateway, wanted, found, began=began, now=job.clock())
+    for fault in found.healed:
+        log.warning("healed device=%s: %s", job.device.nickname, fault)
+    return "healed" if found.healed else "read back"
+
+
+def _cut_none(_newly_blocked: AddressSet, _allowed: AddressSet) -> int:
+    return 0

@@ -14,8 +14,10 @@ import pytest
 from pytest_django import Settings
 from typer.testing import CliRunner
 
+from tests.tsadmin.enforcer import Enforcer
 from tests.tsadmin.terminal import Terminal
 from tsadmin.app import app
+from tsadmin.commands import waiting
 from tscm_site.env import Bind
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -132,3 +134,13 @@ def appliance(prepared: Appliance, tmp_path: Path) -> Appliance:
 def without_escapes(text: str) -> str:
     """Return what a terminal would show of `text`, cursor movements left out."""
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).replace("\r\n", "\n")
+
+
+@pytest.fixture
+def enforcer(monkeypatch: pytest.MonkeyPatch) -> Enforcer:
+    """The enforcer of every machine, at work as soon as it is nudged; nobody waits long for it."""
+    there = Enforcer()
+    monkeypatch.setattr(waiting, "nudge", there.work)
+    monkeypatch.setattr(waiting, "ANSWER_SECONDS", 0.0)
+    monkeypatch.setattr(waiting, "WORK_SECONDS", 0.0)
+    return there

@@ -37,7 +37,18 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "domain_name": ("tscm.example", "tscm.example"),
     "client_networks": ("192.0.2.0/24", ["192.0.2.0/24"]),
     "note": ("In rack 4", "In rack 4"),
+    "node": ("gw1.example", "gw1.example"),
+    "enforcer": ("nftables", "nftables"),
+    "verdict": ("REJECT", "reject"),
+    "log_limit": ("10/second", "10/second"),
+    "cut_connections": ("no", False),
+    "canaries": ("192.0.2.1, [2001:db8::1]:443", ["192.0.2.1", "[2001:db8::1]:443"]),
+    "test_address": ("198.51.100.7", "198.51.100.7"),
 }
+CHANGED = [
+    (kind.name, one.name)
+    for kind in KINDS.values() for one in kind.settings if one.name != "device_id"
+]  # fmt: skip
 
 
 def add(tsadmin: Tsadmin, *flags: str, name: str = "tstest") -> Device:
@@ -65,18 +76,21 @@ def test_add_takes_the_documented_defaults(tsadmin: Tsadmin) -> None:
             assert (found[setting.name] or "") == (setting.clean(setting.default) or "")
 
 
-def test_every_setting_can_be_given_as_a_flag_to_add(tsadmin: Tsadmin) -> None:
-    flags = [part for name, (text, _) in GIVEN.items() for part in (f"--{name}", text)]
-    assert tsadmin("add", "tstest", "--type", "firepower", *flags).code == 0
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_setting_can_be_given_as_a_flag_to_add(tsadmin: Tsadmin, kind: str) -> None:
+    given = {setting.name: GIVEN[setting.name] for setting in KINDS[kind].settings}
+    flags = [part for name, (text, _) in given.items() for part in (f"--{name}", text)]
+    assert tsadmin("add", "tstest", "--type", kind, *flags).code == 0
     found = settings_of(Device.objects.get())
-    assert found == {name: value for name, (_, value) in GIVEN.items()}
+    assert found == {name: value for name, (_, value) in given.items()}
 
 
-@pytest.mark.parametrize("name", [name for name in GIVEN if name != "device_id"])
+@pytest.mark.parametrize(("kind", "name"), CHANGED)
 def test_each_setting_can_be_changed_alone_and_nothing_else_changes(
-    tsadmin: Tsadmin, name: str
+    tsadmin: Tsadmin, kind: str, name: str
 ) -> None:
-    before = settings_of(add(tsadmin))
+    assert tsadmin("add", "tstest", "--type", kind, *REQUIRED).code == 0
+    before = settings_of(Device.objects.get())
     answer = tsadmin("configure", "tstest", f"--{name}", GIVEN[name][0], "--json")
     assert answer.code == 0, answer.stderr
     assert answer.json["changed"] == [name]

@@ -9,13 +9,13 @@ from policies import services
 from policies.models import Candidate, Policy
 from policies.tasks import nudge
 from tsadmin import ask
-from tsadmin.commands.facts import counted
 from tsadmin.commands.finding import find_policy
 from tsadmin.commands.refreshed import addresses_of
 from tsadmin.commands.updating import wait_while_busy
 from tsadmin.errors import Misused, Refused
 from tsadmin.screen import print_hint, print_json, print_line, progress
 from tsadmin.site import actor
+from tsadmin.words import counted
 
 _SHORTEST = 12  # characters of a digest that are enough to know it by
 

@@ -18,10 +18,10 @@ from policies.reports.difference import (
 )
 from policies.states import Role
 from policies.words import addresses
-from tsadmin.commands.facts import counted
 from tsadmin.commands.finding import find_policy
 from tsadmin.errors import Misused, Refused
 from tsadmin.screen import print_hint, print_json, print_line, print_table
+from tsadmin.words import counted
 
 SHOWN = 20
 CANDIDATE = "candidate"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +15,8 @@ from devices.kinds.base import Setting
 from devices.models import Device
 from devices.services import UNREADABLE, feed_urls, settings_of
 from policies.models import Snapshot
-from tsadmin.words import label, shown
+from tsadmin.commands.kernel import kernel_json, kernel_lines
+from tsadmin.words import counted, label, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,8 @@ class Facts:
     values: dict[str, object]  # settings by name; a secret is "" or anything else
     health: Health
     snapshot: Snapshot | None  # what is served
-    urls: dict[str, str]
+    urls: dict[str, str]  # none of a gateway
+    now: datetime
 
     @property
     def settings(self) -> tuple[Setting, ...]:
@@ -44,9 +47,7 @@ class Facts:
             ("State", f"{self.health.label}. {self.health.detail}"),
             ("Snapshot", snapshot_text(self.snapshot)),
             *_packing_lines(device),
-            ("Last pull", _pull_text(device)),
-            ("Block List URL", self.urls["block"]),
-            ("Allow List URL", self.urls["allow"]),
+            *(kernel_lines(device.gateway, now=self.now) if device.is_gateway else self._feeds()),
         ]
 
     def json(self) -> dict[str, object]:
@@ -70,8 +71,12 @@ class Facts:
             "packing": _packing_json(device),
             "last_pull_at": device.last_pull_at,
             "last_pull_snapshot": device.last_pull_number,
-            "urls": self.urls,
+            "urls": self.urls or None,
+            "gateway": kernel_json(device.gateway) if device.is_gateway else None,
         }
+
+    def _feeds(self) -> list[tuple[str, str]]:
+        return [("Last pull", _pull_text(self.device)), *url_lines(self.urls)]
 
     def _shown(self, setting: Setting) -> str:
         value = self.values[setting.name]
@@ -90,12 +95,18 @@ def facts_of(device: Device, *, now: datetime) -> Facts:
         health=health_of(device, now=now),
         snapshot=device.published,
         urls=device_urls(device),
+        now=now,
     )
 
 
 def device_urls(device: Device) -> dict[str, str]:
-    """Return the URLs that a firewall fetches."""
+    """Return the URLs that a firewall fetches; none where the device is a gateway."""
     return feed_urls(device, base=feed_base_url(site.TSCM_FEED_BIND))
+
+
+def url_lines(urls: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return labels and URLs for the screen."""
+    return [(f"{role.title()} List URL", url) for role, url in urls.items()]
 
 
 def snapshot_json(snapshot: Snapshot) -> dict[str, object]:
@@ -108,11 +119,6 @@ def snapshot_json(snapshot: Snapshot) -> dict[str, object]:
         "numbers": snapshot.numbers,
         "cuts": dict(snapshot.cuts),
     }
-
-
-def counted(number: int, one: str, more: str) -> str:
-    """Return a number with its noun."""
-    return f"{number:,} {one if number == 1 else more}"
 
 
 def snapshot_text(snapshot: Snapshot | None) -> str:

@@ -20,8 +20,9 @@ _NAMED = 10
 def find_device(nickname: str) -> Device:
     """Return the device of this name, with its policy; raises SettingRefused and Refused."""
     name = rules.nickname("device name", nickname)
-    devices = Device.objects.select_related("policy__current").order_by("nickname", "id")
-    return _named(devices, "device", name, column="nickname", see="tsadmin add --help")
+    devices = Device.objects.select_related("policy__current", "gateway")
+    rows = devices.order_by("nickname", "id")
+    return _named(rows, "device", name, column="nickname", see="tsadmin add --help")
 
 
 def find_policy(name: str) -> Policy:

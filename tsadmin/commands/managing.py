@@ -16,10 +16,11 @@ from devices.models import Device
 from policies.models import Policy
 from policies.tasks import nudge
 from tsadmin import ask
-from tsadmin.commands import following
-from tsadmin.commands.facts import device_urls, facts_of
+from tsadmin.commands import following, next_steps
+from tsadmin.commands.facts import device_urls, facts_of, url_lines
 from tsadmin.commands.finding import find_device
 from tsadmin.commands.updating import update_device
+from tsadmin.commands.waiting import nudge_enforcers
 from tsadmin.errors import Misused, Refused
 from tsadmin.screen import print_facts, print_hint, print_json, print_line
 from tsadmin.site import actor
@@ -44,8 +45,9 @@ def add_device(
     manner: Manner,
     update: bool,
 ) -> None:
-    """Add a device from flags and answers, and print its feed URLs."""
+    """Add a device from flags and answers, and print its feed URLs where it has some."""
     described = KINDS[kind]
+    _refuse_foreign(described, given)
     name = rules.nickname("device name", nickname)
     wanted = following.wanted_policy(policy, given=given)
     shared = wanted.policy if wanted else None
@@ -58,9 +60,8 @@ def add_device(
     device = _add(described, name, values, policy=shared, manner=manner)
     if not manner.as_json:
         print_line(f"Added {name}.", tone="success")
-        print_facts(
-            [(f"{role.title()} List URL", url) for role, url in device_urls(device).items()]
-        )
+        if urls := device_urls(device):
+            print_facts(url_lines(urls))
     if update:
         update_device(nickname=name, accept_change=False, as_json=manner.as_json)
         return
@@ -68,16 +69,7 @@ def add_device(
     if manner.as_json:
         print_json(facts_of(device, now=timezone.now()).json())
     else:
-        print_hint(_what_next(device))
-
-
-def _what_next(device: Device) -> str:
-    if not device.policy_updates:
-        return "Its policy updates are off: nothing is retrieved or published until they are on."
-    return (
-        f"Its lists are retrieved within a minute while 'make run' is running, then every hour. "
-        f"At once: tsadmin update {device}. How it does: tsadmin show {device}."
-    )
+        print_hint(next_steps.after_add(device))
 
 
 def configure_device(
@@ -85,7 +77,8 @@ def configure_device(
 ) -> None:
     """Change settings from flags, or from answers when no flag was given."""
     device = find_device(nickname)
-    described = KINDS[device.kind]
+    described, node = KINDS[device.kind], device.node
+    _refuse_foreign(described, given)
     changes = described.clean(given)
     wanted = following.wanted_policy(policy, given=given)
     before, followed = services.settings_of(device), device.policy.name
@@ -97,6 +90,7 @@ def configure_device(
     if changes or wanted:
         device = _configure(nickname, changes, before, wanted=wanted, manner=manner)
         nudge()
+        nudge_enforcers(node, device.node)
     _print_changes(device, before, followed=followed, manner=manner)
 
 
@@ -129,7 +123,7 @@ def _print_changes(
         print_json({**facts_of(device, now=timezone.now()).json(), "changed": names})
     elif lines:
         print_facts(lines)
-        print_hint(f"In effect within five minutes. At once: tsadmin update {device}.")
+        print_hint(next_steps.after_change(device))
     else:
         print_line("Nothing changed.")
 
@@ -138,17 +132,18 @@ def remove_device(*, nickname: str, yes: bool, manner: Manner) -> None:
     """Remove a device after a question."""
     device = find_device(nickname)
     if not yes:
-        ask.confirm_removal(nickname, consequence="Its feeds end at once.", asking=manner.may_ask)
+        ask.confirm_removal(nickname, consequence=next_steps.removal(device), asking=manner.may_ask)
     _remove(device, now=timezone.now())
+    nudge_enforcers(device.node)
     if manner.as_json:
         print_json({"removed": nickname})
     else:
-        print_line(f"Removed {nickname}. Take its feeds out of the firewall too.", tone="success")
+        print_line(f"Removed {nickname}. {next_steps.after_removal(device)}", tone="success")
 
 
 def _remove(device: Device, *, now: datetime) -> None:
     if device.is_sample:
-        services.remove_sample(actor=actor(), now=now)
+        services.remove_sample(actor=actor(), now=now, only=device)
     else:
         services.remove_device(device=device, actor=actor(), now=now)
 
@@ -167,6 +162,15 @@ def _answers(
         raise Refused(f"a device named {nickname} exists; choose another name")
     print_hint(f"Configuring '{kind.label}'. ENTER accepts the default.")
     return ask.ask_settings(asked)
+
+
+def _refuse_foreign(kind: Kind, given: Iterable[str]) -> None:
+    """Raise Misused for flags of settings that another kind has."""
+    foreign = [f"--{name}" for name in given if name not in {one.name for one in kind.settings}]
+    if foreign:
+        raise Misused(
+            f"a device of type {kind.name} ({kind.label}) has no {' and no '.join(foreign)}"
+        )
 
 
 def _refuse_missing(kind: Kind, values: Mapping[str, object]) -> None:

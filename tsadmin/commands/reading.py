@@ -27,8 +27,8 @@ ALARMS_SHOWN = 200
 
 def list_devices(*, now: datetime, as_json: bool) -> None:
     """Print every device."""
-    devices = Device.objects.select_related("policy__current").prefetch_related("policy__sources")
-    rows = list(devices.order_by("nickname", "id"))
+    devices = Device.objects.select_related("policy__current", "gateway")
+    rows = list(devices.prefetch_related("policy__sources").order_by("nickname", "id"))
     if as_json:
         print_json({"devices": [_row_json(device, now=now) for device in rows]})
     elif rows:
@@ -64,6 +64,7 @@ def _row_json(device: Device, *, now: datetime) -> dict[str, object]:
         "type": device.kind,
         "device_id": device.device_id,
         "management_ip": device.management_ip,
+        "node": device.node or None,
         "log_upload_id": device.device_id,
         "log_size": device.log_size,
         "log_uploads": device.send_logs,

@@ -27,11 +27,11 @@ from policies.services.record_text import (
 )
 from policies.sources.user_list import KIND
 from policies.tasks import nudge
-from tsadmin.commands.facts import counted
 from tsadmin.commands.finding import find_list
 from tsadmin.errors import Misused, Refused
 from tsadmin.screen import print_hint, print_json, print_line, print_table
 from tsadmin.site import actor
+from tsadmin.words import counted
 
 LISTS = ("List", "For", "Records", "State", "Policies")
 COLUMNS = ("Entry", "Note", "Added by", "Added", "Expires")

@@ -9,8 +9,9 @@ from policies.models import Policy, Retrieval, Snapshot
 from policies.models.snapshot import Compilation
 from policies.services import RefreshReport
 from policies.states import FAILED_OUTCOMES
-from tsadmin.commands.facts import counted, snapshot_json
+from tsadmin.commands.facts import snapshot_json
 from tsadmin.screen import print_line, print_table
+from tsadmin.words import counted
 
 
 def policy_trouble(report: RefreshReport, *, about: str) -> str:

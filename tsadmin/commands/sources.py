@@ -16,13 +16,12 @@ from policies.tasks import nudge
 from policies.words import said
 from tsadmin import ask
 from tsadmin.commands.columns import read_columns
-from tsadmin.commands.facts import counted
 from tsadmin.commands.finding import find_source
 from tsadmin.commands.given import read_settings
 from tsadmin.errors import Misused
 from tsadmin.screen import print_facts, print_hint, print_json, print_line, print_table
 from tsadmin.site import actor
-from tsadmin.words import SET
+from tsadmin.words import SET, counted
 
 COLUMNS = ("Source", "Kind", "State", "Entries", "Retrieved", "Policies")
 RETRIEVALS = ("Retrieved at", "Outcome", "Entries", "Added", "Removed", "Seconds", "Error")

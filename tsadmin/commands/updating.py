@@ -1,4 +1,4 @@
-"""update, source update, policy update, demo: retrieve and compile while somebody waits."""
+"""update, source update, policy update: retrieve, compile and enforce while somebody waits."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from policies.models import Policy, Retrieval, Source
 from policies.services import Busy, RefreshReport, refresh_policy, retrieve_source
 from policies.states import FAILED_OUTCOMES
 from policies.tasks import nudge
+from tsadmin.commands.enforced import print_enforced
+from tsadmin.commands.enforcing import bring_into_force
 from tsadmin.commands.facts import device_urls
 from tsadmin.commands.finding import find_device, find_policy_itself, find_source
 from tsadmin.commands.refreshed import (
@@ -27,7 +29,7 @@ from tsadmin.commands.refreshed import (
     size_trouble,
 )
 from tsadmin.errors import Refused
-from tsadmin.screen import print_facts, print_json, print_line, progress
+from tsadmin.screen import print_hint, print_json, progress
 from tsadmin.site import actor
 
 # A worker that holds the policy is done long before: a retrieval ends by its own deadline.
@@ -37,20 +39,43 @@ _Result = TypeVar("_Result")
 
 
 def update_device(*, nickname: str, accept_change: bool, as_json: bool) -> None:
-    """Refresh a device's policy and print what came; raises Refused when not all of it did."""
+    """Refresh a device's policy, have a gateway enforce it, and print what came of it.
+
+    Raises Refused when not all of it was done.
+    """
     device = find_device(nickname)
-    if not device.policy_updates:
+    if not device.policy_updates and not device.is_gateway:
         raise Refused(
             f"policy updates of {nickname} are off. Turn them on first: "
             f"tsadmin configure {nickname} --policy_updates yes"
         )
     report = _refresh(device.policy, accept_change=accept_change, quiet=as_json)
     device = find_device(nickname)
-    trouble = _device_trouble(device, report)
-    if as_json:
-        print_json(_device_json(device, report, trouble=trouble))
-    else:
+    if not as_json:
         print_refresh(device.policy, report)
+    finish_update(device, report, as_json=as_json)
+
+
+def finish_update(device: Device, report: RefreshReport, *, as_json: bool) -> None:
+    """Have a gateway enforce what a refresh brought, and print how that ended; raises Refused.
+
+    As JSON it is all told here, what the refresh brought as well.
+    """
+    done = bring_into_force(device, quiet=as_json)
+    trouble = policy_trouble(report, about=device.nickname) or size_trouble(device)
+    trouble = ". ".join(filter(None, (trouble, done.trouble if done else "")))
+    if as_json:
+        told = refresh_json(device.policy, report, trouble=trouble)
+        urls = device_urls(device) or None
+        enforcement = done.json() if done else None
+        print_json({"name": device.nickname, **told, "urls": urls, "enforcement": enforcement})
+    elif done:
+        print_enforced(done)
+    elif device.is_gateway and not device.policy_updates:
+        print_hint(
+            f"Policy updates of {device} are off: what its kernel holds stays. What is new: "
+            f"tsadmin plan {device}. To enforce it: tsadmin apply {device}."
+        )
     if trouble:
         raise Refused(trouble)
 
@@ -94,35 +119,6 @@ def update_source(*, name: str, as_json: bool) -> None:
         raise Refused(one.error)
 
 
-def add_sample(*, as_json: bool) -> None:
-    """Make or refresh the sample device and print how to fetch its feeds."""
-    with progress(quiet=as_json) as on_progress:
-        device, report = wait_while_busy(
-            lambda: services.add_sample(actor=actor(), clock=timezone.now),
-            on_progress=on_progress,
-        )
-    device = find_device(device.nickname)
-    urls, trouble = device_urls(device), _device_trouble(device, report)
-    if as_json:
-        print_json(_device_json(device, report, trouble=trouble))
-    else:
-        print_line(f"The sample device is {device.nickname}.", tone="success")
-        print_facts([(f"{role.title()} List URL", url) for role, url in urls.items()])
-        typed = f"curl -i {urls['block']}"
-        print_facts([("Fetch it with", typed), ("Remove it with", "tsadmin demo --remove")])
-    if trouble:
-        raise Refused(trouble)
-
-
-def remove_sample(*, as_json: bool) -> None:
-    """Remove the sample device and all that came with it."""
-    was_there = services.remove_sample(actor=actor(), now=timezone.now())
-    if as_json:
-        print_json({"removed": was_there})
-    else:
-        print_line("The sample is removed." if was_there else "There is no sample.")
-
-
 def wait_while_busy(work: Callable[[], _Result], *, on_progress: Callable[[str], None]) -> _Result:
     """Do `work` as soon as no worker is at it; raises Busy when that takes too long."""
     patience_ends = time.monotonic() + BUSY_SECONDS
@@ -161,18 +157,8 @@ def _retrieve(source: Source) -> Retrieval:
     return one
 
 
-def _device_trouble(device: Device, report: RefreshReport) -> str:
-    """Return why the update did not do all it should for a device, "" when it did."""
-    return policy_trouble(report, about=device.nickname) or size_trouble(device)
-
-
 def _too_small(policy: Policy) -> str:
     """Return which devices that take updates do not get a policy, "" where all do."""
     devices = Device.objects.filter(policy=policy, policy_updates=True)
     rows = devices.exclude(max_policy_size=None).select_related("policy__current")
     return ". ".join(filter(None, map(size_trouble, rows.order_by("nickname", "id"))))
-
-
-def _device_json(device: Device, report: RefreshReport, *, trouble: str) -> dict[str, object]:
-    told = refresh_json(device.policy, report, trouble=trouble)
-    return {"name": device.nickname, **told, "urls": device_urls(device)}

@@ -1,0 +1,60 @@
+"""The other way for entries to come into sets: the program `ipset restore`.
+
+For a kernel that does not take entries by the thousand. It is several times slower, and a kill may
+divide a change: what is read back afterwards tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from enforcement.kernel.commands import run
+from enforcement.kernel.errors import EnforceRefused
+from enforcement.kernel.layout import Entries, SetChange, SetName
+from netsets.cidr import Prefixes
+from netsets.render import text
+
+_SECONDS = 300.0
+_COMMAND = ("ipset", "-exist", "restore")  # what is there, or gone, already is no error
+
+
+class RestoreFiller:
+    """Lines for `ipset restore`, which stops at the first that is refused."""
+
+    def fill(self, called: str, name: SetName, entries: Entries) -> None:
+        """Give it the entries as lines."""
+        _restore(called, _lines("add", called, name, entries))
+
+    def change(self, changes: Sequence[SetChange]) -> None:
+        """Give it all lines that add, then all that take out."""
+        come = [_lines("add", str(one.name), one.name, one.added) for one in changes]
+        go = [_lines("del", str(one.name), one.name, one.removed) for one in changes]
+        _restore(", ".join(str(one.name) for one in changes), b"".join(come + go))
+
+
+def _lines(verb: str, called: str, name: SetName, entries: Entries) -> bytes:
+    start = f"{verb} {called} ".encode()
+    return b"".join(
+        start + block[:-1].replace(b"\n", b"\n" + start) + b"\n"
+        for block in _rendered(name, entries)
+    )
+
+
+def _rendered(name: SetName, entries: Entries) -> Iterator[bytes]:
+    none4, none6, none8 = np.empty(0, np.uint32), np.empty((0, 2), np.uint64), np.empty(0, np.uint8)
+    first, length = entries.first, entries.length
+    if name.version == 4:
+        return text.stream(Prefixes(first.astype(np.uint32, copy=False), length, none6, none8))
+    return text.stream(Prefixes(none4, none8, first.astype(np.uint64, copy=False), length))
+
+
+def _restore(called: str, script: bytes) -> None:
+    if not script:
+        return
+    done = run(_COMMAND, given=script, seconds=_SECONDS)
+    if done.code != 0:
+        raise EnforceRefused(
+            f"set {called}: ipset restore ended with {done.code}: {done.complaint}"
+        )

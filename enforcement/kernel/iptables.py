@@ -1,0 +1,75 @@
+"""The enforcer of hosts that have ipset and iptables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
+from enforcement.kernel.base import Content, Counters, Live, Plan, Rules, SetState
+from enforcement.kernel.ipset import IpsetSets
+from enforcement.kernel.iptables_live import IptablesRules
+from enforcement.kernel.plan import make_plan
+from enforcement.kernel.room import available_memory, refuse_beyond
+
+
+class IptablesEnforcer:
+    """Sets of ipset under rules of iptables."""
+
+    name: ClassVar[str] = "iptables"
+
+    def __init__(
+        self,
+        *,
+        program: str = "iptables",
+        available: Callable[[], int] = available_memory,
+    ) -> None:
+        """Take the host's backend, or that of a program such as "iptables-legacy"."""
+        self._rules, self._sets = IptablesRules(program), IpsetSets()
+        self._available = available
+
+    def states(self) -> Mapping[str, SetState]:
+        """Return the live sets that are there."""
+        return self._sets.states()
+
+    def read(self, rules: Rules) -> Live:
+        """Read back the sets and hold the rules to those meant."""
+        content, states = self._sets.read()
+        return Live(
+            content,
+            states,
+            self._rules.faults(rules),
+            self._rules.counters(),
+            self._rules.warnings(),
+        )
+
+    def read_counters(self) -> Counters:
+        """Return what the rules have dropped or rejected; zeros where they are not there."""
+        return self._rules.counters()
+
+    def plan(self, current: Content | None, wanted: Content, rules: Rules) -> Plan:
+        """Return the steps. Raises EnforceRefused where the sets take too much of the memory."""
+        plan = self._sets.fitted(make_plan(current, wanted, rules))
+        refuse_beyond(self._available(), needed=plan.memory)
+        return plan
+
+    def write_rules(self, rules: Rules) -> None:
+        """Make the rules those meant, over sets that are made empty where they are missing."""
+        self._sets.make_missing()
+        self._rules.write(rules)
+
+    def apply(self, plan: Plan) -> None:
+        """Bring the sets to what the plan wants."""
+        self._sets.apply(plan)
+
+    def revert(self, plan: Plan) -> None:
+        """Undo `apply` of the same plan."""
+        self._sets.revert(plan)
+
+    def settle(self) -> None:
+        """Let go of what was kept aside."""
+        self._sets.settle()
+
+    def remove(self) -> None:
+        """Take the rules out, then the sets."""
+        self._rules.remove()
+        self._sets.remove()

@@ -1,0 +1,198 @@
+"""The enforcer of hosts that have nftables and no iptables: one table, which is replaced whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+
+from enforcement.kernel import commands, nft_read, nft_text
+from enforcement.kernel.base import Content, Counters, Live, Plan, Rules, SetState, Way
+from enforcement.kernel.commands import Done
+from enforcement.kernel.errors import EnforceRefused, EnforceUnavailable
+from enforcement.kernel.layout import sizes
+from enforcement.kernel.nft_read import FAMILY, TABLE, Elements, Ruleset
+from enforcement.kernel.nft_rules import COUNTERS, meant
+from enforcement.kernel.plan import make_plan
+from enforcement.kernel.room import available_memory, refuse_beyond
+
+# Bytes that nft and the kernel need together while an entry is loaded, of which the kernel keeps
+# 90 and 160. Measured with nft 1.0.6 on Linux 6.18: up to 480 and 1,120; older kernels note every
+# element of a transaction by itself.
+_ADDRESS, _NETWORK = 600, 1500
+_SECONDS = 120.0
+_SECONDS_PER_ENTRY = 100e-6  # twenty times what was measured
+_READ_SECONDS = 120.0  # for a million entries; nft is given them in a time that is quadratic
+_HOOK = "TSinput"  # of the iptables enforcer
+_LEGACY = (
+    ("iptables-legacy-save", Path("/proc/net/ip_tables_names")),
+    ("ip6tables-legacy-save", Path("/proc/net/ip6_tables_names")),
+)
+
+
+class NftablesEnforcer:
+    """The table `inet tscm`: sets, counters and chains, replaced together in one transaction.
+
+    nft applies a whole text or nothing of it, and the kernel shows packets the old table or the
+    new one: a kill at any point leaves either. There is nothing kept aside.
+    """
+
+    name: ClassVar[str] = "nftables"
+
+    def __init__(self, *, available: Callable[[], int] = available_memory) -> None:
+        """Take how many bytes of memory can be had."""
+        self._available = available
+
+    def states(self) -> Mapping[str, SetState]:
+        """Return the sets that are there with the count each was loaded with.
+
+        The kernel tells no count without telling the elements, which takes seconds for a million:
+        the count is the comment of the set, a matter of milliseconds. So a set that is gone is
+        seen here, and elements that another program took out or put in are seen by `read` alone.
+        Sets that say nothing are read.
+        """
+        loaded = self._ruleset().loaded()
+        if None in loaded.values():
+            return self._elements(0).sets
+        return {name: SetState(count or 0, 0) for name, count in loaded.items()}
+
+    def read(self, rules: Rules) -> Live:
+        """Read back the real elements and hold the rules to those meant.
+
+        For a million entries this takes 9 to 15 s and 600 MB: the kernel starts at the first
+        element again for every 32 KiB that it tells, so twice the list takes four times as long.
+        """
+        found = self._ruleset()
+        faults, warnings = nft_read.faults(found, meant(rules)), tuple(_other_enforcer())
+        if not found.is_there:
+            return Live(None, {}, faults, Counters(), warnings)
+        held = self._elements(sum(count or 0 for count in found.loaded().values()))
+        return Live(held.content, held.sets, (*faults, *held.faults), found.counters(), warnings)
+
+    def read_counters(self) -> Counters:
+        """Return what the rules have dropped or rejected; zeros where they are not there."""
+        return self._ruleset().counters()
+
+    def plan(self, current: Content | None, wanted: Content, rules: Rules) -> Plan:
+        """Return the steps, which replace all or do nothing.
+
+        `memory` is what nft and the kernel need together while the sets are loaded. Raises
+        EnforceRefused where that is too much of what can be had.
+        """
+        plan = make_plan(current, wanted, rules)
+        if plan.way is Way.NOTHING:
+            return plan
+        needed = memory_for(wanted)
+        refuse_beyond(self._available(), needed=needed)
+        return replace(plan, way=Way.REPLACE, memory=needed)
+
+    def write_rules(self, rules: Rules) -> None:
+        """Make the table as meant in one transaction, over empty sets where they are missing.
+
+        Sets and counters that are there keep what they hold; where nothing differs nothing is done.
+        A dormant table is waked before.
+        """
+        found, chains = self._ruleset(), meant(rules)
+        if found.is_dormant:
+            _load(nft_text.ADDITION)
+        if nft_read.faults(found, chains):
+            _load(nft_text.repair(found, chains))
+
+    def apply(self, plan: Plan) -> None:
+        """Put what the plan wants, its rules too, in the place of the table, in one transaction.
+
+        Where nft does not end in time it is killed, and the table is the old one or the new one.
+        """
+        if plan.way is not Way.NOTHING:
+            self._replace(plan.wanted, plan.rules)
+
+    def revert(self, plan: Plan) -> None:
+        """Load what was there before the plan, under the rules of the plan; empty sets for None."""
+        if plan.way is not Way.NOTHING:
+            self._replace(plan.current or Content.empty(), plan.rules)
+
+    def settle(self) -> None:
+        """Do nothing: nothing is kept aside."""
+
+    def remove(self) -> None:
+        """Delete the table and all in it."""
+        _load(nft_text.REMOVAL)
+
+    def _replace(self, content: Content, rules: Rules) -> None:
+        """Replace the table; what comes between reading the counters and this is not counted."""
+        tallies = dict.fromkeys(COUNTERS, (0, 0)) | self._ruleset().tallies
+        text = nft_text.replacement(content, meant(rules), tallies)
+        _load(text, entries=text.count(b",\n"))
+
+    def _ruleset(self) -> Ruleset:
+        # Terse and for all tables of the family: every other listing fetches the elements too.
+        done = _nft("-j", "-t", "list", "ruleset", FAMILY, seconds=_SECONDS)
+        _check(done, "nft cannot list its tables")
+        return nft_read.read_ruleset(done.output)
+
+    def _elements(self, loaded: int) -> Elements:
+        seconds = _SECONDS + _READ_SECONDS * (loaded / 1e6) ** 2
+        done = _nft("list", "table", FAMILY, TABLE, seconds=seconds)
+        if done.code != 0 and "No such file" in done.complaint:
+            return Elements(None, {}, ())  # gone since we looked
+        _check(done, f"nft cannot list table {FAMILY} {TABLE}")
+        return nft_read.read_elements(done.output)
+
+
+def memory_for(content: Content) -> int:
+    """Return the bytes that nft and the kernel need together while sets are loaded with this."""
+    return sum(
+        count * (_NETWORK if name.is_net else _ADDRESS)
+        for name, count in (
+            *sizes("block", content.block.prefixes()),
+            *sizes("allow", content.allow.prefixes()),
+        )
+    )
+
+
+def _load(text: bytes, *, entries: int = 0) -> None:
+    """Have nft take a text, whole or not at all."""
+    done = _nft("-f", "-", given=text, seconds=_SECONDS + entries * _SECONDS_PER_ENTRY)
+    _check(done, f"nft did not take table {FAMILY} {TABLE}, which stays as it was")
+
+
+def _nft(*arguments: str, given: bytes = b"", seconds: float = commands.SECONDS) -> Done:
+    return commands.run(["nft", *arguments], given=given, seconds=seconds)
+
+
+def _check(done: Done, what: str) -> None:
+    if done.code == 0:
+        return
+    if "Operation not permitted" in done.complaint:
+        raise EnforceUnavailable(f"{what}: this process needs CAP_NET_ADMIN")
+    raise EnforceRefused(f"{what}: {done.complaint or f'exit code {done.code}'}")
+
+
+def _other_enforcer() -> Iterator[str]:
+    """Yield a warning where rules of the iptables enforcer are there too."""
+    done = _nft("-j", "list", "chains")
+    _check(done, "nft cannot list the chains of other tables")
+    for family, table, chain in nft_read.read_chains(done.output):
+        if chain == _HOOK and (family, table) != (FAMILY, TABLE):
+            yield _both(f"{family} {table}")
+    for program, tables in _LEGACY:
+        if _is_used(tables) and commands.find(program):
+            saved = commands.run([program, "-t", "filter"])
+            if f":{_HOOK} ".encode() in saved.output:
+                yield _both(program.removesuffix("-save"))
+
+
+def _both(where: str) -> str:
+    return (
+        f"chain {_HOOK} of the iptables enforcer is in {where}: packets are held to the lists of"
+        " both enforcers; take it out with the enforcer that wrote it"
+    )
+
+
+def _is_used(tables: Path) -> bool:
+    """Tell whether legacy rules were written; to ask for them would make their table."""
+    try:
+        return "filter" in tables.read_text().split()
+    except OSError:  # no such kernel module
+        return False

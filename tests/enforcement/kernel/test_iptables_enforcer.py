@@ -1,0 +1,85 @@
+"""Sets and rules together: the enforcer of iptables, in the kernel, under real packets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from enforcement.kernel.base import Content, Enforcer, Rules, Way
+from enforcement.kernel.errors import EnforceRefused
+from enforcement.kernel.iptables import IptablesEnforcer
+from netsets.cidr import AddressSet, from_addresses4
+from tests.fakes.gateway import clean, sh
+from tests.fakes.network import MORE4, MORE6, Lab
+
+pytestmark = pytest.mark.kernel
+
+RULES = Rules()
+
+
+@pytest.fixture(params=["iptables-legacy", "iptables-nft"])
+def enforcer(request: pytest.FixtureRequest) -> Iterator[Enforcer]:
+    """The enforcer of one backend, on a host that has nothing of ours."""
+    yield IptablesEnforcer(program=request.param)
+    clean()
+
+
+def content(block: tuple[str, ...] = (), allow: tuple[str, ...] = ()) -> Content:
+    return Content(AddressSet.of(*block), AddressSet.of(*allow))
+
+
+def test_a_list_is_enforced_changed_reverted_and_taken_out(
+    network: Lab, enforcer: Enforcer
+) -> None:
+    wanted = content(block=("198.51.100.8/29", MORE6[0]), allow=(MORE4[0],))
+    enforcer.write_rules(RULES)
+    assert enforcer.read(RULES).faults == ()
+    plan = enforcer.plan(None, wanted, RULES)
+    assert plan.way is Way.REPLACE
+    enforcer.apply(plan)
+
+    assert network.pings("client", MORE4[0])
+    assert not network.pings("client", MORE4[1])
+    assert not network.pings("client", MORE6[0])
+    live = enforcer.read(RULES)
+    assert live.content is not None
+    assert live.content.digests() == wanted.digests()
+    assert (live.faults, live.warnings, live.counters.inbound) == ((), (), 2)
+    assert enforcer.read_counters() == live.counters
+    assert {name for name, state in enforcer.states().items() if state.entries} == {
+        "TSblocknet",
+        "TSblockaddr6",
+        "TSallowaddr",
+    }
+
+    enforcer.revert(plan)
+    assert network.pings("client", MORE4[1])
+    enforcer.settle()
+    enforcer.remove()
+    assert enforcer.states() == {}
+    assert enforcer.read(RULES).content is None
+
+
+def test_rules_load_over_empty_sets_and_stay_where_a_list_is_too_large(
+    enforcer: Enforcer, request: pytest.FixtureRequest
+) -> None:
+    program = request.node.callspec.params["enforcer"]
+    small = IptablesEnforcer(program=program, available=lambda: 8 << 20)
+    small.write_rules(RULES)
+    # Every second address: as many entries as addresses.
+    many = from_addresses4(np.arange(10 << 24, (10 << 24) + (1 << 18), 2, dtype=np.uint32))
+    with pytest.raises(EnforceRefused, match=r"need \d+ MiB .* more than 4 MiB"):
+        small.plan(Content.empty(), Content(many, AddressSet.empty()), RULES)
+    live = small.read(RULES)
+    assert live.faults == ()
+    assert live.content is not None
+    assert live.content.digests() == Content.empty().digests()
+
+
+def test_sets_that_rules_name_cannot_be_destroyed_by_others(enforcer: Enforcer) -> None:
+    enforcer.write_rules(RULES)
+    with pytest.raises(RuntimeError, match="in use"):
+        sh("ipset", "destroy", "TSblockaddr")
+    assert len(enforcer.states()) == 8

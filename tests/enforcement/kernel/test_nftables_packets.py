@@ -1,0 +1,200 @@
+"""Real packets under our table: both families, forwarded and local."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from enforcement.kernel.base import Content, Counters, Rules, Verdict
+from enforcement.kernel.nftables import NftablesEnforcer
+from netsets.cidr import AddressSet
+from tests.fakes.gateway import kernel_log
+from tests.fakes.network import (
+    CLIENT4,
+    CLIENT6,
+    GATEWAY4,
+    GATEWAY6,
+    MORE4,
+    MORE6,
+    SERVER4,
+    SERVER6,
+    Lab,
+)
+
+pytestmark = pytest.mark.kernel
+
+# By family: client, gateway on the client's side and on the server's, server, more of the server's.
+HOSTS = {
+    4: (CLIENT4, *GATEWAY4, SERVER4, *MORE4[:2]),
+    6: (CLIENT6, *GATEWAY6, SERVER6, *MORE6[:2]),
+}
+# Some of the server's addresses, none of the gateway's own.
+NETWORK = {4: "198.51.100.8/29", 6: "2001:db8:2::10/124"}
+ALL = {4: "0.0.0.0/0", 6: "::/0"}
+PORT = 8080
+# What a program of the gateway is told when it sends.
+SENDS = (
+    "import socket,sys\n"
+    "family=socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET\n"
+    "try: socket.socket(family,socket.SOCK_DGRAM).sendto(b'x',(sys.argv[1],9))\n"
+    "except OSError as error: print(error.errno)\n"
+)
+CONNECTS = (
+    "import socket,sys\n"
+    "try: socket.create_connection((sys.argv[1],int(sys.argv[2])),timeout=2)\n"
+    "except OSError as error: print(type(error).__name__)\n"
+)
+
+
+@pytest.fixture
+def enforcer() -> Iterator[NftablesEnforcer]:
+    """The enforcer; its table is gone afterwards."""
+    made = NftablesEnforcer()
+    yield made
+    made.remove()
+
+
+@pytest.fixture(params=[4, 6])
+def version(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
+
+
+def enforce(
+    enforcer: NftablesEnforcer,
+    *,
+    block: tuple[str, ...],
+    allow: tuple[str, ...] = (),
+    rules: Rules | None = None,
+) -> None:
+    wanted = Content(AddressSet.of(*block), AddressSet.of(*allow))
+    enforcer.apply(enforcer.plan(None, wanted, rules or Rules()))
+
+
+def error_of_sending(network: Lab, address: str) -> int:
+    said = network.run("gateway", "python3", "-c", SENDS, address).stdout.strip()
+    return int(said or 0)
+
+
+def test_what_is_forwarded_is_dropped_by_source_and_by_destination(
+    network: Lab, enforcer: NftablesEnforcer, version: int
+) -> None:
+    client, _, _, server, one, _ = HOSTS[version]
+    enforcer.write_rules(Rules())
+    assert network.pings("client", one)
+    enforce(enforcer, block=(one,))
+    assert not network.pings("client", one)
+    assert network.pings("client", server)
+    assert enforcer.read_counters() == Counters(inbound=1)
+    enforce(enforcer, block=(client,))
+    assert not network.pings("client", server)
+    assert enforcer.read_counters() == Counters(inbound=2)  # a new list does not begin at zero
+
+
+def test_an_allowed_source_opens_no_way_to_a_blocked_destination(
+    network: Lab, enforcer: NftablesEnforcer, version: int
+) -> None:
+    client, _, _, _, one, other = HOSTS[version]
+    enforce(enforcer, block=(one, client), allow=(client,))
+    assert network.pings("client", other)
+    assert not network.pings("client", one)
+
+
+def test_allowed_inside_blocked_passes_both_ways(
+    network: Lab, enforcer: NftablesEnforcer, version: int
+) -> None:
+    _, _, _, server, one, other = HOSTS[version]
+    enforce(enforcer, block=(NETWORK[version],), allow=(one,))
+    assert network.pings("client", one)
+    assert network.pings("gateway", one)
+    assert network.pings("client", server)
+    assert not network.pings("client", other)
+    with network.listening("server", one, PORT):
+        assert network.connects("client", one, PORT)
+
+
+def test_all_allowed_lets_all_by(network: Lab, enforcer: NftablesEnforcer, version: int) -> None:
+    one = HOSTS[version][4]
+    enforce(enforcer, block=(ALL[version],), allow=(ALL[version],))
+    assert network.pings("client", one)
+    assert network.pings("gateway", one)
+
+
+def test_what_comes_to_the_gateway_itself_is_dropped(
+    network: Lab, enforcer: NftablesEnforcer, version: int
+) -> None:
+    client, near, far, *_ = HOSTS[version]
+    enforce(enforcer, block=(far,))
+    assert network.pings("client", near)
+    assert not network.pings("client", far)  # as a destination
+    enforce(enforcer, block=(client,))
+    assert not network.pings("client", near)  # as a source
+
+
+def test_the_gateways_own_program_is_told_that_sending_is_not_permitted(
+    network: Lab, enforcer: NftablesEnforcer, version: int
+) -> None:
+    _, _, far, _, one, other = HOSTS[version]
+    # The gateway's own address counts as a destination alone: it may send.
+    enforce(enforcer, block=(one, far))
+    assert error_of_sending(network, one) == errno.EPERM
+    assert error_of_sending(network, other) == 0
+    assert enforcer.read_counters().outbound == 1
+
+
+def test_reject_tells_whoever_is_refused_at_once(
+    network: Lab, enforcer: NftablesEnforcer, version: int
+) -> None:
+    one = HOSTS[version][4]
+    enforce(enforcer, block=(one,), rules=Rules(verdict=Verdict.REJECT))
+    with network.listening("server", one, PORT):
+        said = network.run("client", "python3", "-c", CONNECTS, one, str(PORT)).stdout.strip()
+    assert said == "ConnectionRefusedError"
+    ping = network.run("client", "ping", "-n", "-c1", "-W1", one, check=False).stdout
+    assert "Packet filtered" in ping or "Administratively prohibited" in ping
+    assert enforcer.read_counters() == Counters(inbound=2)
+
+
+def test_a_pause_lets_packets_by_until_the_kernel_ends_it(
+    network: Lab, enforcer: NftablesEnforcer, version: int
+) -> None:
+    one = HOSTS[version][4]
+    enforce(enforcer, block=(one,), rules=Rules(paused_until=datetime(2037, 1, 1, tzinfo=UTC)))
+    assert network.pings("client", one)
+    assert error_of_sending(network, one) == 0
+    over = Rules(paused_until=datetime(2020, 1, 1, tzinfo=UTC))
+    enforcer.write_rules(over)
+    assert enforcer.read(over).faults == ()
+    assert not network.pings("client", one)
+    assert error_of_sending(network, one) == errno.EPERM
+
+
+def test_what_is_dropped_is_logged_and_what_is_allowed_is_not(
+    network: Lab, enforcer: NftablesEnforcer, version: int
+) -> None:
+    client, _, _, _, one, other = HOSTS[version]
+    enforce(enforcer, block=(one, other, client), allow=(other, client))
+    with kernel_log() as next_line:
+        assert network.pings("client", other)
+        assert not network.pings("client", one)
+        line = next_line(";ThreatSTOP-TSblock IN=cl0 OUT=sv0 ")
+    assert line.startswith("4,")  # warning, of the kernel
+    assert f"DST={one if version == 4 else '2001:0db8:0002:0000:0000:0000:0000:0010'} " in line
+
+
+def test_a_limit_holds_the_log_and_not_the_verdict(
+    network: Lab, enforcer: NftablesEnforcer
+) -> None:
+    one, last = MORE4[7:9]
+    enforce(enforcer, block=(one, last), rules=Rules(log_limit="1/hour"))
+    with kernel_log() as next_line:
+        network.run("client", "ping", "-n", "-c30", "-i0.01", "-W1", one, check=False)
+        assert enforcer.read_counters() == Counters(inbound=30)
+        enforcer.write_rules(Rules())
+        assert not network.pings("client", last)
+        lines = [next_line("TSblock")]
+        while f"DST={last} " not in lines[-1]:
+            lines.append(next_line("TSblock"))
+    assert sum(f"DST={one} " in line for line in lines) == 20

@@ -1,0 +1,45 @@
+"""A machine whose kernel is memory: for the order of things; real kernels are tried elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from enforcement.kernel.canaries import Canary
+from enforcement.kernel.errors import EnforceError
+from enforcement.kernel.host import Host
+from enforcement.kernel.memory import MemoryEnforcer
+from enforcement.kernel.state import StateFolder
+from enforcement.services.machine import Machine
+from netsets.cidr import AddressSet
+from policies.appliance import Surrounding
+
+
+@dataclass
+class PretendedMachine:
+    """What stands behind a `Machine` of tests."""
+
+    folder: Path
+    kernel: MemoryEnforcer = field(default_factory=MemoryEnforcer)
+    cut: list[AddressSet] = field(default_factory=list)
+    canaries: tuple[Canary, ...] = ()
+    surroundings: tuple[Surrounding, ...] = ()
+    refusal: EnforceError | None = None  # what every use of the kernel ends in
+
+    def machine(self) -> Machine:
+        """Return it as the services take it."""
+        return Machine(
+            host=Host(StateFolder(self.folder), self._enforcer),
+            cut=self._cut,
+            canaries=lambda: self.canaries,
+            surroundings=lambda: self.surroundings,
+        )
+
+    def _enforcer(self, _name: str) -> MemoryEnforcer:
+        if self.refusal is not None:
+            raise self.refusal
+        return self.kernel
+
+    def _cut(self, newly_blocked: AddressSet, _allowed: AddressSet) -> int:
+        self.cut.append(newly_blocked)
+        return 2

@@ -1,0 +1,174 @@
+"""Questions are rows; the enforcer of the machine answers them with what an apply would do."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from devices.models import Device
+from devices.services import configure_device, pause_gateway
+from enforcement.kernel.canaries import Canary
+from enforcement.kernel.errors import EnforceUnavailable
+from enforcement.models import Application, Inquiry, Question
+from enforcement.services import (
+    CheckAnswer,
+    PlanAnswer,
+    TooManyQuestions,
+    ask,
+    due_nodes,
+    prune,
+    unanswered,
+    work,
+)
+from enforcement.services.inquiries import ANSWERED_WITHIN, OPEN_MOST
+from netsets.cidr import AddressSet
+from policies.models import Policy
+from tests.enforcement.machines import PretendedMachine
+from tests.factories import make_gateway, make_policy, publish, republish, stopped
+
+pytestmark = pytest.mark.django_db
+NODE = "gw1"
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> PretendedMachine:
+    return PretendedMachine(tmp_path / "enforce")
+
+
+@pytest.fixture
+def device(now: datetime) -> Device:
+    policy = make_policy(now=now, block=["1.2.3.4", "5.6.0.0/16"], allow=["9.9.9.9"])
+    make_gateway(now=now, node=NODE, nickname="gw", policy=policy)
+    publish(policy, now=now)
+    return fresh()
+
+
+def fresh() -> Device:
+    return Device.objects.select_related("policy__current", "gateway").get()
+
+
+def do(there: PretendedMachine, now: datetime) -> str:
+    return work(node=NODE, clock=stopped(now), machine=there.machine())
+
+
+def asked(there: PretendedMachine, question: Question, now: datetime, **options: object) -> Inquiry:
+    inquiry = ask(gateway=fresh().gateway, question=question, actor="ann", now=now, options=options)
+    assert due_nodes(now=now) == [NODE]
+    do(there, now)
+    inquiry.refresh_from_db()
+    assert inquiry.answered_at == now
+    return inquiry
+
+
+def plan(there: PretendedMachine, now: datetime) -> PlanAnswer:
+    inquiry = asked(there, Question.PLAN, now)
+    assert inquiry.answer is not None, inquiry.error
+    return PlanAnswer.read(inquiry.answer)
+
+
+def test_the_plan_of_a_new_gateway_says_all_that_will_come(
+    device: Device, there: PretendedMachine, now: datetime
+) -> None:
+    found = plan(there, now)
+    assert (found.in_force, found.snapshot, found.way) == (None, 1, "replace")
+    assert (found.added, found.removed, found.allow_added) == (2, 0, 1)
+    assert (found.first_added, found.entries) == (["1.2.3.4", "5.6.0.0/16"], 3)
+    assert "hooked into INPUT, FORWARD and OUTPUT" in found.rules[0]
+
+
+def test_a_plan_is_what_the_apply_after_it_does(
+    device: Device, there: PretendedMachine, now: datetime
+) -> None:
+    do(there, now)
+    configure_device(device=fresh(), changes={"policy_updates": "no"}, actor="test", now=now)
+    do(there, now)
+    later = now + MINUTE
+    republish(Policy.objects.get(), "1.2.3.4", "5.7.0.0/16", "7.7.7.7", now=later)
+    found = plan(there, later)
+    assert (found.in_force, found.snapshot, found.added, found.removed) == (1, 2, 2, 1)
+    assert (found.first_added, found.first_removed) == (["5.7.0.0/16", "7.7.7.7"], ["5.6.0.0/16"])
+    assert there.kernel.content is not None
+    assert there.kernel.content.block == AddressSet.of("1.2.3.4", "5.6.0.0/16")
+    configure_device(device=fresh(), changes={"policy_updates": "yes"}, actor="test", now=later)
+    do(there, later)
+    told = Application.objects.first()
+    assert told is not None
+    assert (told.added, told.removed, told.way) == (found.added, found.removed, found.way)
+    assert plan(there, later).changes_nothing
+
+
+def test_a_plan_names_what_changes_in_the_rules(
+    device: Device, there: PretendedMachine, now: datetime
+) -> None:
+    do(there, now)
+    changes = {"policy_updates": "no", "verdict": "reject", "log_limit": "5/minute"}
+    there.refusal = EnforceUnavailable("not now")  # else the change is in force before the answer
+    configure_device(device=fresh(), changes=changes, actor="test", now=now)
+    pause_gateway(device=fresh(), until=now + 5 * MINUTE, actor="ann", now=now)
+    inquiry = ask(gateway=fresh().gateway, question=Question.PLAN, actor="ann", now=now)
+    do(there, now)
+    inquiry.refresh_from_db()
+    assert (inquiry.answer, inquiry.error) == (None, "not now")
+    there.refusal = None
+    assert plan(there, now).rules == [
+        "Listed packets: reject; it was drop.",
+        "Logged: at most 5/minute; it was every packet.",
+        "Listed packets pass until 2026-11-21 12:05:00 UTC.",
+    ]
+
+
+def test_there_is_no_plan_before_a_snapshot_and_no_check_before_it_is_in_force(
+    there: PretendedMachine, now: datetime
+) -> None:
+    device = make_gateway(now=now, node=NODE, nickname="gw")
+    assert "tsadmin update gw" in asked(there, Question.PLAN, now).error
+    publish(device.policy, now=now)
+    inquiry = ask(gateway=fresh().gateway, question=Question.CHECK, actor="ann", now=now)
+    do(there, now)
+    inquiry.refresh_from_db()
+    assert "nothing is in force on gw1 yet" in inquiry.error
+
+
+def test_a_check_of_a_word_that_is_no_address_says_so(
+    device: Device, there: PretendedMachine, now: datetime
+) -> None:
+    do(there, now)
+    assert "'here' is no address" in asked(there, Question.CHECK, now, address="here").error
+
+
+def test_a_check_tells_that_sets_in_memory_stop_no_packet(
+    device: Device, there: PretendedMachine, now: datetime
+) -> None:
+    do(there, now)
+    # Loopback twice, so that the datagrams of this check stay here.
+    there.canaries = (Canary("gateway", "127.0.0.1"),)
+    inquiry = asked(there, Question.CHECK, now, address="::1")
+    assert inquiry.answer is not None, inquiry.error
+    found = CheckAnswer.read(inquiry.answer)
+    assert (found.ok, found.listed) == (False, "::1")
+    assert found.unlisted == "127.0.0.1"
+    assert [step.ok for step in found.steps if "listed can be sent to" in step.name] == [True]
+
+
+def test_an_old_question_is_not_answered_any_more(
+    device: Device, there: PretendedMachine, now: datetime
+) -> None:
+    inquiry = ask(gateway=device.gateway, question=Question.PLAN, actor="ann", now=now)
+    do(there, now + ANSWERED_WITHIN)
+    inquiry.refresh_from_db()
+    assert inquiry.answered_at is None
+    assert "the enforcer of gw1 did not answer" in unanswered(inquiry)
+
+
+def test_questions_that_nobody_answers_are_bounded_and_pruned(
+    device: Device, now: datetime
+) -> None:
+    for _ in range(OPEN_MOST):
+        ask(gateway=device.gateway, question=Question.PLAN, actor="ann", now=now)
+    with pytest.raises(TooManyQuestions, match="see whether it runs there"):
+        ask(gateway=device.gateway, question=Question.PLAN, actor="ann", now=now)
+    assert prune(now=now + timedelta(hours=1)) == 0
+    assert prune(now=now + timedelta(days=2)) == OPEN_MOST
