@@ -102,7 +102,7 @@ class GatewayDeviceAdmin(DeviceAdmin):
             raise PermissionDenied
         try:
             then = deed(device, request, timezone.now())
-        except (GatewayRefused, services.TooManyQuestions) as refused:
+        except (GatewayRefused, services.TooManyQuestions, services.PlanOutdated) as refused:
             messages.error(request, str(refused))
             return HttpResponseRedirect(self.page_of(pk))
         nudge(device.node)
@@ -211,6 +211,8 @@ def _ask(device: Device, question: Question, request: HttpRequest, now: datetime
 
 
 def _apply(device: Device, request: HttpRequest, now: datetime) -> str:
+    planned = request.POST.get("snapshot", "")[:9]  # from the page of a plan
+    services.refuse_other_than(device, snapshot=int(planned) if planned.isdecimal() else None)
     request_enforcement(device=device, actor=actor_of(request), now=now)
     messages.success(
         request,

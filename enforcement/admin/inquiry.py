@@ -57,6 +57,8 @@ def plan_context(plan: PlanAnswer, device: Device) -> dict[str, Any]:
     return {
         "plan": plan,
         "facts": table(("", ""), facts, empty=""),
+        "more_added": plan.added - len(plan.first_added),
+        "more_removed": plan.removed - len(plan.first_removed),
         # Who applies is to know that this is not what would be applied any more.
         "newer": newest.number if newest and newest.number != plan.snapshot else None,
     }

@@ -5,7 +5,7 @@ This app stands on devices, so it extends their endpoints; devices know nothing 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from django.utils import timezone
@@ -27,7 +27,12 @@ from devices.services import (
     resume_gateway,
 )
 from enforcement import services
-from enforcement.api.serializers import InquirySerializer, PauseSerializer
+from enforcement.api.serializers import (
+    ApplySerializer,
+    CheckSerializer,
+    InquirySerializer,
+    PauseSerializer,
+)
 from enforcement.models import Question
 from enforcement.tasks import nudge
 from policies.api.base import NON_FIELD, Conflict, actor_of
@@ -52,24 +57,34 @@ class GatewayDeviceViewSet(DeviceViewSet):
         """
         return self._ask(request, Question.PLAN)
 
-    @extend_schema(request=None, responses={202: InquirySerializer}, operation_id="devices_check")
+    @extend_schema(
+        request=CheckSerializer, responses={202: InquirySerializer}, operation_id="devices_check"
+    )
     @action(detail=True, methods=["post"], permission_classes=[MayChange])
     def check(self, request: Request, pk: str) -> Response:  # noqa: ARG002
         """Have the enforcer try whether it drops what is listed and lets pass what is not.
 
         The answer is under `inquiries/{id}/` within a few seconds. 409: many questions wait.
         """
-        return self._ask(request, Question.CHECK)
+        wanted = CheckSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        return self._ask(request, Question.CHECK, options=wanted.validated_data)
 
-    @extend_schema(request=None, responses={202: DeviceSerializer}, operation_id="devices_apply")
+    @extend_schema(
+        request=ApplySerializer, responses={202: DeviceSerializer}, operation_id="devices_apply"
+    )
     @action(detail=True, methods=["post"], permission_classes=[MayChange])
     def apply(self, request: Request, pk: str) -> Response:  # noqa: ARG002
         """Have the enforcer apply the newest snapshot now, whatever was rolled back before.
 
-        How it ends is in `gateway` of the device, and under `applications/`.
+        How it ends is in `gateway` of the device, and under `applications/`. 409: another snapshot
+        than the one that was looked at is the newest.
         """
         device = self.get_object()
+        wanted = ApplySerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
         with gateway_refusals():
+            services.refuse_other_than(device, snapshot=wanted.validated_data.get("snapshot"))
             request_enforcement(
                 device=device,
                 actor=actor_of(request),
@@ -109,12 +124,15 @@ class GatewayDeviceViewSet(DeviceViewSet):
             )
         return self._left_due(device)
 
-    def _ask(self, request: Request, question: Question) -> Response:
+    def _ask(
+        self, request: Request, question: Question, options: Mapping[str, object] | None = None
+    ) -> Response:
         device = self.get_object()
         with gateway_refusals():
             inquiry = services.ask(
                 gateway=gateway_of(device),
                 question=question,
+                options=options,
                 actor=actor_of(request),
                 now=timezone.now(),  # noqa: TID251  an edge
             )
@@ -128,10 +146,15 @@ class GatewayDeviceViewSet(DeviceViewSet):
 
 @contextmanager
 def gateway_refusals() -> Iterator[None]:
-    """Turn refusals into answers: 409 where many questions wait, else 400."""
+    """Turn refusals into answers.
+
+    409 where many questions wait or something else is the newest than was looked at, else 400.
+    """
     try:
         yield
     except services.TooManyQuestions as error:
         raise Conflict(str(error), "busy") from error
+    except services.PlanOutdated as error:
+        raise Conflict(str(error), "outdated") from error
     except GatewayRefused as error:
         raise ValidationError({NON_FIELD: [str(error)]}, "refused") from error

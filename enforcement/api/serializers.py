@@ -14,8 +14,9 @@ from devices.services.gateways import PAUSE_MOST
 from enforcement import services
 from enforcement.kernel.base import Way
 from enforcement.models import Application, Inquiry, Question
+from enforcement.services import CheckAnswer, PlanAnswer
 from policies.api.base import NON_FIELD
-from policies.api.fields import RowSerializer, Whole
+from policies.api.fields import Address, RowSerializer, Whole
 
 _WAYS = [(str(way), str(way)) for way in Way]
 _MINUTE = timedelta(minutes=1)
@@ -49,6 +50,7 @@ class PlanAnswerSerializer(_Answer):
         child=serializers.CharField(), help_text="Who must still answer afterwards."
     )
     cost = serializers.CharField(help_text="A sentence; empty where it costs next to nothing.")
+    changes_nothing = serializers.BooleanField()
 
 
 class CheckStepSerializer(_Answer):
@@ -92,18 +94,39 @@ class InquirySerializer(RowSerializer[Inquiry]):
     @extend_schema_field(PlanAnswerSerializer(allow_null=True))
     def get_plan(self, inquiry: Inquiry) -> dict[str, Any] | None:
         """Return the answer where a plan was asked for."""
-        is_here = inquiry.question == Question.PLAN and inquiry.answer is not None
-        return PlanAnswerSerializer(inquiry.answer).data if is_here else None
+        if inquiry.question != Question.PLAN or inquiry.answer is None:
+            return None
+        return PlanAnswerSerializer(PlanAnswer.read(inquiry.answer)).data
 
     @extend_schema_field(CheckAnswerSerializer(allow_null=True))
     def get_check(self, inquiry: Inquiry) -> dict[str, Any] | None:
         """Return the answer where a check was asked for."""
-        is_here = inquiry.question == Question.CHECK and inquiry.answer is not None
-        return CheckAnswerSerializer(inquiry.answer).data if is_here else None
+        if inquiry.question != Question.CHECK or inquiry.answer is None:
+            return None
+        return CheckAnswerSerializer(CheckAnswer.read(inquiry.answer)).data
 
     def get_advice(self, inquiry: Inquiry) -> str:
         """Return what to do about a question that waits long."""
         return services.advice(inquiry, now=timezone.now())  # noqa: TID251  an edge
+
+
+class CheckSerializer(serializers.Serializer[Any]):
+    """What to check a gateway with."""
+
+    address = Address(
+        required=False, help_text="A listed address to try in place of the gateway's own."
+    )
+
+
+class ApplySerializer(serializers.Serializer[Any]):
+    """What a person looked at before."""
+
+    snapshot = Whole(
+        min_value=1,
+        max_value=2_147_483_647,
+        required=False,
+        help_text="The snapshot of the plan; nothing is applied where another is the newest.",
+    )
 
 
 class PauseSerializer(serializers.Serializer[Any]):

@@ -152,7 +152,8 @@ def test_a_question_is_left_for_the_enforcer_and_polled(
     answered = api.get(f"/api/v1/inquiries/{told['id']}/").json()
     assert answered["answered_at"] is not None
     other = "check" if question == "plan" else "plan"
-    assert (answered[question], answered[other]) == (found, None)
+    told = found if question == "check" else {**found, "changes_nothing": False}
+    assert (answered[question], answered[other]) == (told, None)
 
 
 def test_an_answer_may_be_why_there_is_none(api: APIClient, gateway: Device) -> None:
@@ -186,6 +187,21 @@ def test_apply_leaves_the_gateway_due(api: APIClient, gateway: Device) -> None:
     kernel = Gateway.objects.get()
     assert (kernel.due_at is not None, kernel.refused_target) == (True, "")
     assert Change.objects.get(verb="apply").actor == "api:alice"
+
+
+def test_a_check_may_name_the_address_to_try(api: APIClient, gateway: Device) -> None:
+    assert deed(api, gateway, "check", address="203.0.113.7").status_code == 202
+    assert Inquiry.objects.get().options == {"address": "203.0.113.7"}
+    refused = deed(api, gateway, "check", address="router")
+    assert (refused.status_code, error_of(refused)["attr"]) == (400, "address")
+
+
+def test_apply_may_name_the_snapshot_that_was_looked_at(api: APIClient, gateway: Device) -> None:
+    enforce(gateway, now=timezone.now())
+    refused = deed(api, gateway, "apply", snapshot=12)
+    assert (refused.status_code, error_of(refused)["code"]) == (409, "outdated")
+    assert Gateway.objects.get().due_at is None
+    assert deed(api, gateway, "apply", snapshot=1).status_code == 202
 
 
 def test_apply_before_anything_is_published_says_what_to_do(api: APIClient) -> None:

@@ -5,6 +5,7 @@ No test: its name keeps it out of the suite. The pictures are written to docs/sc
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from policies.models import Policy, Snapshot, Source
 from policies.services import Member, create_policy, create_source, refresh_policy
 from policies.states import Role
 from tests.enforcement.rows import PLAN, applied, enforce
-from tests.factories import make_device, make_gateway
+from tests.factories import make_device, make_gateway, make_policy, publish, republish
 
 pytestmark = [
     pytest.mark.browser,
@@ -65,23 +66,29 @@ def furnish() -> None:
         device = make_device(policy=edge, now=now - timedelta(days=3), nickname=f"fmc-{name}")
         _pull(device, minutes=(12, 27, 260)[number])
     make_device(policy=wide, now=now, nickname="fmc-madrid")
-    _enforce(edge)
+    _enforce(make_policy(now=now, name="dmz-block", block=_networks(60)))
 
 
 def _enforce(policy: Policy) -> None:
-    """Make a gateway that has enforced a policy for three days, and was asked for a plan."""
+    """Make a gateway that enforces a policy since three days, and was asked for a plan just now."""
     now = timezone.now()
     since = now - timedelta(days=3)
+    publish(policy, now=since)
     settings = {"node": "gw-vienna", "canaries": "192.0.2.1, 192.0.2.53:53"}
     gateway = make_gateway(policy=policy, now=since, nickname="gw-vienna", **settings)
-    sets = {"TSblockaddr": [250, 16_384], "TSblocknet": [129, 9_216], "TSallownet": [1, 2_048]}
+    sets = {"TSblockaddr": [0, 512], "TSblocknet": [60, 9_216]}
     kernel = enforce(gateway, now=now, sets=sets, applied_at=since, dropped_since=since)
-    applied(kernel, now=since, added=379, removed=0, cut=4)
+    applied(kernel, now=since, added=60, removed=0, cut=4)
     applied(kernel, now=now - timedelta(hours=5), trigger="difference", outcome="healed", added=0,
             removed=0, cut=0, detail="the chain TSblock was not hooked into FORWARD")  # fmt: skip
+    republish(policy, *_networks(66)[2:], now=now)
     asked = ask(gateway=kernel, question=Question.PLAN, actor="console:alice", now=now)
-    found = {**PLAN.json(), "snapshot": 1, "rules": [], "cost": "", "label": "edge-block #1"}
-    inquiries.answer(asked, found=found, error="", now=now)
+    plan = replace(
+        PLAN, label="dmz-block #2", snapshot=2, in_force=1, added=6, removed=2, allow_added=0,
+        first_added=_networks(66)[60:], first_removed=_networks(2), entries=64, memory=0, cost="",
+        rules=[],
+    )  # fmt: skip
+    inquiries.answer(asked, found=plan.json(), error="", now=now)
 
 
 def _policy(name: str, block: Source, allow: Source | None) -> Policy:

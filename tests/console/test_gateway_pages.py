@@ -176,7 +176,7 @@ def test_a_plan_is_shown_with_what_comes_and_goes(alice: Client, gateway: Device
     for part in (
         "+1,204", f"{MINUS}37", "edge-block #12", "+198.51.100.0/24", f"{MINUS}192.0.2.0/24",
         f"1.4{NBSP}MB", "Every listed packet is logged.", "192.0.2.53:53", "It takes a second.",
-        "Apply now",
+        "Apply now", "1,202 more come, 36 more go.",
     ):  # fmt: skip
         assert part in shown, part
     assert "http-equiv" not in shown
@@ -219,6 +219,13 @@ def test_apply_now_leaves_the_gateway_due(alice: Client, gateway: Device) -> Non
     assert "to be applied" in said(tell(alice, gateway, "apply"))
     assert Gateway.objects.get().due_at is not None
     assert Change.objects.get(verb="apply").actor == "console:alice"
+
+
+def test_a_plan_is_applied_as_long_as_it_is_the_newest(alice: Client, gateway: Device) -> None:
+    refused = said(tell(alice, gateway, "apply", snapshot="12"))
+    assert "snapshot 1 is the newest by now, not 12" in refused
+    assert Gateway.objects.get().due_at is None
+    assert "to be applied" in said(tell(alice, gateway, "apply", snapshot="1"))
 
 
 def test_a_gateway_is_paused_and_resumed(alice: Client, gateway: Device) -> None:
