@@ -73,11 +73,12 @@ def _enforce(policy: Policy) -> None:
     """Make a gateway that enforces a policy since three days, and was asked for a plan just now."""
     now = timezone.now()
     since = now - timedelta(days=3)
-    publish(policy, now=since)
+    first = publish(policy, now=since)
+    digests = {name: getattr(first, name) for name in ("block_digest", "allow_digest")}
     settings = {"node": "gw-vienna", "canaries": "192.0.2.1, 192.0.2.53:53"}
     gateway = make_gateway(policy=policy, now=since, nickname="gw-vienna", **settings)
     sets = {"TSblockaddr": [0, 512], "TSblocknet": [60, 9_216]}
-    kernel = enforce(gateway, now=now, sets=sets, applied_at=since, dropped_since=since)
+    kernel = enforce(gateway, now=now, sets=sets, applied_at=since, dropped_since=since, **digests)
     applied(kernel, now=since, added=60, removed=0, cut=4)
     applied(kernel, now=now - timedelta(hours=5), trigger="difference", outcome="healed", added=0,
             removed=0, cut=0, detail="the chain TSblock was not hooked into FORWARD")  # fmt: skip
