@@ -1,4 +1,5 @@
 # One image for every process of the appliance; docker-compose.yml says which one each container is.
+# The target `gateway` is the same with the tools of a gateway; only the enforcer needs it.
 
 FROM python:3.12-slim-bookworm AS packages
 WORKDIR /srv/tscm
@@ -6,7 +7,7 @@ COPY requirements.txt ./
 RUN python -m venv .venv \
  && .venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements.txt
 
-FROM python:3.12-slim-bookworm
+FROM python:3.12-slim-bookworm AS appliance
 ENV PATH=/srv/tscm/.venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
@@ -23,3 +24,13 @@ VOLUME /data
 EXPOSE 8000 8001
 ENTRYPOINT ["python", "-m", "deploy.processes"]
 CMD ["web"]
+
+FROM appliance AS gateway
+USER 0
+# Debian keeps one version of each at a time, so none is pinned.
+# hadolint ignore=DL3008
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends ipset iptables nftables \
+ && rm -rf /var/lib/apt/lists/*
+USER 10001
+CMD ["enforcer"]

@@ -1,6 +1,6 @@
 # TSCM. `make run` and `make test` set up what they need first; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench requirements clean
+.PHONY: help setup run gateway test check bench requirements clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /  \1\t/p' Makefile
@@ -11,6 +11,10 @@ setup: ## Install what is missing to run: system packages, .venv, Python package
 # exec: a TERM to make reaches the runner itself, which then stops everything.
 run: setup ## Start the whole appliance in the foreground
 	@exec .venv/bin/python -m deploy.run
+
+gateway: ## As root: set up a machine that enforces, and units that start it with the machine
+	@deploy/setup.sh gateway
+	@exec .venv/bin/python -m deploy.units install
 
 test: ## Set up what the tests need, then run the checks and every test
 	@deploy/setup.sh test

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from deploy.processes import enforcer_name
 from tscm_site.env import Bind, Environment, EnvironmentRefused, read_environment
 
 _ANSWER_SECONDS = 5.0
@@ -42,9 +43,17 @@ def check_server(bind: Bind) -> None:
 
 def check_worker(_environment: Environment) -> None:
     """Raise NotWell unless this machine's worker answers through the broker."""
+    _check_answers(f"celery@{socket.gethostname()}")
+
+
+def check_enforcer(environment: Environment) -> None:
+    """Raise NotWell unless this node's enforcer answers through the broker."""
+    _check_answers(enforcer_name(environment))
+
+
+def _check_answers(name: str) -> None:
     from tscm_site.celery import app
 
-    name = f"celery@{socket.gethostname()}"
     if not app.control.ping(destination=[name], timeout=_ANSWER_SECONDS):
         raise NotWell(f"{name} does not answer")
 
@@ -80,6 +89,7 @@ CHECKS: dict[str, Callable[[Environment], None]] = {
     "worker": check_worker,
     "beat": check_beat,
     "notify": check_notify,
+    "enforcer": check_enforcer,
 }
 
 

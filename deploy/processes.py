@@ -1,6 +1,7 @@
 """The appliance's processes: one table for `make run`, compose and systemd alike.
 
-`python -m deploy.processes NAME` becomes that process, for where something else does the keeping.
+`python -m deploy.processes NAME` becomes that process, with its powers and no others, for where
+something else does the keeping.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.powers import ENFORCING, ORDINARY, MayNotEnforce, Powers, bounded, require_enforcing
 from tscm_site.env import Environment, EnvironmentRefused, read_environment
 
 # The queue is a nudge: losing it loses nothing, so it never needs this much nor a copy on disk.
@@ -27,12 +29,13 @@ class NoBrokerFound(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One process: what it does, how it is started, how long it may take to stop."""
+    """One process: what it does, how it is started, how long it may take to stop, what it may."""
 
     name: str
     does: str
     command: Callable[[Environment], tuple[str, ...]]
     stop_seconds: int
+    powers: Powers = ORDINARY
 
 
 def broker(environment: Environment) -> tuple[str, ...]:
@@ -70,10 +73,18 @@ def feeds(environment: Environment) -> tuple[str, ...]:
 
 def worker(environment: Environment) -> tuple[str, ...]:
     """The Celery worker."""
-    concurrency = str(environment.worker_concurrency)
-    options = ("--loglevel", "INFO", "--concurrency", concurrency, "--prefetch-multiplier", "1")
-    # Gossip and mingle are talk between workers; nothing here listens to it.
-    return _celery("worker", *options, "--without-gossip", "--without-mingle")
+    return _celery_worker(concurrency=environment.worker_concurrency)
+
+
+def enforcer(environment: Environment) -> tuple[str, ...]:
+    """The Celery worker with power over this machine's kernel: one deed at a time."""
+    queue = ("--queues", f"enforce.{environment.node}")
+    return _celery_worker(*queue, "--hostname", enforcer_name(environment), concurrency=1)
+
+
+def enforcer_name(environment: Environment) -> str:
+    """The enforcer's name as a Celery worker: `celery@<host>` stays the other one's."""
+    return f"enforcer@{environment.node}"
 
 
 def beat(environment: Environment) -> tuple[str, ...]:
@@ -94,6 +105,7 @@ PROCESSES: tuple[Process, ...] = (
     Process("worker", "retrieve, compile, publish", worker, stop_seconds=8),
     Process("beat", "the schedule", beat, stop_seconds=5),
     Process("notify", "hears that zones changed", notify, stop_seconds=3),
+    Process("enforcer", "this machine's kernel", enforcer, stop_seconds=12, powers=ENFORCING),
 )
 
 
@@ -133,6 +145,15 @@ def _celery(*arguments: str) -> tuple[str, ...]:
     return (_program("celery"), "-A", "tscm_site", *arguments)
 
 
+def _celery_worker(*options: str, concurrency: int) -> tuple[str, ...]:
+    return _celery(
+        *("worker", "--loglevel", "INFO", "--concurrency", str(concurrency)),
+        *("--prefetch-multiplier", "1"),
+        # Gossip and mingle are talk between workers; nothing here listens to it.
+        *("--without-gossip", "--without-mingle", *options),
+    )
+
+
 def _program(name: str) -> str:
     """A program of the same virtual environment; `sys.executable` is its python, unresolved."""
     return str(Path(sys.executable).parent / name)
@@ -140,12 +161,16 @@ def _program(name: str) -> str:
 
 def main() -> None:
     """Become the process named on the command line."""
-    commands = {process.name: process.command for process in PROCESSES}
-    if len(sys.argv) != 2 or sys.argv[1] not in commands:
-        sys.exit(f"usage: python -m deploy.processes {' | '.join(commands)}")
+    processes = {process.name: process for process in PROCESSES}
+    if len(sys.argv) != 2 or sys.argv[1] not in processes:
+        sys.exit(f"usage: python -m deploy.processes {' | '.join(processes)}")
+    process = processes[sys.argv[1]]
     try:
-        command = commands[sys.argv[1]](read_environment())
-    except (EnvironmentRefused, NoBrokerFound) as error:
+        environment = read_environment()
+        if process.powers == ENFORCING:
+            require_enforcing(environment)
+        command = bounded(process.powers, process.command(environment))
+    except (EnvironmentRefused, NoBrokerFound, MayNotEnforce) as error:
         sys.exit(f"tscm: {error}")
     os.execv(command[0], command)  # noqa: S606  the list above, no shell wanted
 

@@ -22,6 +22,7 @@ from types import FrameType
 import psutil
 
 from deploy.health import NotWell, check_server
+from deploy.powers import ORDINARY, bounded, hindrance
 from deploy.processes import NoBrokerFound
 from deploy.supervise import RUN_MARK, NotWritable, supervisord_command, write_configuration
 from tscm_site.env import CHECKOUT, Bind, Environment, EnvironmentRefused, read_environment
@@ -66,10 +67,12 @@ def _run(environment: Environment) -> int:
     if ended:
         say(f"the run before did not stop in order; ended what it had left: {', '.join(ended)}")
     check_ports(environment)
-    configuration = write_configuration(environment)
+    why_not = why_no_enforcer(environment)
+    enforces = why_not is None
+    configuration = write_configuration(environment, enforces=enforces)
     prepare(environment)
     keeper = subprocess.Popen(
-        supervisord_command(configuration),
+        supervisord_command(configuration, enforces=enforces),
         cwd=CHECKOUT,
         env=_marked(environment),
         stdin=subprocess.DEVNULL,
@@ -77,8 +80,9 @@ def _run(environment: Environment) -> int:
         process_group=0,
     )
     try:
-        announce(environment, keeper)
-        warn_without_worker(environment, keeper)
+        announce(environment, keeper, enforcer=_enforcer_line(environment, why_not))
+        for name in ("worker", "enforcer") if enforces else ("worker",):
+            warn_without(name, environment, keeper)
         code = keeper.wait()
     except StopAsked:
         say("stopping")
@@ -87,6 +91,20 @@ def _run(environment: Environment) -> int:
         return 0
     end_leftovers(environment)
     raise RunRefused(f"supervisord ended by itself ({code}): see {environment.log_dir}")
+
+
+def why_no_enforcer(environment: Environment) -> str | None:
+    """Return why no enforcer is started, None when one is. Raises RunRefused where one must be."""
+    why_not = hindrance(environment)
+    if why_not is not None and environment.enforce == "yes":
+        raise RunRefused(f"TSCM_ENFORCE=yes, and no enforcer may be started: {why_not}")
+    return why_not
+
+
+def _enforcer_line(environment: Environment, why_not: str | None) -> str:
+    if why_not is None:
+        return f"queue enforce.{environment.node}, may change this machine's kernel"
+    return f"not started: {why_not}"
 
 
 def make_folders(environment: Environment) -> None:
@@ -198,7 +216,7 @@ def _listening(bind: Bind, *, variable: str) -> socket.socket:
 
 def prepare(environment: Environment) -> None:
     """Bring tables, static files and the first administrator up to date. Raises RunRefused."""
-    command = [sys.executable, "-m", "deploy.prepare"]
+    command = bounded(ORDINARY, (sys.executable, "-m", "deploy.prepare"))
     done = subprocess.run(
         command, cwd=CHECKOUT, env=_marked(environment), process_group=0, check=False
     )
@@ -206,8 +224,8 @@ def prepare(environment: Environment) -> None:
         raise RunRefused(f"{environment.data_dir} could not be prepared; the cause is above")
 
 
-def announce(environment: Environment, keeper: subprocess.Popen[bytes]) -> None:
-    """Wait until both servers answer and print where to look."""
+def announce(environment: Environment, keeper: subprocess.Popen[bytes], *, enforcer: str) -> None:
+    """Wait until both servers answer and print where to look, and what is said of the enforcer."""
     servers = {"web": environment.console_bind, "feeds": environment.feed_bind}
     deadline = time.monotonic() + _READY_SECONDS
     waiting = dict(servers)
@@ -221,17 +239,18 @@ def announce(environment: Environment, keeper: subprocess.Popen[bytes]) -> None:
         show_log(name, environment)
     print(
         f"TSCM runs over {environment.data_dir}; Ctrl-C stops it.\n"
-        f"  Console  {environment.console_bind.url}\n"
-        f"  Feeds    {environment.feed_bind.url}<device id>/threatstop-block.txt\n"
-        f"  Logs     {environment.log_dir}\n"
-        "  Next     .venv/bin/tsadmin demo   makes a sample device, so that there is a feed to see",
+        f"  Console   {environment.console_bind.url}\n"
+        f"  Feeds     {environment.feed_bind.url}<device id>/threatstop-block.txt\n"
+        f"  Logs      {environment.log_dir}\n"
+        f"  Enforcer  {enforcer}\n"
+        "  Next      .venv/bin/tsadmin demo   makes a sample device, so that there is a feed",
         flush=True,
     )
 
 
-def warn_without_worker(environment: Environment, keeper: subprocess.Popen[bytes]) -> None:
-    """Say so when the worker does not answer through the broker: nothing else would show it."""
-    command = [sys.executable, "-m", "deploy.health", "worker"]
+def warn_without(name: str, environment: Environment, keeper: subprocess.Popen[bytes]) -> None:
+    """Say so when a worker does not answer through the broker: nothing else would show it."""
+    command = bounded(ORDINARY, (sys.executable, "-m", "deploy.health", name))
     deadline = time.monotonic() + _READY_SECONDS
     while keeper.poll() is None:
         asked = subprocess.run(
@@ -245,7 +264,7 @@ def warn_without_worker(environment: Environment, keeper: subprocess.Popen[bytes
         if asked.returncode == 0:
             return
         if time.monotonic() > deadline:
-            show_log("worker", environment)
+            show_log(name, environment)
             return
         time.sleep(1)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Set up what is missing: deploy/setup.sh run | check | test | bench
+# Set up what is missing: deploy/setup.sh run | gateway | check | test | bench
 #
 # System packages come through apt where this is root and apt is there; otherwise what is missing is
 # named, with what it is for. Python packages go into .venv, pinned and checked by hash. Doing it
@@ -52,6 +52,31 @@ look_for_what_run_needs() {
   fi
 }
 
+# Asked for in so many words: a console that happens to be root's gets no firewall tools from here.
+enforces() {
+  [ "$purpose" = gateway ] || [ "${TSCM_ENFORCE:-}" = yes ] ||
+    { [ -z "${TSCM_ENFORCE:-}" ] && grep -Eqs '^(export +)?TSCM_ENFORCE *= *["'\'']?yes' .env; }
+}
+
+has_python_headers() {
+  python3 -c 'import pathlib, sysconfig as s; pathlib.Path(s.get_path("include"), "Python.h").stat()' 2>/dev/null
+}
+
+look_for_what_compiling_needs() {
+  [ -e requirements-gateway.txt ] || return 0
+  need gcc gcc "compiles python-iptables, the second reader of the rules"
+  has_python_headers || { missing+=(python3-dev); reasons+=("as gcc"); }
+}
+
+look_for_what_enforcing_needs() {
+  # Without iptables the lists go into nftables itself, which has sets of its own.
+  if have iptables || ! have nft; then
+    need ipset ipset "the lists in the kernel"
+    need iptables iptables "the rules that drop what is listed"
+  fi
+  look_for_what_compiling_needs
+}
+
 look_for_what_tests_need() {
   need redis-server redis-server "tests of the queue"
   need named bind9 "tests of DNS lists against a real server"
@@ -71,6 +96,7 @@ look_for_what_tests_need() {
   need curl curl "tests of feeds as a firewall fetches them"
   need shellcheck shellcheck "the check of shell scripts"
   need chromium chromium "browser tests"
+  look_for_what_compiling_needs
 }
 
 look_for_what_benchmarks_need() {
@@ -79,6 +105,9 @@ look_for_what_benchmarks_need() {
   need iprange iprange "the peer of parsing and collapsing"
   need nginx nginx-light "the peer of serving feeds"
   need wrk wrk "the load on both feed servers"
+  need ip iproute2 "the network namespace that the kernel is measured in"
+  need ipset ipset "the peer of loading and reading back the kernel's sets"
+  need iptables iptables "the rules that packets are measured under"
 }
 
 # --- system packages -------------------------------------------------------------------------------
@@ -160,6 +189,7 @@ look_for_everything() {
   missing=()
   reasons=()
   look_for_what_run_needs
+  if enforces; then look_for_what_enforcing_needs; fi
   case $purpose in
     check) need shellcheck shellcheck "the check of shell scripts" ;;
     test) look_for_what_tests_need ;;
@@ -171,13 +201,13 @@ look_for_everything() {
 
 requirements() {
   echo requirements.txt
-  [ "$purpose" = run ] || echo requirements-dev.txt
+  only_runs || echo requirements-dev.txt
 }
 
-fingerprint() {
-  # shellcheck disable=SC2046  # one word a file
-  { pwd; python3 --version; sha256sum $(requirements); } | sha256sum
-}
+only_runs() { [ "$purpose" = run ] || [ "$purpose" = gateway ]; }
+
+# fingerprint FILE…: of what would be installed, and for which Python.
+fingerprint() { { pwd; python3 --version; sha256sum "$@"; } | sha256sum; }
 
 pip() { .venv/bin/python -m pip --quiet --disable-pip-version-check --no-input "$@"; }
 
@@ -196,8 +226,9 @@ make_venv() {
 
 provide_python_packages() {
   local wanted arguments=() file stamp=.venv/.set-up-dev
-  [ "$purpose" = run ] && stamp=.venv/.set-up-run
-  wanted=$(fingerprint)
+  only_runs && stamp=.venv/.set-up-run
+  # shellcheck disable=SC2046  # one word a file
+  wanted=$(fingerprint $(requirements))
   if has_venv && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then return; fi
   make_venv
   for file in $(requirements); do arguments+=(--requirement "$file"); done
@@ -218,6 +249,22 @@ provide_redis() {
     fail "no redis-server: install the package redis-server, or set TSCM_BROKER_URL to a broker elsewhere"
 }
 
+# It compiles while it is installed, and only reads what another reader reads too: a machine where it
+# does not compile enforces all the same.
+provide_second_reader() {
+  local wanted stamp=.venv/.set-up-gateway
+  [ -e requirements-gateway.txt ] || return 0
+  enforces || [ "$purpose" = test ] || return 0
+  wanted=$(fingerprint requirements-gateway.txt)
+  if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then return; fi
+  say "compiling the Python packages of requirements-gateway.txt"
+  if pip install --require-hashes --requirement requirements-gateway.txt 2>/dev/null; then
+    echo "$wanted" >"$stamp"
+  else
+    say "python-iptables could not be compiled (gcc, python3-dev): legacy rules are read back by one reader, not two"
+  fi
+}
+
 # Debian has Chromium as a package, Ubuntu only as a snap: Playwright brings its own there.
 provide_browser() {
   local browsers=${PLAYWRIGHT_BROWSERS_PATH:-$HOME/.cache/ms-playwright}
@@ -232,8 +279,8 @@ provide_browser() {
 
 main() {
   case $purpose in
-    run | check | test | bench) ;;
-    *) fail "usage: deploy/setup.sh run | check | test | bench" ;;
+    run | gateway | check | test | bench) ;;
+    *) fail "usage: deploy/setup.sh run | gateway | check | test | bench" ;;
   esac
   # One set-up at a time in this checkout; the lock is the folder itself.
   exec 9<.
@@ -242,6 +289,7 @@ main() {
   provide_packages
   provide_python_packages
   provide_redis
+  provide_second_reader
   provide_browser
 }
 

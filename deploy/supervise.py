@@ -8,14 +8,13 @@ import shlex
 import sys
 from pathlib import Path
 
+from deploy.powers import ENFORCING, KEEPING, bounded
 from deploy.processes import PROCESSES, Process
 from tscm_site.env import CHECKOUT, Environment
 
 # Every process started here carries this in its environment, so that the next start can find what
 # a killed run left behind.
 RUN_MARK = "TSCM_RUN_OF"
-# Dies with its parent: when supervisord is killed its children hear TERM instead of living on.
-_TIED = ("/usr/bin/setpriv", "--pdeathsig", "TERM", "--")
 _LOG_BYTES = 10 * 1024 * 1024
 _LOGS_KEPT = 5
 
@@ -24,35 +23,39 @@ class NotWritable(Exception):
     """A path that supervisord's configuration cannot hold."""
 
 
-def kept_processes(environment: Environment) -> tuple[Process, ...]:
+def kept_processes(environment: Environment, *, enforces: bool) -> tuple[Process, ...]:
     """The processes to keep here: less the broker that is elsewhere, and what is switched off."""
     without = set()
     if environment.private_redis_socket is None:
         without.add("broker")
     if environment.notify_bind is None:
         without.add("notify")
+    if not enforces:
+        without.add("enforcer")
     return tuple(process for process in PROCESSES if process.name not in without)
 
 
-def supervisord_command(configuration: Path) -> tuple[str, ...]:
+def supervisord_command(configuration: Path, *, enforces: bool) -> tuple[str, ...]:
     """The command that keeps the processes of `configuration`, in the foreground."""
     program = str(Path(sys.executable).parent / "supervisord")
-    return (*_TIED, program, "--nodaemon", "--configuration", str(configuration))
+    command = (program, "--nodaemon", "--configuration", str(configuration))
+    return bounded(KEEPING | ENFORCING if enforces else KEEPING, command, is_tied=True)
 
 
-def write_configuration(environment: Environment) -> Path:
+def write_configuration(environment: Environment, *, enforces: bool) -> Path:
     """Write supervisord's configuration into the run folder and return its path.
 
     Raises NotWritable and NoBrokerFound.
     """
     path = environment.run_dir / "supervisord.conf"
-    path.write_text(supervisord_configuration(environment), encoding="utf-8")
+    text = supervisord_configuration(environment, enforces=enforces)
+    path.write_text(text, encoding="utf-8")
     return path
 
 
-def supervisord_configuration(environment: Environment) -> str:
+def supervisord_configuration(environment: Environment, *, enforces: bool) -> str:
     """The configuration's text: a section for each process, and groups for the order of stops."""
-    processes = kept_processes(environment)
+    processes = kept_processes(environment, enforces=enforces)
     clients = [process.name for process in processes if process.name != "broker"]
     sections = [
         _supervisord_section(environment),
@@ -87,7 +90,7 @@ def _supervisord_section(environment: Environment) -> str:
 
 
 def _program_section(process: Process, environment: Environment) -> str:
-    command = (*_TIED, *process.command(environment))
+    command = bounded(process.powers, process.command(environment), is_tied=True)
     settings = {
         "command": shlex.join(command),
         "directory": str(CHECKOUT),

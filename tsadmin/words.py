@@ -7,7 +7,7 @@ import re
 from devices.kinds import rules
 from devices.kinds.base import Setting
 
-_HINT = re.compile(r"\(empty for (?P<word>[^)]+)\)")
+_HINT = re.compile(r"[(;] ?empty for (?P<word>[^)]+)\)")
 SET, NOT_SET = "set", "not set"
 
 

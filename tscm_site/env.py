@@ -15,9 +15,11 @@ import ipaddress
 import os
 import re
 import secrets
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 from urllib.parse import quote
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -25,9 +27,13 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 LONGEST_SOCKET_PATH = 100
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?\.?")
+_NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ENV_FILE_LINE = re.compile(r"(?:export\s+)?([A-Z][A-Z0-9_]*)\s*=\s*(.*)")
 _TRUE = frozenset({"true", "1"})
 _FALSE = frozenset({"false", "0"})
+
+Enforce = Literal["auto", "yes", "no"]
+_ENFORCE: tuple[Enforce, ...] = ("auto", "yes", "no")
 
 
 class EnvironmentRefused(Exception):
@@ -65,6 +71,13 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable("TSCM_DNS_SERVERS", "ts-dns.threatstop.com", "DNS servers of the lists, in order."),
     Variable("TSCM_LIST_FOLDERS", "<data>/lists", "Folders that lists may be read from."),
+    Variable("TSCM_NODE", "", "Name by which devices mean this machine; empty: its host name."),
+    Variable("TSCM_ENFORCE", "auto", "Start the enforcer here: auto (where it may be), yes, no."),
+    Variable(
+        "TSCM_ENFORCE_DIR",
+        "<data>/enforce",
+        "Folder of what is in force in this machine's kernel, for the next boot.",
+    ),
     Variable("TSCM_SECRET_KEY", "", "Signs sessions and forms; made at the first start."),
     Variable("TSCM_FIELD_KEYS", "", "Fernet keys of encrypted fields; made at the first start."),
     Variable("TSCM_DEBUG", "false", "Show details of errors in the browser; never on a network."),
@@ -114,6 +127,9 @@ class Environment:
     private_redis_socket: Path | None  # None when TSCM_BROKER_URL names a broker elsewhere
     dns_servers: tuple[str, ...]
     list_folders: tuple[Path, ...]
+    node: str
+    enforce: Enforce
+    enforce_dir: Path
     secret_key: str = field(repr=False)
     field_keys: tuple[str, ...] = field(repr=False)
     debug: bool
@@ -156,6 +172,9 @@ def read_environment(
         private_redis_socket=socket,
         dns_servers=_dns_servers(given),
         list_folders=_list_folders(given, checkout),
+        node=_node(given),
+        enforce=_enforce(given),
+        enforce_dir=env_path("TSCM_ENFORCE_DIR", given, relative_to=checkout),
         secret_key=_secret_key(given, data_dir),
         field_keys=_field_keys(given, data_dir),
         debug=env_bool("TSCM_DEBUG", given),
@@ -379,6 +398,27 @@ def _list_folders(environ: Mapping[str, str], checkout: Path) -> tuple[Path, ...
         if folder == Path("/"):
             raise EnvironmentRefused(name, str(folder), "folders that hold lists and nothing else")
     return folders
+
+
+def _node(environ: Mapping[str, str]) -> str:
+    """The name given, else the machine's: in a queue's name and a worker's it must be plain."""
+    name = env_str("TSCM_NODE", environ)
+    if not name:
+        host = re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:64]
+        return host.lstrip("-._") or "localhost"
+    if _NODE.fullmatch(name):
+        return name
+    raise EnvironmentRefused(
+        "TSCM_NODE", name, "up to 64 letters, digits, '-', '_' and '.', a letter or digit first"
+    )
+
+
+def _enforce(environ: Mapping[str, str]) -> Enforce:
+    value = env_str("TSCM_ENFORCE", environ)
+    for known in _ENFORCE:
+        if value == known:
+            return known
+    raise EnvironmentRefused("TSCM_ENFORCE", value, ", ".join(_ENFORCE))
 
 
 def _allowed_hosts(environ: Mapping[str, str], console: Bind) -> tuple[str, ...]:

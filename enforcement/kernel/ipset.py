@@ -15,7 +15,7 @@ from itertools import chain
 
 from enforcement.kernel import ipset_deeds as deeds, layout
 from enforcement.kernel.base import Content, Plan, SetState, Way
-from enforcement.kernel.errors import EnforceError, KernelDiffers
+from enforcement.kernel.errors import EnforceError, EnforceRefused, KernelDiffers
 from enforcement.kernel.ipset_dump import Header
 from enforcement.kernel.ipset_errors import NotUnderstood
 from enforcement.kernel.ipset_fill import Filler, NetlinkFiller
@@ -25,8 +25,8 @@ from enforcement.kernel.netlink import Netlink
 from netsets.cidr import AddressSet
 
 # Of kernel memory for an entry with its share of the table, at the emptiest that a table is made:
-# buckets take 64 bytes at least, and hold one entry and a half.
-_BYTES = {(False, 4): 50, (True, 4): 50, (False, 6): 60, (True, 6): 75}
+# a bucket takes 64 bytes at least, for 1.6 addresses or 1.1 networks; its place takes 8 more.
+_BYTES = {(False, 4): 50, (True, 4): 90, (False, 6): 60, (True, 6): 120}
 
 
 def aside(name: SetName) -> str:
@@ -110,7 +110,7 @@ class IpsetSets:
                 _swap_back(plan)
             else:
                 self._change([one.undone() for one in _changes(plan)], before)
-        except KernelDiffers:
+        except (EnforceRefused, KernelDiffers):
             self._replace(before, frozenset())
 
     def settle(self) -> None:

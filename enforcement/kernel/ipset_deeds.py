@@ -96,7 +96,7 @@ def make_missing(netlink: Netlink) -> None:
 
 def making(called: str, name: SetName, entries: int) -> Step:
     """Return the step that makes a set for so many entries, of the type of a live one."""
-    size = wire.Size.fitting(entries)
+    size = wire.Size.fitting(entries, is_net=name.is_net)
     return Step(
         f"making set {called} for {size.maxelem:,} entries", wire.create(called, name, size)
     )

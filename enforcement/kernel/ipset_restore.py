@@ -25,16 +25,17 @@ class RestoreFiller:
 
     def fill(self, called: str, name: SetName, entries: Entries) -> None:
         """Give it the entries as lines."""
-        _restore(called, _lines("add", called, name, entries))
+        _restore(called, lines("add", called, name, entries))
 
     def change(self, changes: Sequence[SetChange]) -> None:
         """Give it all lines that add, then all that take out."""
-        come = [_lines("add", str(one.name), one.name, one.added) for one in changes]
-        go = [_lines("del", str(one.name), one.name, one.removed) for one in changes]
+        come = [lines("add", str(one.name), one.name, one.added) for one in changes]
+        go = [lines("del", str(one.name), one.name, one.removed) for one in changes]
         _restore(", ".join(str(one.name) for one in changes), b"".join(come + go))
 
 
-def _lines(verb: str, called: str, name: SetName, entries: Entries) -> bytes:
+def lines(verb: str, called: str, name: SetName, entries: Entries) -> bytes:
+    """Return a line for each entry, as `ipset restore` reads it: `add TSblocknet 192.0.2.0/24`."""
     start = f"{verb} {called} ".encode()
     return b"".join(
         start + block[:-1].replace(b"\n", b"\n" + start) + b"\n"

@@ -37,7 +37,7 @@ class Tool:
             raise EnforceUnavailable(f"{' '.join(command)} failed: {done.complaint}")
         try:
             return parse(done.output.decode(errors="replace"))
-        except (ValueError, KeyError) as error:
+        except ValueError as error:
             raise EnforceUnavailable(f"{' '.join(command)} cannot be read: {error}") from error
 
     def filter(self) -> Table:

@@ -75,18 +75,14 @@ def parse(text: str) -> dict[str, Table]:
 
     Raises ValueError with the line that is none of `iptables-save`, or where a table has no end.
     """
+    tables: dict[str, Table] = {}
     lines = iter(text.splitlines())
-    return {
-        line[1:].strip(): _table(lines)
-        for line in lines
-        if line.startswith("*") or not _is_between_tables(line)
-    }
-
-
-def _is_between_tables(line: str) -> bool:
-    if line.strip() and not line.startswith("#"):
-        raise ValueError(f"not a line of iptables-save: {line[:200]}")
-    return True
+    for line in lines:
+        if line.startswith("*"):
+            tables[line[1:].strip()] = _table(lines)
+        elif line.strip() and not line.startswith("#"):
+            raise ValueError(f"not a line of iptables-save: {line[:200]}")
+    return tables
 
 
 def _table(lines: Iterator[str]) -> Table:
@@ -101,6 +97,8 @@ def _table(lines: Iterator[str]) -> Table:
             policies[name], rules[name] = policy, []
         elif not line.startswith("#"):
             name, rule = _rule(line)
+            if name not in rules:
+                raise ValueError(f"a rule of a chain that was not named before: {line[:200]}")
             rules[name].append(rule)
     raise ValueError("the output of iptables-save ends inside a table")
 

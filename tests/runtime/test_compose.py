@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import dj_database_url
 import pytest
 import yaml
 
 from deploy.health import CHECKS
 from deploy.processes import PROCESSES
-from tscm_site.env import CHECKOUT, SECRETS, VARIABLES
+from tscm_site.env import CHECKOUT, SECRETS, VARIABLES, read_environment
 
 COMPOSE: dict[str, Any] = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+ENFORCER = SERVICES["enforcer"]
 OURS = [process.name for process in PROCESSES if process.name != "broker"]
 
 
@@ -39,7 +42,7 @@ def test_every_process_of_the_runner_is_a_service() -> None:
 def test_a_service_has_no_capability_and_no_way_to_gain_one(name: str) -> None:
     service = SERVICES[name]
     assert service["cap_drop"] == ["ALL"]
-    assert "cap_add" not in service
+    assert ("cap_add" in service) == (name == "enforcer")
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert service["read_only"] is True
     assert service.get("privileged", False) is False
@@ -50,9 +53,58 @@ def test_a_neighbour_runs_as_its_own_user(name: str) -> None:
     assert SERVICES[name]["user"] not in {"root", "0"}
 
 
-def test_the_image_runs_as_a_user_by_number_who_is_not_root() -> None:
-    [user] = [line.split()[1] for line in dockerfile() if line.startswith("USER ")]
-    assert int(user) > 0
+def test_an_image_runs_as_a_user_by_number_who_is_not_root() -> None:
+    stages = "\n".join(dockerfile()).split("\nFROM ")
+    users = [re.findall(r"^USER (\w+)$", stage, re.MULTILINE) for stage in stages]
+    assert [stage[-1] for stage in users if stage] == ["10001", "10001"]
+
+
+def test_nobody_enforces_unless_it_is_asked_for_and_only_the_enforcer_sees_the_host() -> None:
+    assert ENFORCER["profiles"] == ["gateway"]
+    shared = [name for name, service in SERVICES.items() if "network_mode" in service]
+    assert shared == ["enforcer"]
+    targets = {name: service.get("build", {}).get("target") for name, service in SERVICES.items()}
+    assert {name for name, target in targets.items() if target == "gateway"} == {"enforcer"}
+    assert "image" in ENFORCER
+    assert ENFORCER["image"] != SERVICES["worker"]["image"]
+
+
+def test_the_enforcer_reaches_its_neighbours_by_sockets_that_nobody_else_mounts() -> None:
+    for volume, neighbour in (("broker-socket", "broker"), ("database-socket", "db")):
+        users = [name for name in SERVICES if volume in str(SERVICES[name].get("volumes"))]
+        assert users == [neighbour, "enforcer"]
+        [theirs] = [text for text in SERVICES[neighbour]["volumes"] if volume in text]
+        assert theirs in ENFORCER["volumes"]
+    # What is no file of a secret is no secret: the environment is read as compose would give it.
+    given = {name: text for name, text in ENFORCER["environment"].items() if "_FILE" not in name}
+    environment = read_environment({**given, "TSCM_NODE": ""}, checkout=Path("/nonexistent"))
+    assert environment.broker_url == "redis+socket:///run/broker/redis.sock"
+    database = dj_database_url.parse(environment.database_url)
+    assert (database["HOST"], database["NAME"]) == ("/run/postgresql", "tscm")
+    assert database["PASSWORD"] == ""
+
+
+@pytest.mark.kernel
+def test_the_enforcers_entry_point_ends_up_as_a_user_with_two_capabilities() -> None:
+    """As an engine would start it: root with what `cap_add` says, and no new privileges."""
+    added = ",".join(f"+{name.lower()}" for name in ENFORCER["cap_add"])
+    engine = ("setpriv", "--no-new-privs", "--inh-caps=-all", f"--bounding-set=-all,{added}", "--")
+    entry = ENFORCER["entrypoint"]
+    command = (*engine, *entry[: entry.index("--") + 1])
+    said = subprocess.run(
+        [*command, "cat", "/proc/self/status"],
+        check=True,
+        timeout=20,
+        capture_output=True,
+        text=True,
+    ).stdout
+    fields = {line.split(":")[0]: line.split()[1:] for line in said.splitlines()}
+    assert fields["Uid"] == fields["Gid"] == ["10001"] * 4
+    assert fields["Groups"] == []
+    for name in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+        assert int(fields[name][0], 16) == 1 << 12 | 1 << 13
+    for program in (["ipset", "list"], ["iptables-nft", "-S"], ["nft", "list", "ruleset"]):
+        subprocess.run([*command, *program], check=True, timeout=20, capture_output=True)
 
 
 def test_the_image_installs_by_hash_and_copies_every_package_of_ours() -> None:

@@ -71,6 +71,8 @@ def test_nothing_set_gives_a_working_appliance_beside_the_checkout(checkout: Pat
     assert str(environment.console_bind) == "127.0.0.1:8000"
     assert str(environment.feed_bind) == "0.0.0.0:8001"
     assert environment.notify_bind is None
+    assert environment.enforce == "auto"
+    assert environment.enforce_dir == data / "enforce"
     assert environment.dns_servers == ("ts-dns.threatstop.com",)
     assert environment.private_redis_socket == private_redis_socket(data)
     assert not environment.debug
@@ -96,6 +98,12 @@ def test_nothing_set_gives_a_working_appliance_beside_the_checkout(checkout: Pat
         ("TSCM_DNS_SERVERS", "192.0.2.53,http://dns.example"),
         ("TSCM_DNS_SERVERS", ","),
         ("TSCM_CSRF_TRUSTED_ORIGINS", "tscm.example.net"),
+        ("TSCM_NODE", "gateway 1"),
+        ("TSCM_NODE", "-gateway"),
+        ("TSCM_NODE", "gateway%h"),
+        ("TSCM_NODE", "g" * 65),
+        ("TSCM_ENFORCE", "true"),
+        ("TSCM_ENFORCE", "Auto"),
         ("TSCM_REDIS_SERVER", "/nonexistent/redis-server"),
     ],
 )
@@ -246,6 +254,25 @@ def test_the_console_can_be_reached_by_the_address_it_is_bound_to(checkout: Path
     assert everywhere.allowed_hosts == ("localhost", "127.0.0.1", "[::1]")
 
 
+@pytest.mark.parametrize(
+    ("host", "node"),
+    [
+        ("gw-1.example.net", "gw-1.example.net"),
+        ("edge_gw", "edge_gw"),
+        ("Büro 2", "B-ro-2"),
+        ("(none)", "none-"),
+        ("", "localhost"),
+        ("h" * 80, "h" * 64),
+    ],
+)
+def test_a_node_without_a_name_bears_the_hosts_made_plain(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, host: str, node: str
+) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: host)
+    assert read_environment({}, checkout=checkout).node == node
+    assert read_environment({"TSCM_NODE": node}, checkout=checkout).node == node
+
+
 def test_a_broker_elsewhere_means_none_is_started_here(checkout: Path) -> None:
     environment = read_environment(
         {"TSCM_BROKER_URL": "redis://192.0.2.1:6379/0"}, checkout=checkout
@@ -299,6 +326,9 @@ def _public(environment: Environment) -> tuple[object, ...]:
         environment.database_url,
         environment.broker_url,
         environment.dns_servers,
+        environment.node,
+        environment.enforce,
+        environment.enforce_dir,
         environment.debug,
         environment.allowed_hosts,
         environment.csrf_trusted_origins,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import pty
 import re
@@ -12,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,81 +21,24 @@ import pytest
 
 from deploy.processes import PROCESSES
 from deploy.supervise import RUN_MARK
+from tests.runtime.running import (
+    START_SECONDS,
+    STOP_SECONDS,
+    Run,
+    free_port,
+    kept_over,
+    new_environ,
+    run_to_its_end,
+    started,
+    until,
+    wait_until_well,
+)
 from tscm_site.env import CHECKOUT
 
-RUNNER = (sys.executable, "-m", "deploy.run")
 # `make run` less its set-up, which test_setup.py is about.
 MAKE_RUN = ("make", "--old-file=setup", "run")
-# Generous, because the machine may be busy with the other half of the suite.
-START_SECONDS = 120.0
-STOP_SECONDS = 30.0
 
 pytestmark = pytest.mark.timeout(300)
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A started runner: its process, its environment and what it has printed."""
-
-    process: subprocess.Popen[bytes]
-    environ: dict[str, str]
-    output: Path
-
-    @property
-    def data(self) -> Path:
-        return Path(self.environ["TSCM_DATA_DIR"])
-
-    def printed(self) -> str:
-        return self.output.read_text(encoding="utf-8", errors="replace")
-
-    def wait_until_it_runs(self) -> None:
-        until(
-            lambda: "Ctrl-C stops it" in self.printed() or self.process.poll() is not None,
-            seconds=START_SECONDS,
-        )
-        assert self.process.poll() is None, self.printed()
-        assert "does not answer" not in self.printed(), self.printed()
-
-    def status(self, variable: str) -> int:
-        """What the server on that address answers for its front page."""
-        host, _, port = self.environ[variable].rpartition(":")
-        connection = http.client.HTTPConnection(host, int(port), timeout=20)
-        try:
-            connection.request("GET", "/")
-            return connection.getresponse().status
-        finally:
-            connection.close()
-
-    def kept(self) -> list[psutil.Process]:
-        return kept_over(self.data)
-
-    def keeper(self) -> psutil.Process:
-        """The supervisord of this run."""
-        [found] = [process for process in self.kept() if "supervisord" in command_line(process)]
-        return found
-
-    def one(self, word: str) -> psutil.Process:
-        """The process that supervisord started whose command line holds `word`."""
-        [found] = self._children(word)
-        return found
-
-    def has_new(self, word: str, before: psutil.Process) -> bool:
-        """True when another process than `before` has taken its place."""
-        return any(process != before for process in self._children(word))
-
-    def _children(self, word: str) -> list[psutil.Process]:
-        return [child for child in self.keeper().children() if word in command_line(child)]
-
-    def ends_with(self, code: int) -> None:
-        """Assert that it ends by itself, soon, and that nothing of it lives on."""
-        assert self.process.wait(timeout=STOP_SECONDS) == code, self.printed()
-        assert self.kept() == []
-
-    def clear_away(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        for left in self.kept():
-            left.kill()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,99 +90,6 @@ def terminal_with(command: tuple[str, ...], environ: dict[str, str]) -> Iterator
             process.wait()
 
 
-def command_line(process: psutil.Process) -> str:
-    try:
-        return " ".join(process.cmdline())
-    except psutil.Error:
-        return ""
-
-
-def kept_over(data: Path) -> list[psutil.Process]:
-    """Every living process that a run over this data folder started."""
-    return [process for process in psutil.process_iter() if _is_of(process, data)]
-
-
-def _is_of(process: psutil.Process, data: Path) -> bool:
-    try:
-        ended = process.status() == psutil.STATUS_ZOMBIE
-        return not ended and process.environ().get(RUN_MARK) == str(data)
-    except psutil.Error:
-        return False
-
-
-def until(condition: Callable[[], bool], *, seconds: float) -> None:
-    """Return when `condition` holds; fail after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.1)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def new_environ(folder: Path) -> dict[str, str]:
-    """An environment for one appliance: nothing of the tests' own, free ports, one worker."""
-    inherited = {name: text for name, text in os.environ.items() if not name.startswith("TSCM_")}
-    inherited.pop("DJANGO_SETTINGS_MODULE", None)
-    return inherited | {
-        "TSCM_DATA_DIR": str(folder / "data"),
-        "TSCM_CONSOLE_BIND": f"127.0.0.1:{free_port()}",
-        "TSCM_FEED_BIND": f"127.0.0.1:{free_port()}",
-        "TSCM_WORKER_CONCURRENCY": "1",
-    }
-
-
-@contextmanager
-def started(environ: dict[str, str], command: tuple[str, ...] = RUNNER) -> Iterator[Run]:
-    """Start a runner, and leave nothing of it behind whatever the test does."""
-    output = Path(environ["TSCM_DATA_DIR"]).with_name(f"output-{time.monotonic_ns()}")
-    with output.open("wb") as file:
-        process = subprocess.Popen(
-            command,
-            cwd=CHECKOUT,
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            process_group=0,
-        )
-    run = Run(process, environ, output)
-    try:
-        yield run
-    finally:
-        run.clear_away()
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder in which everything was prepared once: a start from a copy is quick."""
-    folder = tmp_path_factory.mktemp("prepared")
-    command = (sys.executable, "-m", "deploy.prepare")
-    subprocess.run(command, cwd=CHECKOUT, env=new_environ(folder), check=True, timeout=120)
-    return folder / "data"
-
-
-@pytest.fixture
-def environ(tmp_path: Path, prepared: Path) -> dict[str, str]:
-    shutil.copytree(prepared, tmp_path / "data")
-    return new_environ(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def appliance(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[Run]:
-    """One running appliance for the tests that leave it running."""
-    folder = tmp_path_factory.mktemp("appliance")
-    shutil.copytree(prepared, folder / "data")
-    with started(new_environ(folder)) as run:
-        run.wait_until_it_runs()
-        yield run
-
-
 def test_the_next_start_finds_everything_the_first_one_made(tmp_path: Path) -> None:
     environ = new_environ(tmp_path)
     with started(environ) as first:
@@ -265,7 +114,7 @@ def test_every_process_runs_and_logs_and_is_well(appliance: Run) -> None:
     assert appliance.status("TSCM_CONSOLE_BIND") < 400
     assert appliance.status("TSCM_FEED_BIND") == 404
     for process in PROCESSES:
-        if process.name == "notify":  # switched off where TSCM_NOTIFY_BIND is empty
+        if process.name in {"notify", "enforcer"}:  # not asked for here
             continue
         assert (appliance.data / "log" / f"{process.name}.log").is_file()
 
@@ -410,30 +259,3 @@ def administrator_has(password: str, *, environ: dict[str, str]) -> bool:
         command, cwd=CHECKOUT, env=environ | {"GIVEN": password}, timeout=60, check=False
     )
     return asked.returncode == 0
-
-
-def wait_until_well(name: str, environ: dict[str, str]) -> None:
-    """Return when the health check of compose says that this process is well."""
-    command = (sys.executable, "-m", "deploy.health", name)
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        asked = subprocess.run(
-            command, cwd=CHECKOUT, env=environ, timeout=60, check=False, capture_output=True
-        )
-        if asked.returncode == 0:
-            return
-        assert time.monotonic() < deadline, asked.stderr.decode()
-
-
-def run_to_its_end(environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Start a runner that is to be refused, and return what it printed."""
-    return subprocess.run(
-        RUNNER,
-        cwd=CHECKOUT,
-        env=environ,
-        timeout=60,
-        check=False,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )

@@ -126,6 +126,62 @@ def test_tests_and_benchmarks_name_each_missing_program_with_its_use(machine: Ma
         assert f"missing: {package} (" in done.stdout
 
 
+@pytest.fixture
+def enforcing(machine: Machine) -> Machine:
+    """A machine with the file of what compiles, and a redis-server."""
+    machine.add("redis-server")
+    (machine.checkout / "requirements-gateway.txt").write_text("python-iptables\n")
+    return machine
+
+
+@pytest.mark.parametrize("asked", ["gateway", "TSCM_ENFORCE=yes", ".env"])
+def test_where_enforcing_is_asked_for_the_second_reader_is_compiled_by_hash(
+    enforcing: Machine, asked: str
+) -> None:
+    environ = {"TSCM_ENFORCE": "yes"} if asked == "TSCM_ENFORCE=yes" else {}
+    if asked == ".env":
+        (enforcing.checkout / ".env").write_text('export TSCM_ENFORCE="yes"\n')
+    purpose = "gateway" if asked == "gateway" else "run"
+    done = enforcing.set_up(purpose, **environ)
+    assert done.returncode == 0, done.stdout
+    assert "missing: gcc (compiles python-iptables" in done.stdout
+    [install] = enforcing.called("requirements-gateway.txt")
+    assert "--require-hashes" in install
+    assert enforcing.called("requirements-dev.txt") == []
+    again = enforcing.set_up(purpose, **environ)
+    assert enforcing.called(" install ") == []
+    assert again.returncode == 0
+
+
+@pytest.mark.parametrize("enforce", ["", "auto", "no"])
+def test_a_console_gets_no_firewall_tools_even_from_root(tmp_path: Path, enforce: str) -> None:
+    console = Machine(tmp_path, user=0)
+    console.add("redis-server")
+    console.add("apt-get")
+    (console.checkout / "requirements-gateway.txt").write_text("python-iptables\n")
+    (console.checkout / ".env").write_text(f"TSCM_ENFORCE={enforce}\n#TSCM_ENFORCE=yes\n")
+    done = console.set_up()
+    assert done.returncode == 0, done.stdout
+    assert console.called("apt-get") == []
+    assert console.called("requirements-gateway.txt") == []
+
+
+def test_a_second_reader_that_does_not_compile_is_said_in_one_line_and_no_failure(
+    enforcing: Machine,
+) -> None:
+    enforcing.add("gcc")
+    enforcing.add(
+        "python3",
+        f'{MAKE_VENV} *requirements-gateway.txt*) echo "a page of errors" >&2; exit 1 ;; esac\n'
+        '[ "$1" != --version ] || echo Python 3.12.3',
+    )
+    done = enforcing.set_up("gateway")
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("python-iptables") == 1
+    assert "could not be compiled" in done.stdout
+    assert "a page of errors" not in done.stdout
+
+
 def test_a_python_that_is_too_old_is_refused_in_one_line(machine: Machine) -> None:
     machine.add("python3", '[ "$1" = --version ] && echo Python 3.9.2 || exit 1')
     done = machine.set_up()
@@ -151,7 +207,7 @@ def test_packages_that_cannot_be_installed_end_in_a_failure(machine: Machine) ->
 def test_an_unknown_purpose_is_refused(machine: Machine) -> None:
     done = machine.set_up("everything")
     assert done.returncode == 1
-    assert "usage: deploy/setup.sh run | check | test | bench" in done.stdout
+    assert "usage: deploy/setup.sh run | gateway | check | test | bench" in done.stdout
 
 
 def test_every_target_of_make_says_what_it_does() -> None:

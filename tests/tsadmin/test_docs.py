@@ -14,6 +14,7 @@ from policies.services import refresh_policy, review_alarms
 from policies.states import Role
 from tests.factories import hold
 from tests.tsadmin.conftest import Tsadmin
+from tests.tsadmin.enforcer import Enforcer
 from tsadmin.app import app
 from tsadmin.docs import PAGE, with_help
 
@@ -60,7 +61,7 @@ def test_every_flag_is_documented_with_its_command(command: str, flag: str) -> N
 
 
 @pytest.mark.django_db
-def test_every_key_of_every_json_answer_is_documented(tsadmin: Tsadmin) -> None:
+def test_every_key_of_every_json_answer_is_documented(tsadmin: Tsadmin, enforcer: Enforcer) -> None:
     page = PAGE.read_text(encoding="utf-8")
     listed = tsadmin("demo", "--json").json
     held = hold(now=timezone.now())
@@ -97,11 +98,24 @@ def test_every_key_of_every_json_answer_is_documented(tsadmin: Tsadmin) -> None:
         tsadmin("release", held.name, "--json").json,
         tsadmin("alarms", "--all", "--json").json,
         tsadmin("alarms", "--all", "--json").json["alarms"][0],
+        *_gateway(tsadmin),
         tsadmin("version", "--json").json,
         tsadmin("demo", "--remove", "--json").json,
     )
     missing = {key for answer in answers for key in answer if f"`{key}`" not in page}
     assert not missing
+
+
+def _gateway(tsadmin: Tsadmin) -> Iterator[dict[str, Any]]:
+    """Yield what the commands of gateways answer, and each kind of thing in it."""
+    enforced = tsadmin("demo", "--type", "iptables", "--json").json["enforcement"]
+    kernel = tsadmin("show", "sample-gateway", "--json").json["gateway"]
+    checked = tsadmin("check", "sample-gateway", "--json").json
+    planned = tsadmin("plan", "sample-gateway", "--json").json
+    yield from (enforced, enforced["applications"][0], kernel, kernel["sets"]["TSblocknet"])
+    yield from (checked, checked["steps"][0], planned, planned["plan"])
+    yield tsadmin("pause", "sample-gateway", "--for", "1h", "--json").json
+    yield tsadmin("resume", "sample-gateway", "--json").json
 
 
 def _why(found: dict[str, Any]) -> Iterator[dict[str, Any]]:

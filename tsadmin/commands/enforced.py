@@ -53,10 +53,11 @@ def application_text(one: Application) -> str:
     parts = [str(one.outcome_word.label)]
     if one.snapshot_number is not None:
         parts.append(f"snapshot {one.snapshot_number}")
-    if one.way:
+    if one.way == "nothing":
+        parts += ["rules only", f"{one.seconds:.1f} s"]
+    elif one.way:
         parts += [f"by {one.way}", f"block entries +{one.added:,} -{one.removed:,}"]
-        parts.append(f"{counted(one.cut, 'connection', 'connections')} cut")
-        parts.append(f"{one.seconds:.1f} s")
+        parts += [f"{counted(one.cut, 'connection', 'connections')} cut", f"{one.seconds:.1f} s"]
     return f"{', '.join(parts)}. {one.detail}".strip()
 
 

@@ -42,7 +42,7 @@ def check(*, nickname: str, address: str, as_json: bool) -> None:
     if not found.ok:
         raise Refused(found.sentence)
     if not as_json:
-        print_line(found.sentence, tone="success")
+        print_line(f"{found.sentence[:1].upper()}{found.sentence[1:].rstrip('.')}.", tone="success")
 
 
 def pause(*, nickname: str, lasting: str, until: str, now: datetime, as_json: bool) -> None:

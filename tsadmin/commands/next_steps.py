@@ -23,7 +23,10 @@ def after_change(device: Device) -> str:
         return f"In effect within five minutes. At once: tsadmin update {device}."
     if device.policy_updates:
         return f"Enforced within a minute. To wait for it: tsadmin update {device}."
-    return f"Lists stay as they are. What is new: tsadmin plan {device}."
+    return (
+        f"Rules are enforced within a minute; its lists stay as they are until a person moves them "
+        f"on: tsadmin plan {device}, tsadmin apply {device}."
+    )
 
 
 def removal(device: Device) -> str:

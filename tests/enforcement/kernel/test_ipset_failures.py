@@ -91,7 +91,7 @@ def test_a_fill_that_the_kernel_refuses_leaves_the_live_sets_alone(sets: IpsetSe
 def test_a_set_that_is_full_leaves_the_live_sets_alone(
     sets: IpsetSets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wire.Size, "fitting", lambda entries: wire.Size(1024, 100))
+    monkeypatch.setattr(wire.Size, "fitting", lambda entries, *, is_net: wire.Size(1024, 100))
     with pytest.raises(EnforceRefused, match=r"TSblockaddr\.new .*HASH_FULL"):
         sets.apply(replacement(random_content(np.random.default_rng(1), 500), current=BEFORE))
     assert held(sets) == BEFORE.digests()
@@ -138,6 +138,14 @@ def test_a_revert_over_sets_that_somebody_changed_fills_them_anew(sets: IpsetSet
     plan = difference(BEFORE, AFTER)
     sets.apply(plan)
     ipset("flush", "TSblockaddr")
+    sets.revert(plan)
+    assert held(sets) == BEFORE.digests()
+
+
+def test_a_revert_that_the_live_sets_have_no_room_for_fills_them_anew(sets: IpsetSets) -> None:
+    plan = difference(BEFORE, AFTER)
+    sets.apply(plan)
+    limit("TSblockaddr", 1)
     sets.revert(plan)
     assert held(sets) == BEFORE.digests()
 

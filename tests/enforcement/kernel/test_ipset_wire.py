@@ -157,16 +157,19 @@ def test_garbage_is_read_or_refused_and_never_hangs(garbage: bytes, name: SetNam
 @pytest.mark.parametrize(
     ("entries", "buckets"), [(0, 1024), (2048, 1024), (2050, 2048), (1_000_000, 1 << 19)]
 )
-def test_a_set_has_half_as_many_buckets_as_entries_and_room_for_as_many_more(
+def test_addresses_have_half_as_many_buckets_and_networks_four_times_that(
     entries: int, buckets: int
 ) -> None:
-    size = wire.Size.fitting(entries)
+    size = wire.Size.fitting(entries, is_net=False)
     assert size.hashsize == buckets
     assert size.maxelem >= max(2 * entries, 1 << 16)
+    nets = wire.Size.fitting(entries, is_net=True)
+    assert nets.hashsize == (4 * buckets if entries else buckets)
+    assert nets.maxelem == size.maxelem
 
 
 def test_a_size_stays_within_what_the_kernel_takes() -> None:
-    size = wire.Size.fitting(1 << 40)
+    size = wire.Size.fitting(1 << 40, is_net=True)
     assert size.maxelem < 1 << 32
     assert size.hashsize <= 1 << 26
 

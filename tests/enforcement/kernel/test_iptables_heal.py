@@ -22,6 +22,7 @@ from tests.fakes.network import MORE4, MORE6, Lab
 pytestmark = pytest.mark.kernel
 
 RULES = Rules()
+Deed = Callable[[Gateway, int], None]
 OTHERS = "-p tcp -m tcp --dport 22 -j ACCEPT"
 EVERY_KIND = [
     Rules(),
@@ -83,31 +84,22 @@ def let_our_verdict_go(host: Gateway, version: int) -> None:
     host.iptables(version, "-D", "TSout", "-j", "DROP")
 
 
-@pytest.mark.parametrize(
-    ("deed", "told"),
-    [
-        (flush, "OUTPUT does not jump to TSoutput"),
-        (flush_and_delete, "chain TSforward is missing"),
-        (delete_a_hook, "OUTPUT does not jump to TSoutput"),
-        (hook_twice, "OUTPUT jumps to TSoutput 2 times"),
-        (
-            accept_before_us,
-            "OUTPUT may let packets pass before it jumps to TSoutput: -p udp -j ACCEPT",
-        ),
-        (
-            accept_deep_before_us,
-            "OUTPUT may let packets pass before it jumps to TSoutput: -j first",
-        ),
-        (accept_in_our_chain, "TSoutput has a rule that is not ours: -j ACCEPT"),
-        (let_our_verdict_go, "TSout lacks a rule: -j DROP"),
-    ],
-)
+BEFORE_US = "OUTPUT may let packets pass before it jumps to TSoutput"
+TOLD: dict[Deed, str] = {
+    flush: "OUTPUT does not jump to TSoutput",
+    flush_and_delete: "chain TSforward is missing",
+    delete_a_hook: "OUTPUT does not jump to TSoutput",
+    hook_twice: "OUTPUT jumps to TSoutput 2 times",
+    accept_before_us: f"{BEFORE_US}: -p udp -j ACCEPT",
+    accept_deep_before_us: f"{BEFORE_US}: -j first",
+    accept_in_our_chain: "TSoutput has a rule that is not ours: -j ACCEPT",
+    let_our_verdict_go: "TSout lacks a rule: -j DROP",
+}
+
+
+@pytest.mark.parametrize("deed", TOLD)
 def test_what_others_do_is_told_and_healed(
-    network: Lab,
-    host: Gateway,
-    version: int,
-    deed: Callable[[Gateway, int], None],
-    told: str,
+    network: Lab, host: Gateway, version: int, deed: Deed
 ) -> None:
     one = MORE4[0] if version == 4 else MORE6[0]
     host.list("block", one)
@@ -116,7 +108,7 @@ def test_what_others_do_is_told_and_healed(
     assert rules.faults(RULES) == ()
 
     deed(host, version)
-    assert f"{told} ({host.command(version)})" in rules.faults(RULES)
+    assert f"{TOLD[deed]} ({host.command(version)})" in rules.faults(RULES)
     others = _others(host, version)
 
     rules.write(RULES)

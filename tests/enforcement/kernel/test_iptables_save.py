@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -78,3 +80,17 @@ def test_what_is_written_is_read_back(words: list[str]) -> None:
     rule = Rule(tuple(words))
     text = f"*filter\n:INPUT ACCEPT [0:0]\n-A INPUT {rule}\nCOMMIT\n"
     assert parse(text)["filter"]["INPUT"].rules == (rule,)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["*filter", ":INPUT ACCEPT [0:0]", ":X", "-A INPUT -j X", "-A", "[1:2] -A X"]
+        )
+        | st.just("COMMIT")
+        | st.text(max_size=20)
+    )
+)
+def test_whatever_comes_is_read_or_refused(lines: list[str]) -> None:
+    with suppress(ValueError):
+        parse("\n".join(lines))
