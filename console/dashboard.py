@@ -9,7 +9,7 @@ from datetime import datetime
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, PermissionsMixin
 
 from devices.admin.filters import with_health
-from devices.health import Health, HealthState, health_of
+from devices.health import Health, HealthState, health_of, last_seen
 from devices.models import Device
 from policies.models import Alarm, Change, Policy, Retrieval
 from policies.states import FAILED_OUTCOMES, PolicyState
@@ -44,6 +44,11 @@ class DeviceLine:
 
     device: Device
     health: Health
+
+    @property
+    def seen_at(self) -> datetime | None:
+        """When it fetched a feed, or its kernel was read back, last."""
+        return last_seen(self.device)
 
 
 @dataclass(frozen=True, slots=True)

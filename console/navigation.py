@@ -24,6 +24,12 @@ _GROUPS: tuple[tuple[str, tuple[_Page, ...]], ...] = (
         (
             _Page("Devices", "devices.device", "router"),
             _Page("Pulls", "devices.pull", "download"),
+            _Page(
+                "Enforcement",
+                "devices.device",  # what was done in a kernel is a part of its device
+                "bolt",
+                view="admin:enforcement_application_changelist",
+            ),
         ),
     ),
     (

@@ -86,6 +86,11 @@ def health_of(device: Device, *, now: datetime) -> Health:
     return _policy_trouble(device) or _delivery_trouble(device, now=now) or _calm(device, now=now)
 
 
+def last_seen(device: Device) -> datetime | None:
+    """Return when a device was last known to have its lists: a pull, or a kernel read back."""
+    return device.gateway.checked_at if device.is_gateway else device.last_pull_at
+
+
 def _policy_trouble(device: Device) -> Health | None:
     policy, current = device.policy, device.policy.current
     if policy.state == PolicyState.HELD:

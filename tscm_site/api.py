@@ -10,8 +10,10 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.routers import SimpleRouter
 
 from accounts.api import TokenViewSet
-from devices.api.views import DeviceViewSet, PullViewSet
+from devices.api.views import PullViewSet
 from devices.api.why import WhyView
+from enforcement.api.devices import GatewayDeviceViewSet
+from enforcement.api.views import ApplicationViewSet, InquiryViewSet
 from policies.api import views as policies
 from policies.api.alarms import AlarmViewSet
 from policies.api.history import SnapshotViewSet
@@ -20,7 +22,9 @@ from policies.api.records.views import RecordViewSet
 from tscm_site.errors import api_not_found
 
 router = SimpleRouter()
-router.register("devices", DeviceViewSet)
+router.register("devices", GatewayDeviceViewSet)
+router.register("inquiries", InquiryViewSet)
+router.register("applications", ApplicationViewSet)
 router.register("policies", policies.PolicyViewSet)
 router.register("sources", policies.SourceViewSet)
 router.register(r"sources/(?P<source_id>[0-9]{1,18})/records", RecordViewSet)

@@ -231,6 +231,9 @@ SPECTACULAR_SETTINGS = {
         "KindEnum": "devices.kinds.CHOICES",
         "AlarmKind": "policies.states.AlarmKind",
         "HealthState": "devices.health.HealthState",
+        "GatewayState": "devices.models.GatewayState",
+        "ApplicationOutcome": "enforcement.models.Outcome",
+        "Trigger": "enforcement.models.Trigger",
     },
 }
 

@@ -18,11 +18,13 @@ from unfold.decorators import display
 
 from devices.admin.feed import LINES_SHOWN, previews_of, urls_of
 from devices.admin.filters import HealthFilter, PolicyFilter, with_health
-from devices.admin.forms import DeviceForm, fieldsets_of
+from devices.admin.forms import DeviceForm, fieldsets_of, kind_named
+from devices.admin.kernel import kernel_panel
 from devices.admin.left_out import left_out_file, packed_panels
 from devices.admin.pull import answer_of
-from devices.health import health_of
+from devices.health import health_of, last_seen
 from devices.kinds import KINDS
+from devices.kinds.base import Kind
 from devices.models import Device
 from devices.services import DeviceRefused, remove_device
 from devices.services.manage import SECRETS, lists_of
@@ -33,14 +35,22 @@ from policies.words import ago, count, link, table, word
 
 PULLS_SHOWN = 20
 _NO_LIMIT = 2**31 - 1  # the most a column of entries holds
+_PULLS = "Fetches its lists here as feeds, and drops what they name."
+_GATEWAY = "Its own kernel drops what is listed; an enforcer that runs on it loads the lists."
 
 
 @admin.register(Device)
 class DeviceAdmin(UpdatingAdmin):
+    """The pages of devices.
+
+    `enforcement.admin.device` registers a subclass in its place, with what gateways can be told:
+    that app stands on this one, which knows nothing of it.
+    """
+
     form = DeviceForm
     refusals = (DeviceRefused,)
     list_display = (
-        "name", "type", "health", "policy_shown", "snapshot", "entries", "last_pull",
+        "name", "type", "health", "policy_shown", "snapshot", "entries", "last_seen",
         "address",
     )  # fmt: skip
     list_filter = (HealthFilter, PolicyFilter, "kind", "policy_updates")
@@ -61,9 +71,19 @@ class DeviceAdmin(UpdatingAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Return the settings by purpose; who may only look is shown no secret."""
-        kind = KINDS.get(obj.kind if obj else "", next(iter(KINDS.values())))
+        kind = kind_named(obj.kind if obj else _asked_kind(request))
         may_write = obj is None or self.has_change_permission(request, obj)
         return fieldsets_of(kind, without=() if may_write else SECRETS)
+
+    def add_view(
+        self,
+        request: HttpRequest,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Ask for the settings of one kind; the others are a link away."""
+        kinds = _kinds(chosen=kind_named(_asked_kind(request)))
+        return super().add_view(request, form_url, {"kinds": kinds, **(extra_context or {})})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Device]:
         """Return the devices with what the list says of each, in a fixed number of queries."""
@@ -100,6 +120,8 @@ class DeviceAdmin(UpdatingAdmin):
     def feed_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Show what is served to a device: numbers, digests and the first lines."""
         device = self._seen(request, pk)
+        if device.is_gateway:
+            raise Http404(f"{device} is a gateway: it pulls no feeds.")
         context = {
             **self.admin_site.each_context(request),
             "title": f"Feeds of {device}",
@@ -120,29 +142,32 @@ class DeviceAdmin(UpdatingAdmin):
         remove_device(device=row, actor=actor, now=now)
 
     def overview(self, row: Any, request: HttpRequest) -> Overview:
-        """Return the health, what is served and where, and who fetched it."""
+        """Return the health, what is served and where it goes, and who fetched it."""
         now = timezone.now()
         health = health_of(row, now=now)
-        show = Button("Show feed", reverse("admin:devices_device_feed", args=[row.pk]), "list_alt")
         headline = word(health.tone, health.label)
         if row.is_sample:
             headline = format_html("{} {}", headline, word("info", "sample"))
         return Overview(
             headline=headline,
             sentence=health.detail,
-            buttons=(*self.update_buttons(row, request), show),
-            top=(Panel("Feed URLs", _urls(row)), Panel("Published", self._published(row, now=now))),
-            bottom=(*packed_panels(row), Panel("Recent pulls", _pulls(row, now=now))),
+            buttons=(*self.update_buttons(row, request), *_feed_buttons(row)),
+            top=(
+                kernel_panel(row, now=now) if row.is_gateway else Panel("Feed URLs", _urls(row)),
+                Panel("Published", self._published(row, now=now)),
+            ),
+            bottom=(*packed_panels(row), *_pull_panels(row, now=now)),
         )
 
     def _published(self, row: Any, *, now: datetime) -> SafeString:
-        facts = (
-            link(row.policy),
-            self.snapshot(row),
-            self.entries(row),
-            ago(row.last_pull_at, now=now),
-        )
-        return table(("Policy", "Snapshot", "Entries", "Last pull"), [facts], empty="")
+        facts: list[tuple[str, object]] = [
+            ("Policy", link(row.policy)),
+            ("Snapshot", self.snapshot(row)),
+            ("Entries", self.entries(row)),
+        ]
+        if not row.is_gateway:
+            facts.append(("Last pull", ago(row.last_pull_at, now=now)))
+        return table([title for title, _ in facts], [[fact for _, fact in facts]], empty="")
 
     @display(description="device", ordering="nickname")
     def name(self, device: Device) -> SafeString | str:
@@ -179,15 +204,15 @@ class DeviceAdmin(UpdatingAdmin):
         """Return how many entries that has."""
         return count(device.served_entries)
 
-    @display(description="last pull", ordering="last_pull_at")
-    def last_pull(self, device: Device) -> SafeString:
-        """Return when it fetched a feed last."""
-        return ago(device.last_pull_at, now=timezone.now())
+    @display(description="last seen", ordering=Coalesce("gateway__checked_at", "last_pull_at"))
+    def last_seen(self, device: Device) -> SafeString:
+        """Return when it fetched a feed, or its kernel was read back, last."""
+        return ago(last_seen(device), now=timezone.now())
 
     @display(description="address", ordering="management_ip")
     def address(self, device: Device) -> str:
-        """Return its management address."""
-        return device.management_ip or ""
+        """Return its management address, or the machine that enforces."""
+        return device.node or device.management_ip or ""
 
     # For people who may only look: what the form asks for and is no column.
     @display(description="Block list name")
@@ -222,6 +247,30 @@ def _served(column: str) -> Case:
     )
 
 
+def _asked_kind(request: HttpRequest) -> str:
+    return request.POST.get("kind") or request.GET.get("kind", "")
+
+
+def _kinds(*, chosen: Kind) -> list[dict[str, object]]:
+    """Return the kinds of device to choose from, for the page."""
+    return [
+        {
+            "name": kind.name,
+            "label": kind.label,
+            "sentence": _GATEWAY if kind.is_gateway else _PULLS,
+            "is_chosen": kind == chosen,
+        }
+        for kind in KINDS.values()
+    ]
+
+
+def _feed_buttons(device: Device) -> tuple[Button, ...]:
+    if device.is_gateway:
+        return ()
+    url = reverse("admin:devices_device_feed", args=[device.pk])
+    return (Button("Show feed", url, "list_alt"),)
+
+
 def _urls(device: Device) -> SafeString:
     return format_html_join(
         "",
@@ -229,6 +278,10 @@ def _urls(device: Device) -> SafeString:
         '<button type="button" class="copy" data-copy="url-{}">Copy</button></div>',
         ((f"{role.capitalize()} list", role, url, role) for role, url in urls_of(device).items()),
     )
+
+
+def _pull_panels(device: Device, *, now: datetime) -> tuple[Panel, ...]:
+    return () if device.is_gateway else (Panel("Recent pulls", _pulls(device, now=now)),)
 
 
 def _pulls(device: Device, *, now: datetime) -> SafeString:

@@ -60,5 +60,5 @@ def with_health(devices: QuerySet[Device]) -> QuerySet[Device]:
     """Return devices with what their health is told from, in a fixed number of queries."""
     # A fixed list holds all its entries in its settings: not to be read for a word.
     sources = Prefetch("policy__sources", Source.objects.defer("settings"))
-    rows = devices.select_related("policy__current")
+    rows = devices.select_related("policy__current", "gateway")
     return rows.prefetch_related(sources, "policy__current__packings")

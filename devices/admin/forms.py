@@ -39,11 +39,24 @@ _PURPOSES: tuple[tuple[str | None, str, tuple[str, ...]], ...] = (
         ),
     ),
     ("Delivery", "Who may fetch the feeds.", ("client_networks",)),
+    (
+        "Enforcement",
+        "A change that cuts off an address which must stay reachable is rolled back.",
+        (
+            "node", "enforcer", "verdict", "log_limit", "cut_connections", "canaries",
+            "test_address",
+        ),
+    ),
     ("Logs", "", ("send_logs", "syslog_sources", "log_size", "syslog_forward")),
     ("Upload proxy", "", ("upload_proxy", "upload_proxy_user", *SECRETS)),
     ("Public address", "", ("ip_type", "public_ip", "domain_name")),
 )  # fmt: skip
 _IDENTITY = ("nickname", "kind")
+
+
+def kind_named(name: object) -> Kind:
+    """Return the kind with this name; the first where there is none."""
+    return KINDS.get(str(name), next(iter(KINDS.values())))
 
 
 def fieldsets_of(kind: Kind, *, without: Iterable[str] = ()) -> list[Fieldset]:
@@ -87,7 +100,7 @@ class DeviceForm(ServiceForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        kind = KINDS.get(self.instance.kind, next(iter(KINDS.values())))
+        kind = kind_named(self.instance.kind or self.data.get("kind") or self.initial.get("kind"))
         self.settings = {setting.name: setting for setting in kind.settings}
         for name, setting in self.settings.items():
             self.fields[name] = field_for(setting)
@@ -95,6 +108,10 @@ class DeviceForm(ServiceForm):
         if self.instance.pk:
             policies |= Policy.objects.filter(pk=self.instance.policy_id).only("name")
             self._show(self.instance)
+        else:
+            # It is chosen above the form, which asks for the settings of the chosen kind.
+            self.initial["kind"] = kind.name
+            self.fields["kind"].widget = forms.HiddenInput()
         field = self.fields["policy"]
         assert isinstance(field, forms.ModelChoiceField)  # noqa: S101  declared above
         field.queryset = policies.order_by("name", "id")
@@ -182,6 +199,8 @@ class DeviceForm(ServiceForm):
 
 def _field_of(message: str) -> str:
     """Return the field a refusal of the whole device is about."""
+    if message.startswith("the machine "):
+        return "node"
     if " ID " in message:
         return "device_id"
     if "follows the policy" in message or "change them there" in message:

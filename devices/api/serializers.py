@@ -7,6 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from devices.api.gateways import GatewaySerializer
 from devices.health import Health, HealthState, health_of
 from devices.kinds import CHOICES
 from devices.kinds.rules import LOG_SIZE_LEAST, LOG_SIZE_MOST
@@ -21,7 +22,8 @@ MAX_SERVERS = 8
 _COLUMNS = [
     "device_id", "management_ip", "send_logs", "syslog_sources", "log_size", "policy_updates",
     "syslog_forward", "upload_proxy", "upload_proxy_user", "max_policy_size", "ip_type",
-    "public_ip", "domain_name", "client_networks", "note",
+    "public_ip", "domain_name", "client_networks", "note", "node", "enforcer", "verdict",
+    "log_limit", "cut_connections", "canaries", "test_address",
 ]  # fmt: skip
 _LISTS = ["block_list", "allow_list", "dns_server", "dns_port"]
 
@@ -100,6 +102,25 @@ class DeviceSettingsSerializer(RowSerializer[Device]):
         max_length=MAX_ITEMS,
         help_text="Networks that may fetch the feeds; empty for all.",
     )
+    node = Text(
+        max_length=64,
+        required=False,
+        allow_blank=True,
+        help_text="Of a gateway: the machine that enforces, by the name it calls itself; empty for "
+        "this one.",
+    )
+    log_limit = Text(
+        max_length=16,
+        required=False,
+        allow_blank=True,
+        help_text="Of a gateway: such as 10/second; empty to log every listed packet.",
+    )
+    canaries = serializers.ListField(
+        child=Text(max_length=60),
+        required=False,
+        max_length=MAX_ITEMS,
+        help_text="Of a gateway: addresses, or address:port, that must stay reachable.",
+    )
     upload_proxy_password = Text(
         max_length=200, required=False, allow_blank=True, trim_whitespace=False, write_only=True
     )
@@ -124,7 +145,7 @@ class DeviceAddSerializer(DeviceSettingsSerializer):
 
 
 class DeviceSerializer(RowSerializer[Device]):
-    """A device: its settings, its health, its feeds and the snapshot it is served.
+    """A device: its settings, its health, its feeds or its kernel, and the snapshot it is served.
 
     The context holds `now` and `feed_base`; rows are annotated with `published_row`.
     """
@@ -136,8 +157,10 @@ class DeviceSerializer(RowSerializer[Device]):
     dns_port = serializers.SerializerMethodField()
     syslog_sources = serializers.ListField(child=serializers.CharField(), read_only=True)
     client_networks = serializers.ListField(child=serializers.CharField(), read_only=True)
+    canaries = serializers.ListField(child=serializers.CharField(), read_only=True)
     health = serializers.SerializerMethodField()
     feeds = serializers.SerializerMethodField()
+    gateway = serializers.SerializerMethodField()
     snapshot = PublishedSnapshotSerializer(source="published_row", read_only=True, allow_null=True)
     packing = serializers.SerializerMethodField()
 
@@ -145,7 +168,8 @@ class DeviceSerializer(RowSerializer[Device]):
         model = Device
         fields = [
             "id", "nickname", "kind", "policy", "policy_name", "is_sample", "created_at", "health",
-            "feeds", "snapshot", "packing", "last_pull_at", "last_pull_number", *_COLUMNS, *_LISTS,
+            "feeds", "gateway", "snapshot", "packing", "last_pull_at", "last_pull_number",
+            *_COLUMNS, *_LISTS,
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -176,10 +200,15 @@ class DeviceSerializer(RowSerializer[Device]):
         """Return its health now."""
         return HealthSerializer(health_of(device, now=self.context["now"])).data
 
-    @extend_schema_field(FeedUrlsSerializer)
-    def get_feeds(self, device: Device) -> dict[str, Any]:
-        """Return the URLs of its feeds."""
-        return feed_urls(device, base=self.context["feed_base"])
+    @extend_schema_field(FeedUrlsSerializer(allow_null=True))
+    def get_feeds(self, device: Device) -> dict[str, Any] | None:
+        """Return the URLs of its feeds, null for a gateway, which pulls none."""
+        return feed_urls(device, base=self.context["feed_base"]) or None
+
+    @extend_schema_field(GatewaySerializer(allow_null=True))
+    def get_gateway(self, device: Device) -> dict[str, Any] | None:
+        """Return what is known of a gateway's kernel, null for a device that pulls feeds."""
+        return GatewaySerializer(device.gateway).data if device.is_gateway else None
 
 
 class PullSerializer(RowSerializer[Pull]):

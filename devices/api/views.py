@@ -60,11 +60,14 @@ def _with_published() -> QuerySet[Device]:
     ),
 )
 class DeviceViewSet(TellingLeftOut, Reading[Device]):
-    """The firewalls we serve."""
+    """The firewalls we serve.
+
+    `enforcement.api.devices` adds what gateways can be told: that app stands on this one.
+    """
 
     queryset = (
         _with_published()
-        .select_related("policy__current")
+        .select_related("policy__current", "gateway")
         .prefetch_related(
             "policy__policy_sources__source", "policy__sources", "policy__current__packings"
         )
@@ -93,7 +96,7 @@ class DeviceViewSet(TellingLeftOut, Reading[Device]):
                 actor=actor_of(request),
                 now=timezone.now(),
             )
-        nudge()
+        self.send_workers(device)
         return self.shown(device, status=status.HTTP_201_CREATED)
 
     def partial_update(self, request: Request, pk: str) -> Response:  # noqa: ARG002
@@ -113,14 +116,14 @@ class DeviceViewSet(TellingLeftOut, Reading[Device]):
                 services.assign_policy(device=device, policy=policy, actor=actor, now=now)
                 if sent:
                     services.configure_device(device=device, changes=sent, actor=actor, now=now)
-        nudge()
+        self.send_workers(device)
         return self.shown(device)
 
     def destroy(self, request: Request, pk: str) -> Response:  # noqa: ARG002
-        """Remove a device; its feeds are gone at once."""
-        services.remove_device(
-            device=self.get_object(), actor=actor_of(request), now=timezone.now()
-        )
+        """Remove a device; its feeds are gone at once, a gateway's kernel is let go."""
+        device = self.get_object()
+        services.remove_device(device=device, actor=actor_of(request), now=timezone.now())
+        self.send_workers(device)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(
@@ -140,8 +143,12 @@ class DeviceViewSet(TellingLeftOut, Reading[Device]):
             accept_change(policy=device.policy, actor=actor_of(request), now=timezone.now())
         else:
             request_refresh(policy=device.policy, now=timezone.now())
-        nudge()
+        self.send_workers(device)
         return self.shown(device, status=status.HTTP_202_ACCEPTED)
+
+    def send_workers(self, device: Device) -> None:  # noqa: ARG002  enforcement's needs it
+        """Send workers to what a write has left due."""
+        nudge()
 
     def _sent(self, serializer: BaseSerializer[Device]) -> dict[str, Any]:
         serializer.is_valid(raise_exception=True)

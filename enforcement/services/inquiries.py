@@ -12,6 +12,7 @@ from enforcement.models import Inquiry, Question
 
 # A question that nobody answered by then is not answered any more: what was asked is old.
 ANSWERED_WITHIN = timedelta(minutes=5)
+ADVISED_AFTER = timedelta(seconds=30)
 KEPT = timedelta(days=1)
 OPEN_MOST = 20  # of one gateway
 
@@ -63,6 +64,13 @@ def unanswered(inquiry: Inquiry) -> str:
         f"the enforcer of {node} did not answer: it runs there with 'make run' as root "
         f"(or 'python -m deploy.processes enforcer'); its log is enforcer.log"
     )
+
+
+def advice(inquiry: Inquiry, *, now: datetime) -> str:
+    """Return what to do about a question that waits long, "" while there is no need."""
+    if inquiry.answered_at is not None or now - inquiry.asked_at < ADVISED_AFTER:
+        return ""
+    return unanswered(inquiry)
 
 
 def prune_inquiries(*, now: datetime) -> int:

@@ -28,6 +28,7 @@ class Button:
     url: str
     icon: str
     is_post: bool = False
+    is_quiet: bool = False  # a POST that is not what most come for
 
 
 @dataclass(frozen=True, slots=True)

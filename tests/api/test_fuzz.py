@@ -21,11 +21,14 @@ from schemathesis.specs.openapi.checks import (
 
 from accounts.services import create_token
 from devices.models import Pull
+from enforcement.models import Question
+from enforcement.services import ask, inquiries
 from policies.models import Alarm, Change, Retrieval, Snapshot
 from policies.presets import PRESETS
 from policies.services import add_records, create_user_list, protect_network
 from policies.services.record_text import read_lines
-from tests.factories import hold, make_device, make_source
+from tests.enforcement.rows import PLAN, applied, enforce
+from tests.factories import hold, make_device, make_gateway, make_source
 from tscm_site.wsgi import application
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -53,6 +56,7 @@ SOUND: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/v1/sources/{id}/try/"): {"kind": "memory", "settings": {"entries": ["8.8.4.4"]}},
     ("POST", "/api/v1/presets/{key}/add/"): {"settings": {}},
 }  # fmt: skip
+OF_GATEWAYS = ("plan/", "check/", "apply/", "pause/", "resume/")
 
 schema = schemathesis.openapi.from_path(OPENAPI)
 schema.app = application
@@ -89,6 +93,11 @@ def filled(db: None, monkeypatch: pytest.MonkeyPatch) -> Filled:
         "tokens": spare.token.pk, "protected-addresses": row.pk, "alarms": alarm.pk,
         "kept": kept.pk, "records": kept.records.get().pk,
     }  # fmt: skip
+    kernel = enforce(make_gateway(policy=policy, now=NOW), now=NOW)
+    ids["applications"] = applied(kernel, now=NOW).pk
+    asked = ask(gateway=kernel, question=Question.PLAN, actor="test", now=NOW)
+    inquiries.answer(asked, found=PLAN.json(), error="", now=NOW)
+    ids["inquiries"], ids["gateways"] = asked.pk, kernel.device_id
     for name, rows in (("snapshots", Snapshot), ("retrievals", Retrieval), ("changes", Change)):
         ids[name] = rows.objects.values_list("pk", flat=True)[0]
     return Filled(used.text, ids)
@@ -114,7 +123,8 @@ def aim(case: schemathesis.Case[Any], filled: Filled) -> None:
 
 def _rows_of(path: str) -> str:
     """Return what `{id}` in the path is an id of."""
-    return path.partition("/{id}/")[0].rpartition("/")[2]
+    rows, _, deed = path.partition("/{id}/")
+    return "gateways" if deed in OF_GATEWAYS else rows.rpartition("/")[2]
 
 
 @pytest.mark.timeout(180)

@@ -5,6 +5,7 @@ No test: its name keeps it out of the suite. The pictures are written to docs/sc
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,10 +15,13 @@ from playwright.sync_api import Page
 
 from devices.models import Device
 from devices.services import PullRecord, record_pulls
+from enforcement.models import Question
+from enforcement.services import ask, inquiries
 from policies.models import Policy, Snapshot, Source
 from policies.services import Member, create_policy, create_source, refresh_policy
 from policies.states import Role
-from tests.factories import make_device
+from tests.enforcement.rows import PLAN, applied, enforce
+from tests.factories import make_device, make_gateway, make_policy, publish, republish
 
 pytestmark = [
     pytest.mark.browser,
@@ -49,7 +53,7 @@ def _source(name: str, *entries: str) -> Source:
 
 
 def furnish() -> None:
-    """Make a site: policies, two of them held by their guard, and four firewalls."""
+    """Make a site: policies, two of them held by their guard, four firewalls and a gateway."""
     networks = [f"93.185.{n}.0/24" for n in range(0, 256, 2)]
     blocked = [*networks, *(f"93.184.{n}.7" for n in range(250)), "10.1.0.0/16"]
     edge = _policy(
@@ -62,6 +66,30 @@ def furnish() -> None:
         device = make_device(policy=edge, now=now - timedelta(days=3), nickname=f"fmc-{name}")
         _pull(device, minutes=(12, 27, 260)[number])
     make_device(policy=wide, now=now, nickname="fmc-madrid")
+    _enforce(make_policy(now=now, name="dmz-block", block=_networks(60)))
+
+
+def _enforce(policy: Policy) -> None:
+    """Make a gateway that enforces a policy since three days, and was asked for a plan just now."""
+    now = timezone.now()
+    since = now - timedelta(days=3)
+    first = publish(policy, now=since)
+    digests = {name: getattr(first, name) for name in ("block_digest", "allow_digest")}
+    settings = {"node": "gw-vienna", "canaries": "192.0.2.1, 192.0.2.53:53"}
+    gateway = make_gateway(policy=policy, now=since, nickname="gw-vienna", **settings)
+    sets = {"TSblockaddr": [0, 512], "TSblocknet": [60, 9_216]}
+    kernel = enforce(gateway, now=now, sets=sets, applied_at=since, dropped_since=since, **digests)
+    applied(kernel, now=since, added=60, removed=0, cut=4)
+    applied(kernel, now=now - timedelta(hours=5), trigger="difference", outcome="healed", added=0,
+            removed=0, cut=0, detail="the chain TSblock was not hooked into FORWARD")  # fmt: skip
+    republish(policy, *_networks(66)[2:], now=now)
+    asked = ask(gateway=kernel, question=Question.PLAN, actor="console:alice", now=now)
+    plan = replace(
+        PLAN, label="dmz-block #2", snapshot=2, in_force=1, added=6, removed=2, allow_added=0,
+        first_added=_networks(66)[60:], first_removed=_networks(2), entries=64, memory=0, cost="",
+        rules=[],
+    )  # fmt: skip
+    inquiries.answer(asked, found=plan.json(), error="", now=now)
 
 
 def _policy(name: str, block: Source, allow: Source | None) -> Policy:
@@ -112,6 +140,11 @@ def test_pictures(console: Page) -> None:
     picture(console, "devices-dark", "/admin/devices/device/", dark=True)
     picture(console, "device", f"/admin/devices/device/{device.pk}/change/")
     picture(console, "why", "/admin/why/?address=93.184.9.7")
+    gateway = Device.objects.get(nickname="gw-vienna")
+    page = f"/admin/devices/device/{gateway.pk}"
+    picture(console, "gateway", f"{page}/change/")
+    asked = gateway.gateway.inquiries.get()
+    picture(console, "plan-dark", f"{page}/inquiries/{asked.pk}/", dark=True)
     held = Policy.objects.get(name="guest-block")
     picture(console, "candidate-dark", f"/admin/policies/policy/{held.pk}/change/", dark=True)
     picture(console, "presets", "/admin/presets/")

@@ -9,6 +9,8 @@ from django.urls import reverse
 
 from devices.models import Device, Pull
 from devices.services import PullRecord, record_pulls
+from enforcement.models import Application, Inquiry, Question
+from enforcement.services import ask, inquiries
 from policies.models import (
     Alarm,
     Change,
@@ -20,20 +22,23 @@ from policies.models import (
     Source,
 )
 from policies.services import add_record, create_user_list
-from tests.factories import make_device, make_policy, publish
+from tests.enforcement.rows import CHECK, PLAN, applied, enforce
+from tests.factories import make_device, make_gateway, make_policy, publish
 
 MODELS = (
-    Device, Pull, Policy, Source, ListRecord, Snapshot, Retrieval, Alarm, ProtectedAddress, Change,
+    Device, Pull, Application, Policy, Source, ListRecord, Snapshot, Retrieval, Alarm,
+    ProtectedAddress, Change,
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A small site: one device that pulled once, and a list kept here."""
+    """A small site: one device that pulled once, a gateway, and a list kept here."""
 
     device: Device
     policy: Policy
     snapshot: Snapshot
+    gateway: Device
 
 
 def make_site(*, now: datetime) -> Site:
@@ -46,7 +51,19 @@ def make_site(*, now: datetime) -> Site:
     ours = create_user_list(name="ours", type="block", actor="test", now=now)
     add_record(source=ours, entry="203.0.113.7", note="scanner", actor="test", now=now)
     Alarm.objects.create(kind="stale", subject="source a", message="It is old.", opened_at=now)
-    return Site(device, policy, snapshot)
+    return Site(device, policy, snapshot, _gateway(policy, now=now))
+
+
+def _gateway(policy: Policy, *, now: datetime) -> Device:
+    """Make a gateway that was applied to once, and asked three things of which one is open."""
+    gateway = make_gateway(policy=policy, now=now, nickname="gw-1")
+    kernel = enforce(gateway, now=now, warnings=["Docker is here."])
+    applied(kernel, now=now)
+    for question, found in ((Question.PLAN, PLAN.json()), (Question.CHECK, CHECK.json())):
+        asked = ask(gateway=kernel, question=question, actor="test", now=now)
+        inquiries.answer(asked, found=found, error="", now=now)
+    ask(gateway=kernel, question=Question.PLAN, actor="test", now=now)
+    return gateway
 
 
 def pull_of(device: Device, *, at: datetime) -> PullRecord:
@@ -76,6 +93,11 @@ def all_pages(site: Site) -> list[str]:
     pages += [
         address(Source, "change", kept.pk),
         f"{address(ListRecord, 'changelist')}?list={kept.pk}",
+        address(Device, "change", site.gateway.pk),
+    ]
+    pages += [
+        address(Device, "inquiry", site.gateway.pk, inquiry.pk)
+        for inquiry in Inquiry.objects.order_by("pk")
     ]
     for model in MODELS:
         row = model.objects.order_by("pk").first()
@@ -103,4 +125,5 @@ def add_pages() -> list[str]:
     kept = Source.objects.get(kind="user")
     own = [address(ListRecord, "newlist"), address(ListRecord, "paste", kept.pk)]
     back = address(Snapshot, "return", Snapshot.objects.order_by("pk")[0].pk)
-    return [*(address(model, "add") for model in models), *own, back]
+    other_kind = f"{address(Device, 'add')}?kind=iptables"
+    return [*(address(model, "add") for model in models), other_kind, *own, back]

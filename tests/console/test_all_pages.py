@@ -11,11 +11,12 @@ from django.test import Client
 from django.urls import reverse
 
 from devices.models import Device, Pull
+from enforcement.models import Application
 from policies.models import Alarm, Change, Policy, ProtectedAddress, Retrieval, Snapshot, Source
 from tests.console.pages import MODELS, add_pages, address, all_pages, make_site
 
 pytestmark = pytest.mark.django_db
-HISTORY = (Pull, Snapshot, Retrieval, Alarm, Change)
+HISTORY = (Pull, Application, Snapshot, Retrieval, Alarm, Change)
 
 
 def test_every_page_opens_for_an_administrator(alice: Client, now: datetime) -> None:

@@ -191,7 +191,7 @@ def test_who_may_only_look_changes_nothing(victor: Client, now: datetime) -> Non
     assert victor.post(address(Device, "delete", device.pk), {"post": "yes"}).status_code == 403
     assert victor.post(address(Device, "update", device.pk)).status_code == 403
     assert 'action="' + address(Device, "update", device.pk) not in victor.get(url).content.decode()
-    assert "basic" not in Device.objects.get().note
+    assert "mine" not in Device.objects.get(pk=device.pk).note
 
 
 def test_update_now_leaves_the_policy_due_and_says_what_happens(

@@ -11,14 +11,15 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from devices.models import Device, Pull
+from devices.models import Device, Gateway, Pull
+from enforcement.models import Application
 from policies.models import Alarm, Change, Policy, PolicySource, Retrieval, Snapshot, Source
 from policies.states import Outcome, PolicyState
 from tests.console.pages import address
 from tests.factories import make_policy, publish
 
 pytestmark = pytest.mark.django_db
-POLICIES, DEVICES, EVENTS = 40, 1_000, 300
+POLICIES, DEVICES, GATEWAYS, EVENTS = 40, 1_000, 200, 300
 
 # Two of each are the session and the user; dates to browse by take one or two.
 PINNED = {
@@ -32,6 +33,7 @@ PINNED = {
     "Pull": 8,
     "Change": 7,
     "Alarm": 4,
+    "Application": 6,
 }
 
 
@@ -62,6 +64,22 @@ def large_site(now: datetime) -> None:
         for n in range(DEVICES)
     )
     _make_events(snapshot, source, devices[0], now=now)
+    _make_gateways(policies, now=now)
+
+
+def _make_gateways(policies: list[Policy], *, now: datetime) -> None:
+    devices = Device.objects.bulk_create(
+        Device(
+            nickname=f"gw-{n:04}", kind="iptables", device_id=f"tdid_gw{n:06}", node=f"gw-{n}",
+            policy=policies[n % POLICIES], created_at=now,
+        )
+        for n in range(GATEWAYS)
+    )  # fmt: skip
+    kernels = Gateway.objects.bulk_create(Gateway(device=one, checked_at=now) for one in devices)
+    Application.objects.bulk_create(
+        Application(gateway=kernel, at=now, trigger="policy", outcome="applied")
+        for kernel in kernels
+    )
 
 
 def _make_events(snapshot: Snapshot, source: Source, device: Device, *, now: datetime) -> None:
@@ -99,7 +117,7 @@ def _make_events(snapshot: Snapshot, source: Source, device: Device, *, now: dat
 
 
 def pages() -> dict[str, str]:
-    models = (Device, Policy, Source, Snapshot, Retrieval, Pull, Change, Alarm)
+    models = (Device, Policy, Source, Snapshot, Retrieval, Pull, Change, Alarm, Application)
     lists = {model.__name__: address(model, "changelist") for model in models}
     by_health = f"{lists['Device']}?health=never-pulled"
     return {"start": reverse("admin:index"), **lists, "Device, by health": by_health}

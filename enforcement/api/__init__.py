@@ -1,0 +1,1 @@
+"""The REST API of gateways: plan, check, apply, pause; what was done."""
