@@ -22,9 +22,10 @@ hypothesis_settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 
 # What a new namespace has: loopback, and what the modules of tunnels put into each.
-_OF_NAMESPACES = frozenset(
-    ["lo", "tunl0", "gre0", "gretap0", "erspan0", "sit0", "ip_vti0", "ip6tnl0", "ip6gre0", "ip6_vti0"]
-)
+_OF_NAMESPACES = frozenset({
+    "lo", "tunl0", "gre0", "gretap0", "erspan0", "sit0",
+    "ip_vti0", "ip6tnl0", "ip6gre0", "ip6_vti0",
+})  # fmt: skip
 
 
 @pytest.hookimpl(tryfirst=True)
