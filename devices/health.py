@@ -110,7 +110,7 @@ def _policy_trouble(device: Device) -> Health | None:
     if device.pinned_snapshot_id is None:
         return Health(
             HealthState.NOT_PUBLISHED,
-            "Policy updates are off, and nothing was published before: there are no feeds. Turn "
+            "Policy updates are off, and nothing was published before: nothing is served. Turn "
             "policy updates on.",
         )
     return None
@@ -172,7 +172,7 @@ def _gateway_trouble(gateway: Gateway, *, now: datetime) -> Health | None:
 def _calm(device: Device, *, now: datetime) -> Health:
     if not device.policy_updates:
         return Health(
-            HealthState.UPDATES_OFF, "The last snapshot stays published until they are on."
+            HealthState.UPDATES_OFF, "The last snapshot stays in place until they are on."
         )
     if old := _old_lists(device, now=now):
         return Health(HealthState.STALE, old)
@@ -196,7 +196,7 @@ def _enforces(gateway: Gateway) -> str:
 def _old_lists(device: Device, *, now: datetime) -> str:
     """Return what is to say of lists that are old, "" where none is."""
     if device.policy.state == PolicyState.WAITING:
-        return f"The last snapshot stays published: {device.policy.state_detail}."
+        return f"The last snapshot stays in place: {device.policy.state_detail}."
     for source in device.policy.sources.all():
         if not source.is_enabled:
             continue

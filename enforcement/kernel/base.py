@@ -99,7 +99,7 @@ class Counters:
 class Live:
     """What was read back from the kernel."""
 
-    content: Content | None  # None: the sets, or some of them, are not there
+    content: Content | None  # None: a set is missing, or no difference could mend what is there
     sets: Mapping[str, SetState]  # by name; those that are there
     faults: tuple[str, ...]  # in what the rules differ from those meant, one sentence each
     counters: Counters

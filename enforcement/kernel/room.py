@@ -26,7 +26,7 @@ def refuse_beyond(available: int, *, needed: int) -> None:
     most = int(available * MOST_SHARE)
     if needed > most:
         raise EnforceRefused(
-            f"the sets need {needed // _MIB:,} MiB of kernel memory, and no more than"
+            f"the sets need {needed // _MIB:,} MiB of memory, and no more than"
             f" {most // _MIB:,} MiB, half of what is available, is taken: shorten the list or give"
             " this machine more memory"
         )

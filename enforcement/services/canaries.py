@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db.models import Q
 
 from devices.models import Device
-from enforcement.kernel.canaries import MOST, Canary, lost, parse_canary, probe
+from enforcement.kernel.canaries import MOST, Canary, lost, parse_canary, ping_fault, probe
 from enforcement.services.machine import Machine
 from policies.models import ProtectedAddress
 
@@ -35,6 +35,12 @@ class ProbedCanaries:
         asked = {name: one for name, one in self.by_name.items() if name in answered}
         missed = lost(tuple(asked.values()))
         return frozenset(name for name, one in asked.items() if one in missed)
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return why some of them can never answer, where this process may not ask them."""
+        asks_by_ping = any(one.protocol == "icmp" for one in self.by_name.values())
+        fault = ping_fault() if asks_by_ping else ""
+        return (fault,) if fault else ()
 
 
 def canaries_of(device: Device, machine: Machine, *, now: datetime) -> ProbedCanaries:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from devices.kinds.iptables import TEST_ADDRESS
@@ -41,7 +42,11 @@ def check_gateway(
         counters=enforcer.read_counters,
         now=now,
     )
-    return CheckAnswer.of(found, listed=listed, unlisted=unlisted or "")
+    answer = CheckAnswer.of(found, listed=listed, unlisted=unlisted or "")
+    if found.ok or rules.paused_until is None or now >= rules.paused_until:
+        return answer
+    end = f"{rules.paused_until:%Y-%m-%d %H:%M}"
+    return replace(answer, sentence=f"enforcement is paused until {end} UTC: nothing is refused")
 
 
 def _listed(device: Device, options: Mapping[str, object], content: Content) -> str:

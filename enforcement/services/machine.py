@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from enforcement.kernel.own_canaries import own_canaries
 from enforcement.kernel.state import StateFolder
 from netsets.cidr import AddressSet
 from policies.appliance import Surrounding, surroundings
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,4 +37,7 @@ def own_machine() -> Machine:
 
 
 def _cut(newly_blocked: AddressSet, allowed: AddressSet) -> int:
-    return cut_connections(newly_blocked, allowed=allowed).cut
+    cut = cut_connections(newly_blocked, allowed=allowed)
+    if cut.note:
+        log.warning("open connections: %s", cut.note)
+    return cut.cut

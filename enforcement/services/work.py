@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from devices.kinds import GATEWAYS
 from devices.models import Device, Gateway, GatewayRelease
 from enforcement.kernel.apply import enforce, release
-from enforcement.kernel.errors import EnforceError, EnforceRefused
+from enforcement.kernel.commands import find
+from enforcement.kernel.errors import EnforceError, EnforceRefused, StateDamaged
 from enforcement.kernel.host import Host
 from enforcement.kernel.verify import verify
 from enforcement.models import Outcome, Trigger
@@ -54,7 +55,8 @@ def _let_go(node: str, host: Host, *, now: datetime) -> bool:
     if row is None:
         return False
     try:
-        release(host=host, enforcer="iptables")
+        if (enforcer := _in_force(host)) is not None:
+            release(host=host, enforcer=enforcer)
     except EnforceError as error:
         log.warning("release node=%s device=%s: %s", node, row.nickname, error)
         return False
@@ -63,6 +65,16 @@ def _let_go(node: str, host: Host, *, now: datetime) -> bool:
     protect(origin=_origin(node), networks={}, now=now)
     log.info("release node=%s device=%s", node, row.nickname)
     return True
+
+
+def _in_force(host: Host) -> str | None:
+    """Return the enforcer of what is in force, None where nothing is."""
+    try:
+        state = host.folder.state()
+    except StateDamaged:
+        # What cannot be told is taken out all the same, with the tools that this machine has.
+        return "iptables" if find("ipset") else "nftables"
+    return state.target.enforcer if state is not None and state.target is not None else None
 
 
 def _serve(job: _Job) -> list[str]:
@@ -129,13 +141,15 @@ def _origin(node: str) -> str:
 
 def _enforce(job: _Job, wanted: Wanted) -> str:
     began = job.clock()
+    canaries = canaries_of(job.device, job.machine, now=began)
     outcome = enforce(
         host=job.machine.host,
         target=wanted.target,
         stored=stored_file,
-        canaries=canaries_of(job.device, job.machine, now=began),
+        canaries=canaries,
         cut=job.machine.cut if job.device.cut_connections else _cut_none,
     )
+    outcome = replace(outcome, warnings=(*outcome.warnings, *canaries.warnings()))
     same = wanted.target.snapshot == job.gateway.snapshot_number
     trigger = Trigger.SETTINGS if same else Trigger.POLICY
     records.write_outcome(
@@ -153,6 +167,7 @@ def _verify(job: _Job, wanted: Wanted | None) -> str:
     began = job.clock()
     canaries = canaries_of(job.device, job.machine, now=began)
     found = verify(host=job.machine.host, now=began, canaries=canaries)
+    found = replace(found, warnings=(*found.warnings, *canaries.warnings()))
     records.write_verification(job.gateway, wanted, found, began=began, now=job.clock())
     for fault in found.healed:
         log.warning("healed device=%s: %s", job.device.nickname, fault)

@@ -88,7 +88,7 @@ def test_failure_10_a_list_that_cannot_be_loaded_keeps_no_rules_out(gateway: Enf
     gateway.enforce(LISTED)
     clean()  # somebody flushed everything
     small = Host(gateway.host.folder, lambda _: IptablesEnforcer(available=lambda: 1 << 20))
-    with pytest.raises(EnforceRefused, match="MiB of kernel memory"):
+    with pytest.raises(EnforceRefused, match="MiB of memory"):
         Enforced(gateway.network, small).enforce(OTHER, *many(70_000), number=2)
     assert "-A FORWARD -j TSforward" in sh("iptables-save", "-t", "filter")
     verify(host=gateway.host, now=NOW)

@@ -10,6 +10,7 @@ from devices import services
 from devices.models import Device
 from enforcement.models import Question
 from enforcement.services import PlanAnswer
+from enforcement.services.planned import PlanOutdated, refuse_other_than
 from tsadmin import ask
 from tsadmin.commands.enforced import print_enforced
 from tsadmin.commands.finding import find_device
@@ -57,9 +58,10 @@ def apply(*, nickname: str, yes: bool, may_ask: bool, as_json: bool) -> None:
 
 def _apply(device: Device, plan: PlanAnswer, *, as_json: bool) -> None:
     device = find_device(device.nickname)  # anew: a question may have stood for hours
-    newest = device.newest_fitting
-    if newest is None or newest.number != plan.snapshot:
-        raise Refused(f"another snapshot than {plan.label} is the newest now: look at its plan")
+    try:
+        refuse_other_than(device, snapshot=plan.snapshot)
+    except PlanOutdated as error:
+        raise Refused(str(error)) from error
     with progress(quiet=as_json) as on_progress:
         done = work_of(
             device,
