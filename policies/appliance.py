@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import psutil
 
@@ -21,55 +22,68 @@ class Surrounding:
     """An address that keeps the appliance working, and what it is."""
 
     address: str
-    reason: str
+    kind: Literal["own", "gateway", "resolver"]
+    link: str = ""  # the interface that it is on or behind; "" where the file does not say
+
+    @property
+    def reason(self) -> str:
+        """Why it must not be blocked."""
+        what = {"own": "own address on", "gateway": "default gateway", "resolver": "resolver"}
+        named = f"the appliance's {what[self.kind]}"
+        return f"{named} {self.link}" if self.kind == "own" else named
 
 
 def surroundings() -> tuple[Surrounding, ...]:
     """Return the appliance's addresses, its default gateways and its resolvers, sorted."""
     found = {*_own(), *_gateways4(), *_gateways6(), *_resolvers()}
-    return tuple(sorted(found, key=lambda one: (one.address, one.reason)))
+    return tuple(sorted(found, key=lambda one: (one.address, one.kind, one.link)))
 
 
 def _own() -> Iterator[Surrounding]:
     for interface, addresses in psutil.net_if_addrs().items():
         for entry in addresses:
             if entry.family in {socket.AF_INET, socket.AF_INET6}:
-                address = entry.address.partition("%")[0]
-                yield Surrounding(address, f"the appliance's own address on {interface}")
+                yield Surrounding(entry.address.partition("%")[0], "own", interface)
 
 
-def _lines(path: Path) -> list[str]:
-    """Return the lines of a file of the system, none where there is no such file."""
+def _rows(path: Path, *, fields: int) -> Iterator[list[str]]:
+    """Yield the rows of a file that have so many fields; none where there is no such file."""
     try:
-        return path.read_text(encoding="ascii", errors="replace").splitlines()
+        lines = path.read_text(encoding="ascii", errors="replace").splitlines()
     except FileNotFoundError:
-        return []
+        return
+    for line in lines:
+        row = line.split()
+        if len(row) >= fields:
+            yield row
 
 
 def _gateways4() -> Iterator[Surrounding]:
-    for line in _lines(ROUTES4)[1:]:
-        fields = line.split()
-        if len(fields) > 2 and fields[1] == "00000000" and fields[2] != "00000000":
-            # The kernel prints the address as a host-order number in hexadecimal.
-            gateway = socket.inet_ntoa(struct.pack("=I", int(fields[2], 16)))
-            yield Surrounding(gateway, "the appliance's default gateway")
+    for row in _rows(ROUTES4, fields=8):
+        link, destination, gateway, mask = row[0], row[1], row[2], row[7]
+        if destination == mask == "00000000" != gateway:
+            # The kernel prints the address as a number in its own byte order.
+            address = socket.inet_ntoa(struct.pack("=I", int(gateway, 16)))
+            yield Surrounding(address, "gateway", link)
 
 
 def _gateways6() -> Iterator[Surrounding]:
-    for line in _lines(ROUTES6):
-        fields = line.split()
-        if len(fields) > 4 and fields[1] == "00" and int(fields[4], 16) != 0:
-            gateway = str(ipaddress.IPv6Address(int(fields[4], 16)))
-            yield Surrounding(gateway, "the appliance's default gateway")
+    for row in _rows(ROUTES6, fields=10):
+        length, gateway, link = row[1], int(row[4], 16), row[9]
+        if length == "00" and gateway:
+            yield Surrounding(str(ipaddress.IPv6Address(gateway)), "gateway", link)
 
 
 def _resolvers() -> Iterator[Surrounding]:
-    for line in _lines(RESOLVERS):
-        fields = line.split()
-        if len(fields) > 1 and fields[0] == "nameserver":
-            address = fields[1].partition("%")[0]
-            try:
-                ipaddress.ip_address(address)
-            except ValueError:
-                continue
-            yield Surrounding(address, "the appliance's resolver")
+    for word, named, *_ in _rows(RESOLVERS, fields=2):
+        address, _, link = named.partition("%")
+        if word == "nameserver" and _is_address(address):
+            yield Surrounding(address, "resolver", link)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

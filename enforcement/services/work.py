@@ -128,7 +128,7 @@ def _protect_surroundings(node: str, machine: Machine, *, now: datetime) -> None
     The policy is compiled elsewhere, by a worker that does not know this machine.
     """
     try:
-        networks = {one.address: f"{one.reason} of {node}" for one in machine.surroundings()}
+        networks = {one.address: f"{one.reason}, {node}" for one in machine.surroundings()}
     except (OSError, ValueError) as error:
         log.warning("the surroundings of %s cannot be told: %s", node, error)
         return

@@ -128,7 +128,7 @@ def test_the_gateways_of_this_host_are_found_and_answer(
 ) -> None:
     resolvers = tmp_path / "resolv.conf"
     resolvers.write_text("nameserver 127.0.0.53\nnameserver 2001:db8:2::2\n# a comment\n")
-    monkeypatch.setattr("enforcement.kernel.own_canaries.RESOLVERS", resolvers)
+    monkeypatch.setattr("policies.appliance.RESOLVERS", resolvers)
     (link_local,) = (
         word.partition("/")[0]
         for word in network.run(

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-from enforcement.kernel import own_canaries as own
 from enforcement.kernel.canaries import MOST, Canary, lost, parse_canary, ping_fault, probe
+from enforcement.kernel.own_canaries import own_canaries
+from policies import appliance
 
 
 @pytest.mark.parametrize(
@@ -104,13 +105,13 @@ def test_gateways_and_resolvers_are_read_from_the_system(
         "nameserver 127.0.0.53\nnameserver 192.0.2.53\nnameserver nonsense\nnameserver\n"
     )
     for name, path in (("ROUTES4", routes4), ("ROUTES6", routes6), ("RESOLVERS", resolvers)):
-        monkeypatch.setattr(own, name, path)
-    assert own.own_canaries() == (
+        monkeypatch.setattr(appliance, name, path)
+    assert own_canaries() == (
         Canary("gateway", "192.0.2.1"),
-        Canary("gateway", "fe80::1%eth0"),
         Canary("gateway", "2001:db8::1"),
+        Canary("gateway", "fe80::1%eth0"),
         Canary("resolver", "192.0.2.53"),
     )
     for path in (routes4, routes6, resolvers):
         path.unlink()
-    assert own.own_canaries() == ()
+    assert own_canaries() == ()

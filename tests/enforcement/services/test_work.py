@@ -261,10 +261,10 @@ def test_a_policy_that_has_published_nothing_leaves_in_force_what_is(
 def test_what_a_machine_stands_on_is_protected_while_it_enforces(
     device: Device, there: PretendedMachine, now: datetime
 ) -> None:
-    there.surroundings = (Surrounding("192.0.2.1", "default gateway"),)
+    there.surroundings = (Surrounding("192.0.2.1", "gateway", "eth0"),)
     do(there, now)
     row = ProtectedAddress.objects.get(network="192.0.2.1")
-    assert (row.origin, row.reason) == ("machine gw1", "default gateway of gw1")
+    assert (row.origin, row.reason) == ("machine gw1", "the appliance's default gateway, gw1")
     remove_device(device=fresh(), actor="test", now=now)
     do(there, now)
     assert not ProtectedAddress.objects.filter(origin="machine gw1").exists()
