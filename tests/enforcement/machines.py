@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from enforcement.kernel.canaries import Canary
@@ -10,9 +11,12 @@ from enforcement.kernel.errors import EnforceError
 from enforcement.kernel.host import Host
 from enforcement.kernel.memory import MemoryEnforcer
 from enforcement.kernel.state import StateFolder
+from enforcement.services import work
 from enforcement.services.machine import Machine
 from netsets.cidr import AddressSet
 from policies.appliance import Surrounding
+
+NODE = "gw1"
 
 
 @dataclass
@@ -25,6 +29,10 @@ class PretendedMachine:
     canaries: tuple[Canary, ...] = ()
     surroundings: tuple[Surrounding, ...] = ()
     refusal: EnforceError | None = None  # what every use of the kernel ends in
+
+    def work(self, now: datetime) -> str:
+        """Let its enforcer do what is due, and return what it did."""
+        return work(node=NODE, clock=lambda: now, machine=self.machine())
 
     def machine(self) -> Machine:
         """Return it as the services take it."""

@@ -15,7 +15,7 @@ from enforcement.kernel.errors import EnforceUnavailable
 from enforcement.kernel.iptables_backend import find_tools
 from enforcement.kernel.iptables_live import IptablesRules
 from enforcement.kernel.iptables_rules import counted
-from tests.enforcement.kernel.test_iptables_packets import error_of_sending
+from tests.enforcement.kernel.packets import error_of_sending
 from tests.fakes.gateway import Gateway, gateway, sh
 from tests.fakes.network import MORE4, MORE6, Lab
 

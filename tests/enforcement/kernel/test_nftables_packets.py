@@ -11,42 +11,16 @@ import pytest
 from enforcement.kernel.base import Content, Counters, Rules, Verdict
 from enforcement.kernel.nftables import NftablesEnforcer
 from netsets.cidr import AddressSet
+from tests.enforcement.kernel.packets import CONNECTS, HOSTS, NETWORK, PORT, error_of_sending
 from tests.fakes.gateway import kernel_log
 from tests.fakes.network import (
-    CLIENT4,
-    CLIENT6,
-    GATEWAY4,
-    GATEWAY6,
     MORE4,
-    MORE6,
-    SERVER4,
-    SERVER6,
     Lab,
 )
 
 pytestmark = pytest.mark.kernel
 
-# By family: client, gateway on the client's side and on the server's, server, more of the server's.
-HOSTS = {
-    4: (CLIENT4, *GATEWAY4, SERVER4, *MORE4[:2]),
-    6: (CLIENT6, *GATEWAY6, SERVER6, *MORE6[:2]),
-}
-# Some of the server's addresses, none of the gateway's own.
-NETWORK = {4: "198.51.100.8/29", 6: "2001:db8:2::10/124"}
 ALL = {4: "0.0.0.0/0", 6: "::/0"}
-PORT = 8080
-# What a program of the gateway is told when it sends.
-SENDS = (
-    "import socket,sys\n"
-    "family=socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET\n"
-    "try: socket.socket(family,socket.SOCK_DGRAM).sendto(b'x',(sys.argv[1],9))\n"
-    "except OSError as error: print(error.errno)\n"
-)
-CONNECTS = (
-    "import socket,sys\n"
-    "try: socket.create_connection((sys.argv[1],int(sys.argv[2])),timeout=2)\n"
-    "except OSError as error: print(type(error).__name__)\n"
-)
 
 
 @pytest.fixture
@@ -71,11 +45,6 @@ def enforce(
 ) -> None:
     wanted = Content(AddressSet.of(*block), AddressSet.of(*allow))
     enforcer.apply(enforcer.plan(None, wanted, rules or Rules()))
-
-
-def error_of_sending(network: Lab, address: str) -> int:
-    said = network.run("gateway", "python3", "-c", SENDS, address).stdout.strip()
-    return int(said or 0)
 
 
 def test_what_is_forwarded_is_dropped_by_source_and_by_destination(

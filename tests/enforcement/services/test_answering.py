@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -22,22 +21,15 @@ from enforcement.services import (
     due_nodes,
     prune,
     unanswered,
-    work,
 )
 from enforcement.services.inquiries import ANSWERED_WITHIN, OPEN_MOST
 from netsets.cidr import AddressSet
 from policies.models import Policy
-from tests.enforcement.machines import PretendedMachine
-from tests.factories import make_gateway, make_policy, publish, republish, stopped
+from tests.enforcement.machines import NODE, PretendedMachine
+from tests.factories import make_gateway, make_policy, publish, republish
 
 pytestmark = pytest.mark.django_db
-NODE = "gw1"
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-def there(tmp_path: Path) -> PretendedMachine:
-    return PretendedMachine(tmp_path / "enforce")
 
 
 @pytest.fixture
@@ -52,14 +44,10 @@ def fresh() -> Device:
     return Device.objects.select_related("policy__current", "gateway").get()
 
 
-def do(there: PretendedMachine, now: datetime) -> str:
-    return work(node=NODE, clock=stopped(now), machine=there.machine())
-
-
 def asked(there: PretendedMachine, question: Question, now: datetime, **options: object) -> Inquiry:
     inquiry = ask(gateway=fresh().gateway, question=question, actor="ann", now=now, options=options)
     assert due_nodes(now=now) == [NODE]
-    do(there, now)
+    there.work(now)
     inquiry.refresh_from_db()
     assert inquiry.answered_at == now
     return inquiry
@@ -84,9 +72,9 @@ def test_the_plan_of_a_new_gateway_says_all_that_will_come(
 def test_a_plan_is_what_the_apply_after_it_does(
     device: Device, there: PretendedMachine, now: datetime
 ) -> None:
-    do(there, now)
+    there.work(now)
     configure_device(device=fresh(), changes={"policy_updates": "no"}, actor="test", now=now)
-    do(there, now)
+    there.work(now)
     later = now + MINUTE
     republish(Policy.objects.get(), "1.2.3.4", "5.7.0.0/16", "7.7.7.7", now=later)
     found = plan(there, later)
@@ -95,7 +83,7 @@ def test_a_plan_is_what_the_apply_after_it_does(
     assert there.kernel.content is not None
     assert there.kernel.content.block == AddressSet.of("1.2.3.4", "5.6.0.0/16")
     configure_device(device=fresh(), changes={"policy_updates": "yes"}, actor="test", now=later)
-    do(there, later)
+    there.work(later)
     told = Application.objects.first()
     assert told is not None
     assert (told.added, told.removed, told.way) == (found.added, found.removed, found.way)
@@ -105,13 +93,13 @@ def test_a_plan_is_what_the_apply_after_it_does(
 def test_a_plan_names_what_changes_in_the_rules(
     device: Device, there: PretendedMachine, now: datetime
 ) -> None:
-    do(there, now)
+    there.work(now)
     changes = {"policy_updates": "no", "verdict": "reject", "log_limit": "5/minute"}
     there.refusal = EnforceUnavailable("not now")  # else the change is in force before the answer
     configure_device(device=fresh(), changes=changes, actor="test", now=now)
     pause_gateway(device=fresh(), until=now + 5 * MINUTE, actor="ann", now=now)
     inquiry = ask(gateway=fresh().gateway, question=Question.PLAN, actor="ann", now=now)
-    do(there, now)
+    there.work(now)
     inquiry.refresh_from_db()
     assert (inquiry.answer, inquiry.error) == (None, "not now")
     there.refusal = None
@@ -129,7 +117,7 @@ def test_there_is_no_plan_before_a_snapshot_and_no_check_before_it_is_in_force(
     assert "tsadmin update gw" in asked(there, Question.PLAN, now).error
     publish(device.policy, now=now)
     inquiry = ask(gateway=fresh().gateway, question=Question.CHECK, actor="ann", now=now)
-    do(there, now)
+    there.work(now)
     inquiry.refresh_from_db()
     assert "nothing is in force on gw1 yet" in inquiry.error
 
@@ -137,14 +125,14 @@ def test_there_is_no_plan_before_a_snapshot_and_no_check_before_it_is_in_force(
 def test_a_check_of_a_word_that_is_no_address_says_so(
     device: Device, there: PretendedMachine, now: datetime
 ) -> None:
-    do(there, now)
+    there.work(now)
     assert "'here' is no address" in asked(there, Question.CHECK, now, address="here").error
 
 
 def test_a_check_tells_that_sets_in_memory_stop_no_packet(
     device: Device, there: PretendedMachine, now: datetime
 ) -> None:
-    do(there, now)
+    there.work(now)
     # Loopback twice, so that the datagrams of this check stay here.
     there.canaries = (Canary("gateway", "127.0.0.1"),)
     inquiry = asked(there, Question.CHECK, now, address="::1")
@@ -171,7 +159,7 @@ def test_an_old_question_is_not_answered_any_more(
     device: Device, there: PretendedMachine, now: datetime
 ) -> None:
     inquiry = ask(gateway=device.gateway, question=Question.PLAN, actor="ann", now=now)
-    do(there, now + ANSWERED_WITHIN)
+    there.work(now + ANSWERED_WITHIN)
     inquiry.refresh_from_db()
     assert inquiry.answered_at is None
     assert "the enforcer of gw1 did not answer" in unanswered(inquiry)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -24,17 +23,11 @@ from enforcement.services.canaries import ProbedCanaries
 from netsets.cidr import AddressSet
 from policies.appliance import Surrounding
 from policies.models import Policy, ProtectedAddress
-from tests.enforcement.machines import PretendedMachine
-from tests.factories import make_gateway, make_policy, publish, republish, stopped
+from tests.enforcement.machines import NODE, PretendedMachine
+from tests.factories import make_gateway, make_policy, publish, republish
 
 pytestmark = pytest.mark.django_db
-NODE = "gw1"
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-def there(tmp_path: Path) -> PretendedMachine:
-    return PretendedMachine(tmp_path / "enforce")
 
 
 @pytest.fixture
@@ -42,10 +35,6 @@ def device(now: datetime) -> Device:
     made = make_gateway(now=now, node=NODE, nickname="gw")
     publish(made.policy, now=now)
     return made
-
-
-def do(there: PretendedMachine, now: datetime) -> str:
-    return work(node=NODE, clock=stopped(now), machine=there.machine())
 
 
 def gateway() -> Gateway:
@@ -63,7 +52,7 @@ def fresh() -> Device:
 def test_a_published_snapshot_is_brought_into_force(
     device: Device, there: PretendedMachine, now: datetime
 ) -> None:
-    assert do(there, now) == "applied"
+    assert there.work(now) == "applied"
     assert there.kernel.content is not None
     assert there.kernel.content.block == AddressSet.of("1.2.3.4", "5.6.0.0/16")
     row, told = gateway(), Application.objects.get()
@@ -77,19 +66,19 @@ def test_a_published_snapshot_is_brought_into_force(
 
 
 def test_nothing_is_done_twice(device: Device, there: PretendedMachine, now: datetime) -> None:
-    do(there, now)
+    there.work(now)
     assert due_nodes(now=now) == []
-    assert do(there, now) == "nothing"
+    assert there.work(now) == "nothing"
     assert Application.objects.count() == 1
 
 
 def test_a_new_snapshot_goes_in_as_a_difference_and_only_what_is_new_is_cut(
     device: Device, there: PretendedMachine, now: datetime
 ) -> None:
-    do(there, now)
+    there.work(now)
     republish(policy_of(device), "1.2.3.4", "5.6.0.0/16", "7.7.7.7", now=now + MINUTE)
     assert due_nodes(now=now) == [NODE]
-    assert do(there, now + MINUTE) == "applied"
+    assert there.work(now + MINUTE) == "applied"
     told = Application.objects.first()
     assert told is not None
     assert (told.added, told.removed, told.way, told.snapshot_number) == (1, 0, "difference", 2)
@@ -100,34 +89,34 @@ def test_open_connections_stay_where_the_site_wants_it(
     device: Device, there: PretendedMachine, now: datetime
 ) -> None:
     configure_device(device=device, changes={"cut_connections": "no"}, actor="test", now=now)
-    do(there, now)
+    there.work(now)
     assert (there.cut, Application.objects.get().cut) == ([], 0)
 
 
 def test_the_kernel_is_read_back_every_minute_and_what_differs_is_healed_and_told(
     device: Device, there: PretendedMachine, now: datetime
 ) -> None:
-    do(there, now)
+    there.work(now)
     there.kernel.content = Content.empty()  # somebody flushed the sets
     assert due_nodes(now=now + MINUTE) == [NODE]
-    assert do(there, now + MINUTE) == "healed"
+    assert there.work(now + MINUTE) == "healed"
     assert there.kernel.content.block == AddressSet.of("1.2.3.4", "5.6.0.0/16")
     row, told = gateway(), Application.objects.first()
     assert (row.healed, row.healed_at, row.checked_at) == (1, now + MINUTE, now + MINUTE)
     assert told is not None
     assert (told.outcome, told.trigger) == (Outcome.HEALED, Trigger.DIFFERENCE)
     assert "TSblock" in told.detail
-    assert do(there, now + 2 * MINUTE) == "read back"
+    assert there.work(now + 2 * MINUTE) == "read back"
     assert gateway().healed == 1
 
 
 def test_a_change_of_settings_changes_the_rules_alone(
     device: Device, there: PretendedMachine, now: datetime
 ) -> None:
-    do(there, now)
+    there.work(now)
     changes = {"verdict": "reject", "log_limit": "10/second"}
     configure_device(device=fresh(), changes=changes, actor="test", now=now)
-    assert do(there, now) == "applied"
+    assert there.work(now) == "applied"
     assert there.kernel.rules is not None
     assert (there.kernel.rules.verdict, there.kernel.rules.log_limit) == ("reject", "10/second")
     told = Application.objects.first()
@@ -138,14 +127,14 @@ def test_a_change_of_settings_changes_the_rules_alone(
 def test_a_pause_reaches_the_rules_and_ends_by_itself(
     device: Device, there: PretendedMachine, now: datetime
 ) -> None:
-    do(there, now)
+    there.work(now)
     pause_gateway(device=fresh(), until=now + 5 * MINUTE, actor="ann", now=now)
-    do(there, now)
+    there.work(now)
     assert there.kernel.rules is not None
     assert there.kernel.rules.paused_until == now + 5 * MINUTE
     assert gateway().state == GatewayState.PAUSED
     assert due_nodes(now=now + 5 * MINUTE) == [NODE]
-    do(there, now + 5 * MINUTE)
+    there.work(now + 5 * MINUTE)
     assert there.kernel.rules == Rules()
     assert (gateway().state, gateway().paused_until) == (GatewayState.ENFORCED, None)
 
@@ -153,24 +142,24 @@ def test_a_pause_reaches_the_rules_and_ends_by_itself(
 def test_a_change_that_cuts_off_a_canary_is_rolled_back_and_not_tried_again(
     device: Device, there: PretendedMachine, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    do(there, now)
+    there.work(now)
     old = there.kernel.content
     republish(policy_of(device), "9.9.9.0/24", now=now + MINUTE)
     lost = frozenset({"site 9.9.9.9"})
     monkeypatch.setattr(ProbedCanaries, "answering", lambda _: lost)
     monkeypatch.setattr(ProbedCanaries, "lost", lambda _, answered: answered)
-    assert do(there, now + MINUTE) == "rolled back"
+    assert there.work(now + MINUTE) == "rolled back"
     assert old is not None
     assert there.kernel.content is not None
     assert there.kernel.content.block == old.block
     row = gateway()
     assert (row.state, row.snapshot_number) == (GatewayState.ROLLED_BACK, 1)
     assert "site 9.9.9.9 answered before" in row.detail
-    assert do(there, now + 2 * MINUTE) == "read back"
+    assert there.work(now + 2 * MINUTE) == "read back"
     assert gateway().state == GatewayState.ROLLED_BACK
     monkeypatch.undo()
     request_enforcement(device=fresh(), actor="ann", now=now + 3 * MINUTE)
-    assert do(there, now + 3 * MINUTE) == "applied"
+    assert there.work(now + 3 * MINUTE) == "applied"
     assert gateway().state == GatewayState.ENFORCED
 
 
@@ -190,17 +179,17 @@ def test_a_kernel_that_cannot_be_changed_is_told_once_and_tried_again_later(
     outcome: Outcome,
 ) -> None:
     there.refusal = error
-    assert do(there, now) == ("failed" if outcome == Outcome.FAILED else "refused")
+    assert there.work(now) == ("failed" if outcome == Outcome.FAILED else "refused")
     row = gateway()
     assert row.state == state
     assert row.retry_at is not None
     assert row.retry_at > now
-    do(there, row.retry_at)
+    there.work(row.retry_at)
     assert Application.objects.get().outcome == outcome
     there.refusal = None
     row = gateway()
     assert row.retry_at is not None
-    assert do(there, row.retry_at) == "applied"
+    assert there.work(row.retry_at) == "applied"
     assert (gateway().failures, gateway().detail) == (0, "")
 
 
@@ -208,9 +197,9 @@ def test_while_it_fails_it_is_not_tried_at_every_nudge(
     device: Device, there: PretendedMachine, now: datetime
 ) -> None:
     there.refusal = EnforceUnavailable("ipset is not installed")
-    do(there, now)
+    there.work(now)
     failures = gateway().failures
-    do(there, now + timedelta(seconds=10))
+    there.work(now + timedelta(seconds=10))
     assert gateway().failures == failures
 
 
@@ -230,10 +219,10 @@ def test_what_was_asked_for_meanwhile_stays_due(
 def test_a_removed_gateway_leaves_nothing_in_the_kernel(
     device: Device, there: PretendedMachine, now: datetime
 ) -> None:
-    do(there, now)
+    there.work(now)
     remove_device(device=fresh(), actor="test", now=now)
     assert due_nodes(now=now) == [NODE]
-    assert do(there, now) == "let go"
+    assert there.work(now) == "let go"
     assert there.kernel.content is None
     assert not GatewayRelease.objects.exists()
     assert due_nodes(now=now) == []
@@ -242,18 +231,18 @@ def test_a_removed_gateway_leaves_nothing_in_the_kernel(
 def test_an_empty_database_lets_no_kernel_go(
     device: Device, there: PretendedMachine, now: datetime
 ) -> None:
-    do(there, now)
+    there.work(now)
     Device.objects.all().delete()  # no service: as after the loss of the database
-    assert do(there, now) == "nothing"
+    assert there.work(now) == "nothing"
     assert there.kernel.content is not None
 
 
 def test_a_policy_that_has_published_nothing_leaves_in_force_what_is(
     device: Device, there: PretendedMachine, now: datetime
 ) -> None:
-    do(there, now)
+    there.work(now)
     assign_policy(device=fresh(), policy=make_policy(now=now), actor="test", now=now)
-    assert do(there, now + MINUTE) == "read back"
+    assert there.work(now + MINUTE) == "read back"
     assert there.kernel.content is not None
     assert there.kernel.content.block
 
@@ -262,11 +251,11 @@ def test_what_a_machine_stands_on_is_protected_while_it_enforces(
     device: Device, there: PretendedMachine, now: datetime
 ) -> None:
     there.surroundings = (Surrounding("192.0.2.1", "gateway", "eth0"),)
-    do(there, now)
+    there.work(now)
     row = ProtectedAddress.objects.get(network="192.0.2.1")
     assert (row.origin, row.reason) == ("machine gw1", "the appliance's default gateway, gw1")
     remove_device(device=fresh(), actor="test", now=now)
-    do(there, now)
+    there.work(now)
     assert not ProtectedAddress.objects.filter(origin="machine gw1").exists()
 
 
@@ -275,6 +264,6 @@ def test_dropped_packets_add_up_over_rules_that_count_from_zero_again(
 ) -> None:
     for number, counted in enumerate((Counters(5, 1), Counters(9, 4), Counters(2, 0))):
         there.kernel.counters = counted
-        do(there, now + number * MINUTE)
+        there.work(now + number * MINUTE)
     assert (gateway().dropped_in, gateway().dropped_out) == (9 + 2, 4)
     assert gateway().dropped_since == now
