@@ -121,6 +121,8 @@ def _decode(
     if form & ~(_SHORT4 | _SHORT6) != notes:
         raise _unknown(what)
     layout = _Layout(n4, n6, notes, short4=bool(form & _SHORT4), short6=bool(form & _SHORT6))
+    if not (n4 or layout.short4) or not (n6 or layout.short6):
+        raise _unknown(what)  # of no rows all are prefixes: it was never written so
     size = _HEAD.size + layout.wide + layout.narrow + layout.lengths
     if len(view) != size:
         raise ValueError(f"a stored {what} of {n4} and {n6} rows has {size} bytes, not {len(view)}")

@@ -50,6 +50,7 @@ def test_who_has_read_a_checksum_never_gets_a_list_older_than_it(
     for reader in readers:
         reader.start()
     try:
+        until(lambda: bool(pairs), "the first list")
         for number in range(1, 8):
             appliance.publish(device, block=[f"24.1.0.{number}"])
             until(lambda: bool(pairs) and pairs[-1][1] == number, f"list {number}")  # noqa: B023

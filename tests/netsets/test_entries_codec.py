@@ -198,6 +198,16 @@ def test_any_changed_bit_of_a_ledger_is_noticed(data: st.DataObject, now: Entrie
         decode_ledger(whole[: bit // 8], entries, verify=False)
 
 
+@pytest.mark.parametrize("now", [SAMPLE, PREFIXES, WITH_RANGES])
+def test_each_changed_bit_of_a_ledger_is_noticed(now: Entries) -> None:
+    whole, entries = _ledger(before=SAMPLE, now=now)
+    for bit in range(len(whole) * 8):
+        stored = bytearray(whole)
+        stored[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(ValueError, match="stored ledger"):
+            decode_ledger(bytes(stored), entries)
+
+
 @given(st.integers(0, len(STORED) - 1))
 def test_any_missing_end_is_noticed(length: int) -> None:
     with pytest.raises(ValueError, match="a stored entries file"):
