@@ -148,7 +148,8 @@ def _gateway_trouble(gateway: Gateway, *, now: datetime) -> Health | None:
     node = gateway.device.node
     if (trouble := _TROUBLES.get(gateway.state_word)) is not None:
         return Health(trouble, gateway.detail)
-    if gateway.checked_at is None:
+    is_paused = gateway.paused_until is not None and now < gateway.paused_until
+    if gateway.checked_at is None and not is_paused:
         return Health(
             HealthState.WAITING,
             f"No enforcer of the machine {node} has taken it up yet. It runs there with 'make run' "
@@ -160,11 +161,15 @@ def _gateway_trouble(gateway: Gateway, *, now: datetime) -> Health | None:
             f"The kernel of {node} was last read back {gateway.checked_at:%Y-%m-%d %H:%M} UTC. "
             f"What it held stays in force; see whether the enforcer runs there.",
         )
-    if gateway.paused_until is not None and now < gateway.paused_until:
+    if is_paused and gateway.paused_until is not None:
         return Health(
             HealthState.PAUSED,
             f"Listed packets pass until {gateway.paused_until:%Y-%m-%d %H:%M} UTC; then the kernel "
             f"drops them again by itself.",
+        )
+    if gateway.state_word == GatewayState.PAUSED:
+        return Health(
+            HealthState.PAUSED, f"The pause is over; the enforcer of {node} has not ended it yet."
         )
     return None
 

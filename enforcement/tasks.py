@@ -12,8 +12,9 @@ from kombu.exceptions import ChannelError
 from enforcement import services
 from policies.nudging import send_on_commit
 
-# A nudge that waited longer is stale: the row is still due, and the next beat sends another.
-WORK_EXPIRES = 55.0
+# By the clock of the sender, from which that of another machine may differ. Nudges do not heap up:
+# none is sent where one waits.
+WORK_EXPIRES = 3600.0
 
 
 @shared_task

@@ -128,6 +128,8 @@ def forward(name: str, value: object) -> str:
         raise SettingRefused(name, value, "address:port/udp or address:port/tcp")
     bare = host.removeprefix("[").removesuffix("]")
     found = address(name, bare)
+    if not found:
+        raise SettingRefused(name, value, "address:port/udp or address:port/tcp")
     shown = f"[{found}]" if ":" in found else found
     return f"{shown}:{port(name, number)}/{protocol}"
 
@@ -202,10 +204,19 @@ def _canary(name: str, value: str) -> str:
     """Return `address`, `address:port` or `[IPv6]:port`: a name would need a resolver."""
     host, colon, number = value.rpartition(":")
     if not colon or (":" in host and not host.startswith("[")):
-        return address(name, value)
-    found = address(name, host.removeprefix("[").removesuffix("]"))
+        return _one_host(name, value)
+    found = _one_host(name, host.removeprefix("[").removesuffix("]"))
     shown = f"[{found}]" if ":" in found else found
     return f"{shown}:{port(name, number)}"
+
+
+def _one_host(name: str, value: str) -> str:
+    """Return an address that one host has, and can be asked at."""
+    found = address(name, value)
+    asked = ipaddress.ip_address(found) if found else None
+    if asked is None or asked.is_multicast or asked.is_unspecified:
+        raise SettingRefused(name, value, "the address of one host, such as 192.0.2.1")
+    return found
 
 
 def _items(name: str, value: object) -> Sequence[str]:

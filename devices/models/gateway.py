@@ -13,6 +13,7 @@ from policies.states import Tone
 # The kernel is read back every minute; less often where that takes long.
 CHECK_EVERY = timedelta(seconds=60)
 _CHECK_SHARE = 20  # so many times as long as a check takes
+_CHECK_MOST = timedelta(minutes=10)  # whatever a clock that was set makes of that
 _CHECKS_MISSED = 4  # are no accident
 
 
@@ -52,11 +53,14 @@ class Gateway(models.Model):
     detail = models.TextField(blank=True, default="")
     due_at = models.DateTimeField(null=True, help_text="When a person or a setting asked for it.")
     retry_at = models.DateTimeField(null=True, help_text="Not before this, after a failure.")
+    failed_at = models.DateTimeField(null=True, help_text="When it failed last.")
     failures = models.PositiveIntegerField(default=0)
     paused_until = models.DateTimeField(null=True)
     paused_by = models.CharField(max_length=150, blank=True, default="")
-    # What was rolled back is not tried again until something else is wanted or a person asks.
+    # What was rolled back, a pause aside, is not tried again until something else is wanted or a
+    # person asks.
     refused_target = models.CharField(max_length=64, blank=True, default="")
+    refused_because = models.TextField(blank=True, default="")
 
     target = models.CharField(
         max_length=64, blank=True, default="", help_text="Digest of what is in force, rules too."
@@ -96,7 +100,8 @@ class Gateway(models.Model):
     @property
     def check_every(self) -> timedelta:
         """How often the kernel is read back."""
-        return max(CHECK_EVERY, _CHECK_SHARE * timedelta(seconds=self.check_seconds))
+        wanted = _CHECK_SHARE * timedelta(seconds=self.check_seconds)
+        return min(max(CHECK_EVERY, wanted), _CHECK_MOST)
 
     def is_unseen(self, *, now: datetime) -> bool:
         """Tell whether the kernel was not read back for so long that the enforcer must be away."""
@@ -111,12 +116,22 @@ class Gateway(models.Model):
         return sum(entries for entries, _ in self.sets.values())
 
 
+# What an enforcer has learned of one machine: nothing of it is true of another.
+LEARNED = (
+    "state", "detail", "retry_at", "failed_at", "failures", "refused_target", "refused_because",
+    "target", "snapshot_number", "block_digest", "allow_digest", "applied_at", "checked_at",
+    "check_seconds", "sets", "warnings", "healed", "healed_at", "dropped_in", "dropped_out",
+    "dropped_since", "counter_in", "counter_out",
+)  # fmt: skip
+
+
 class GatewayRelease(models.Model):
     """A kernel that is to be let go: its device was removed, or another machine enforces it now."""
 
     node = models.CharField(max_length=64, unique=True)
     nickname = models.CharField(max_length=64, help_text="Of the device it enforced.")
     asked_at = models.DateTimeField()
+    detail = models.TextField(blank=True, default="", help_text="Why it could not be done yet.")
 
     class Meta:
         ordering = ["asked_at", "id"]

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import transaction
 
 from devices.models import Device, Gateway, GatewayRelease
+from devices.models.gateway import LEARNED
 from policies.services import record_change
 
 PAUSE_MOST = timedelta(days=7)
@@ -26,16 +27,23 @@ def keep_gateway(device: Device, *, now: datetime) -> None:
     """Make the row of a gateway's kernel, and leave it due; nothing for a device that pulls."""
     if not device.is_gateway:
         return
-    GatewayRelease.objects.filter(node=device.node).delete()
+    # Another device's is carried out first: its list is not to stay until this one has published.
+    GatewayRelease.objects.filter(node=device.node, nickname=device.nickname).delete()
     gateway, _ = Gateway.objects.get_or_create(device=device)
     _leave_due(gateway, now=now)
+
+
+def forget_kernel(device: Device) -> None:
+    """Forget what is known of the kernel of a gateway: another machine enforces it from now on."""
+    fresh = Gateway()
+    Gateway.objects.filter(device=device).update(**{name: getattr(fresh, name) for name in LEARNED})
 
 
 def release_node(node: str, *, nickname: str, now: datetime) -> None:
     """Have the enforcer of a machine take everything of ours out of its kernel."""
     if node:
         GatewayRelease.objects.update_or_create(
-            node=node, defaults={"nickname": nickname, "asked_at": now}
+            node=node, defaults={"nickname": nickname, "asked_at": now, "detail": ""}
         )
 
 
@@ -46,6 +54,11 @@ def request_enforcement(*, device: Device, actor: str, now: datetime) -> None:
     Raises GatewayRefused.
     """
     gateway = gateway_of(device)
+    if gateway.paused_until is not None and now < gateway.paused_until:
+        raise GatewayRefused(
+            f"{device.nickname} is paused until {gateway.paused_until:%Y-%m-%d %H:%M} UTC, and a "
+            f"list that drops nothing cannot be tried: resume it first"
+        )
     newest = device.newest_fitting
     if newest is None:
         raise GatewayRefused(
@@ -55,7 +68,7 @@ def request_enforcement(*, device: Device, actor: str, now: datetime) -> None:
         if not device.policy_updates and device.pinned_snapshot_id != newest.pk:
             device.pinned_snapshot = newest
             device.save(update_fields=["pinned_snapshot"])
-        Gateway.objects.filter(pk=gateway.pk).update(refused_target="")
+        Gateway.objects.filter(pk=gateway.pk).update(refused_target="", refused_because="")
         _leave_due(gateway, now=now)
         record_change(
             actor=actor, verb="apply", subject=f"device {device.nickname}", now=now,

@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
-from devices.kinds import KINDS, rules
+from devices.kinds import GATEWAYS, KINDS, rules
 from devices.kinds.base import Kind, SettingRefused
 from devices.models import Device
-from devices.services.gateways import keep_gateway, own_node, release_node
+from devices.services.gateways import forget_kernel, keep_gateway, own_node, release_node
 from devices.services.protected import origin_of, protect_device
 from policies.fields import DecryptionFailed
 from policies.models import Policy, PolicySource, Snapshot, Source
@@ -98,32 +99,49 @@ def configure_device(
     values = _kind(device.kind).clean(changes)
     if "device_id" in values and values["device_id"] != device.device_id:
         _refuse_taken("", str(values["device_id"]))
-    before, node = settings_of(device), device.node
+    before = settings_of(device)
     if "node" in values:
         values["node"] = values["node"] or own_node()
-        if values["node"] != node:
+        if values["node"] != device.node:
             _refuse_enforced(str(values["node"]))
-    with transaction.atomic():
-        lists = {key: values[key] for key in LIST_SETTINGS if key in values}
-        if lists:
-            _change_lists(device, {**before, **lists}, now=now)
-        columns = _stored({k: v for k, v in values.items() if k not in LIST_SETTINGS})
-        turned = columns.get("policy_updates", device.policy_updates) != device.policy_updates
-        for column, value in columns.items():
-            setattr(device, column, value)
-        if turned:
-            columns["pinned_snapshot"] = _pin(device)
-        if columns:
-            device.save(update_fields=list(columns))
-        if device.node != node:
-            release_node(node, nickname=device.nickname, now=now)
-        _after_change(device, now=now)
-        record_change(
-            actor=actor, verb="configure", subject=f"device {device.nickname}", now=now,
-            before=_masked(before), after=_masked({**before, **values}),
-        )  # fmt: skip
-        request_refresh(policy=device.policy, now=now)
+    try:
+        with transaction.atomic():
+            _change(device, values, before=before, now=now)
+            record_change(
+                actor=actor, verb="configure", subject=f"device {device.nickname}", now=now,
+                before=_masked(before), after=_masked({**before, **values}),
+            )  # fmt: skip
+    except IntegrityError as error:  # somebody else took the ID or the machine meanwhile
+        raise DeviceRefused(
+            f"the device ID or the machine of {device.nickname} was just taken; choose another"
+        ) from error
     return device
+
+
+def _change(
+    device: Device,
+    values: Mapping[str, object],
+    *,
+    before: Mapping[str, object],
+    now: datetime,
+) -> None:
+    node = device.node
+    lists = {key: values[key] for key in LIST_SETTINGS if key in values}
+    if lists:
+        _change_lists(device, {**before, **lists}, now=now)
+    columns = _stored({k: v for k, v in values.items() if k not in LIST_SETTINGS})
+    turned = columns.get("policy_updates", device.policy_updates) != device.policy_updates
+    for column, value in columns.items():
+        setattr(device, column, value)
+    if turned:
+        columns["pinned_snapshot"] = _pin(device)
+    if columns:
+        device.save(update_fields=list(columns))
+    if device.node != node:
+        release_node(node, nickname=device.nickname, now=now)
+        forget_kernel(device)
+    _after_change(device, now=now)
+    request_refresh(policy=device.policy, now=now)
 
 
 def assign_policy(*, device: Device, policy: Policy, actor: str, now: datetime) -> Device:
@@ -222,9 +240,11 @@ def lists_of(device: Device) -> Lists:
 
 
 def pause_policy(policy: Policy) -> None:
-    """Pause a policy when every device that follows it has updates off; else let it run."""
+    """Pause a policy when nobody wants its updates any more; else let it run."""
     devices = Device.objects.filter(policy=policy)
-    paused = devices.exists() and not devices.filter(policy_updates=True).exists()
+    # For a gateway whose updates are off a person plans and applies: there is to be something new.
+    taking = devices.filter(Q(policy_updates=True) | Q(kind__in=GATEWAYS))
+    paused = devices.exists() and not taking.exists()
     Policy.objects.filter(pk=policy.pk).update(is_paused=paused)
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
+from django.db.models import Q
+
+from devices.kinds import GATEWAYS
 from devices.models import Device
 from policies.models import Policy
 from policies.services import CannotPack, pack_snapshot
@@ -13,13 +16,15 @@ log = logging.getLogger(__name__)
 
 
 def pack_for_devices(*, now: datetime, policy: Policy | None = None) -> int:
-    """Pack where the policy of a device that takes updates does not fit; return how many were made.
+    """Pack where the policy of a device that wants updates does not fit; return how many were made.
 
     Also where one was made by other priorities or limits, or its file is lost.
 
     With `policy` only its devices are looked at.
     """
-    devices = Device.objects.filter(policy_updates=True).exclude(max_policy_size=None)
+    # Of a gateway whose updates are off a person plans and applies what is new.
+    wanting = Q(policy_updates=True) | Q(kind__in=GATEWAYS)
+    devices = Device.objects.filter(wanting).exclude(max_policy_size=None)
     if policy is not None:
         devices = devices.filter(policy=policy)
     rows = devices.select_related("policy__current__policy").order_by("id")

@@ -41,24 +41,24 @@ def verify(
         if state.target is None:
             return Verification(None, {}, Counters(), recovered)
         enforcer = host.enforcers(state.target.enforcer)
-        target, ended = _end_pause(enforcer, state.target, now)
+        target = _end_pause(enforcer, state.target, now)
         content, kept = _lists(host, enforcer, target)
         done = heal(enforcer=enforcer, content=content, rules=target.rules, entries=state.entries)
         if State(target, done.entries) != state:
             host.folder.write_state(State(target, done.entries))
-        healed = (*recovered, *ended, *kept, *done.faults)
+        healed = (*recovered, *kept, *done.faults)
         return Verification(
             target, dict(done.live.sets), done.live.counters, healed, done.live.warnings
         )
 
 
-def _end_pause(enforcer: Enforcer, target: Target, now: datetime) -> tuple[Target, tuple[str, ...]]:
+def _end_pause(enforcer: Enforcer, target: Target, now: datetime) -> Target:
     """Return the target as it is to be now; the end of a pause is no fault of anybody's."""
     rules = rules_at(target.rules, now)
     if rules == target.rules:
-        return target, ()
+        return target
     enforcer.write_rules(rules)
-    return replace(target, rules=rules), (f"the pause of {target.label} came to its end",)
+    return replace(target, rules=rules)
 
 
 def _lists(host: Host, enforcer: Enforcer, target: Target) -> tuple[Content, tuple[str, ...]]:

@@ -57,6 +57,7 @@ class Application(models.Model):
     removed = models.PositiveIntegerField(default=0, help_text="Block entries that went.")
     cut = models.PositiveIntegerField(default=0, help_text="Open connections that were cut.")
     detail = models.TextField(blank=True, default="")
+    times = models.PositiveIntegerField(default=1, help_text="How often this was done in a row.")
 
     class Meta:
         ordering = ["-at", "-id"]

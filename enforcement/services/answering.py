@@ -37,6 +37,9 @@ def answer_all(device: Device, *, machine: Machine, clock: Callable[[], datetime
                 found = check_gateway(device, inquiry.options, machine=machine, now=clock())
         except (EnforceError, NothingToAnswer) as refused:
             error = str(refused)
+        except Exception:  # one question must not keep the kernel waiting
+            log.exception("question=%s device=%s failed", inquiry.question, device.nickname)
+            error = "it could not be answered; the cause is in enforcer.log"
         answer(inquiry, found=found.json() if found else None, error=error, now=clock())
         _log(inquiry, error)
     return len(waiting)

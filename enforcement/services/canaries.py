@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -54,8 +55,8 @@ def canaries_of(device: Device, machine: Machine, *, now: datetime) -> ProbedCan
 def _named(device: Device, *, now: datetime) -> Iterator[Canary]:
     for text in device.canaries:
         yield parse_canary(text)
-    if device.syslog_forward:
-        where, _, protocol = device.syslog_forward.partition("/")
+    where, _, protocol = device.syslog_forward.partition("/")
+    if where and not _is_multicast(where):
         target = replace(parse_canary(where), kind="log target")
         # Nothing answers to a datagram of syslog: the machine itself is asked.
         yield target if protocol == "tcp" else replace(target, port=None)
@@ -64,3 +65,8 @@ def _named(device: Device, *, now: datetime) -> Iterator[Canary]:
     for network in rows.order_by("-until", "id").values_list("network", flat=True)[:CONSOLES]:
         if "/" not in network:
             yield Canary("console", network)
+
+
+def _is_multicast(where: str) -> bool:
+    """Tell whether syslog goes to many at once, of whom none in particular answers."""
+    return ipaddress.ip_address(where.rpartition(":")[0].strip("[]")).is_multicast

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F, QuerySet
 
 from devices.models import Gateway, GatewayState
 from enforcement.kernel.apply import Ending, Outcome as Applied
 from enforcement.kernel.base import Counters, SetState, Target
-from enforcement.kernel.errors import EnforceError
 from enforcement.kernel.verify import Verification
 from enforcement.models import Application, Outcome, Trigger
 from enforcement.services.inquiries import prune_inquiries
@@ -41,7 +41,7 @@ def write_outcome(
                 snapshot=wanted.snapshot,
                 snapshot_number=wanted.target.snapshot,
                 at=began,
-                seconds=(now - began).total_seconds(),
+                seconds=max(0.0, (now - began).total_seconds()),
                 trigger=trigger,
                 outcome=Outcome.ROLLED_BACK if is_back else Outcome.APPLIED,
                 way=outcome.way,
@@ -54,18 +54,22 @@ def write_outcome(
         columns = _live(gateway, outcome.in_force, outcome.sets, outcome.counters, now=now)
         if outcome.ending == Ending.APPLIED:
             columns["applied_at"] = now
-        rows = Gateway.objects.filter(pk=gateway.pk)
+        rows = _rows(gateway)
         rows.update(
             **columns,
             state=GatewayState.ROLLED_BACK if is_back else _calm_state(wanted.target),
             detail=detail,
-            refused_target=wanted.digest if is_back else "",
             warnings=list(outcome.warnings),
             failures=0,
             retry_at=None,
         )
-        # Made due again meanwhile, it stays due.
-        rows.filter(due_at=gateway.due_at).update(due_at=None)
+        # Asked for again meanwhile, it stays due, and nothing is refused.
+        due = rows.filter(due_at=gateway.due_at)
+        if is_back:
+            due.update(refused_target=wanted.lasting_digest, refused_because=detail)
+        elif _brings_lists(gateway, wanted):
+            rows.update(refused_target="", refused_because="")
+        due.update(due_at=None)
 
 
 def write_verification(
@@ -80,26 +84,48 @@ def write_verification(
     with transaction.atomic():
         _write_healed(gateway, found.healed, wanted=None, now=now)
         columns = _live(gateway, found.target, found.sets, found.counters, now=now)
-        if found.target is not None and wanted is not None and wanted.target == found.target:
-            columns |= {"state": _calm_state(found.target), "detail": "", "failures": 0}
+        if found.target is not None:
+            columns |= _state_after_check(gateway, wanted, found.target)
         columns["warnings"] = list(found.warnings)
         columns["check_seconds"] = max(0.0, (now - began).total_seconds())
-        Gateway.objects.filter(pk=gateway.pk).update(**columns)
+        _rows(gateway).update(**columns, failures=0, retry_at=None)
+
+
+def _state_after_check(gateway: Gateway, wanted: Wanted | None, found: Target) -> dict[str, object]:
+    """Return the state of a kernel that holds what is in force, as just read back."""
+    if gateway.refused_target and wanted and wanted.lasting_digest == gateway.refused_target:
+        return {"state": GatewayState.ROLLED_BACK, "detail": gateway.refused_because}
+    if gateway.state_word == GatewayState.REFUSED:
+        return {}  # what is in force is well; what is wanted cannot be
+    return {"state": _calm_state(found), "detail": ""}
+
+
+def _brings_lists(gateway: Gateway, wanted: Wanted) -> bool:
+    """Tell whether other lists came into force: rules alone do not outdate a rollback."""
+    lists = (wanted.target.block_digest, wanted.target.allow_digest)
+    return lists != (gateway.block_digest, gateway.allow_digest)
+
+
+def write_nothing_wanted(gateway: Gateway) -> None:
+    """Write down that there is nothing to bring into force yet, whoever asked for it."""
+    rows = _rows(gateway).filter(due_at=gateway.due_at).exclude(due_at=None)
+    if gateway.paused_until is not None and not gateway.target:
+        rows.update(due_at=None, state=GatewayState.PAUSED)
+    else:
+        rows.update(due_at=None)
+
+
+def write_attempt(gateway: Gateway, *, now: datetime) -> None:
+    """Put the next try into the future before this one: one that ends in a kill must not be hot."""
+    _rows(gateway).update(retry_at=now + _pause(gateway.failures))
 
 
 def write_failure(
-    gateway: Gateway,
-    wanted: Wanted | None,
-    error: EnforceError,
-    *,
-    outcome: Outcome,
-    now: datetime,
+    gateway: Gateway, wanted: Wanted | None, why: str, *, outcome: Outcome, now: datetime
 ) -> None:
     """Write down that nothing could be done, and when to try again; what stood still stands."""
-    failures = gateway.failures + 1
-    pause = min(RETRY_MOST, RETRY_FIRST * 2 ** min(failures - 1, 10))
     state = GatewayState.REFUSED if outcome == Outcome.REFUSED else GatewayState.FAILED
-    detail = _sentence(error)
+    detail = _sentence(why)
     with transaction.atomic():
         if gateway.detail != detail:  # said once, however often it is tried
             Application.objects.create(
@@ -111,9 +137,22 @@ def write_failure(
                 outcome=outcome,
                 detail=detail,
             )
-        Gateway.objects.filter(pk=gateway.pk).update(
-            state=state, detail=detail, failures=failures, retry_at=now + pause
+        _rows(gateway).update(
+            state=state,
+            detail=detail,
+            failures=gateway.failures + 1,
+            failed_at=now,
+            retry_at=now + _pause(gateway.failures),
         )
+
+
+def _rows(gateway: Gateway) -> QuerySet[Gateway]:
+    """Return the row, unless the device has moved to another machine meanwhile."""
+    return Gateway.objects.filter(pk=gateway.pk, device__node=gateway.device.node)
+
+
+def _pause(failures: int) -> timedelta:
+    return min(RETRY_MOST, RETRY_FIRST * (1 << min(failures, 10)))
 
 
 def prune(*, now: datetime) -> int:
@@ -136,8 +175,7 @@ def _why_back(wanted: Wanted, outcome: Applied) -> str:
     )
 
 
-def _sentence(error: EnforceError) -> str:
-    text = str(error)
+def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
 
 
@@ -147,15 +185,21 @@ def _write_healed(
     if not healed:
         return
     number = wanted.target.snapshot if wanted else gateway.snapshot_number
-    Application.objects.create(
-        gateway=gateway,
-        snapshot_number=number,
-        at=now,
-        trigger=Trigger.DIFFERENCE,
-        outcome=Outcome.HEALED,
-        detail=". ".join(one[:1].upper() + one[1:] for one in healed) + ".",
-    )
-    Gateway.objects.filter(pk=gateway.pk).update(healed=gateway.healed + 1, healed_at=now)
+    detail = " ".join(map(_sentence, healed))
+    last = Application.objects.filter(gateway=gateway).first()
+    if last is not None and last.outcome == Outcome.HEALED and last.detail == detail:
+        # Another program does the same every minute: one row that says how often.
+        Application.objects.filter(pk=last.pk).update(times=F("times") + 1, at=now)
+    else:
+        Application.objects.create(
+            gateway=gateway,
+            snapshot_number=number,
+            at=now,
+            trigger=Trigger.DIFFERENCE,
+            outcome=Outcome.HEALED,
+            detail=detail,
+        )
+    _rows(gateway).update(healed=F("healed") + 1, healed_at=now)
 
 
 def _live(

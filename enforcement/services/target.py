@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from devices.models import Device
@@ -17,12 +17,18 @@ class Wanted:
     """What is to be in force on a gateway, and the snapshot that it comes from."""
 
     target: Target
-    snapshot: Snapshot
+    snapshot: Snapshot | None  # None: it is in force, and not kept any more
 
     @property
     def digest(self) -> str:
         """The digest of what is wanted."""
         return target_digest(self.target)
+
+    @property
+    def lasting_digest(self) -> str:
+        """The digest of what is wanted once no pause runs: by it a rollback is remembered."""
+        rules = replace(self.target.rules, paused_until=None)
+        return target_digest(replace(self.target, rules=rules))
 
 
 def target_digest(target: Target) -> str:
@@ -33,33 +39,75 @@ def target_digest(target: Target) -> str:
 
 
 def wanted_of(device: Device, *, now: datetime) -> Wanted | None:
-    """Return what a gateway is to enforce now, None while nothing is published for it."""
+    """Return what a gateway is to enforce now, None where nothing is to be done yet.
+
+    While a pause runs the lists stay: one that drops nothing confirms nothing, and would first be
+    felt when the kernel ends the pause. While a list that is too large waits to be packed they
+    stay too: what fits may be old.
+    """
+    if _rules(device, now=now).paused_until is not None or _is_to_be_packed(device):
+        return _in_force(device, now=now)
     snapshot = device.published
-    return None if snapshot is None else _wanted(device, snapshot, now=now)
+    return None if snapshot is None else _of_snapshot(device, snapshot, now=now)
 
 
 def newest_of(device: Device, *, now: datetime) -> Wanted | None:
     """Return what a gateway enforces with policy updates on, None where nothing is published."""
     snapshot = device.newest_fitting
-    return None if snapshot is None else _wanted(device, snapshot, now=now)
+    if snapshot is None:
+        return None
+    return _of_snapshot(device, snapshot, now=now)
 
 
-def _wanted(device: Device, snapshot: Snapshot, *, now: datetime) -> Wanted:
-    until = device.gateway.paused_until
-    rules = Rules(
-        verdict=Verdict(device.verdict),
-        log_limit=device.log_limit,
-        paused_until=until if until is not None and now < until else None,
-    )
+def _of_snapshot(device: Device, snapshot: Snapshot, *, now: datetime) -> Wanted:
     target = Target(
         label=str(snapshot),
         enforcer=device.enforcer,
         block_digest=_block_digest(device, snapshot),
         allow_digest=snapshot.allow_digest,
-        rules=rules,
+        rules=_rules(device, now=now),
         snapshot=snapshot.number,
     )
     return Wanted(target, snapshot)
+
+
+def _in_force(device: Device, *, now: datetime) -> Wanted | None:
+    """Return the lists in force under the rules of now, None where none are."""
+    gateway = device.gateway
+    if not gateway.target or gateway.snapshot_number is None:
+        return None
+    number = gateway.snapshot_number
+    snapshot = Snapshot.objects.filter(
+        policy=device.policy_id, number=number, allow_digest=gateway.allow_digest
+    ).first()
+    target = Target(
+        label=str(snapshot) if snapshot else f"snapshot {number}",
+        enforcer=device.enforcer,
+        block_digest=gateway.block_digest,
+        allow_digest=gateway.allow_digest,
+        rules=_rules(device, now=now),
+        snapshot=number,
+    )
+    return Wanted(target, snapshot)
+
+
+def _rules(device: Device, *, now: datetime) -> Rules:
+    until = device.gateway.paused_until
+    return Rules(
+        verdict=Verdict(device.verdict),
+        log_limit=device.log_limit,
+        paused_until=until if until is not None and now < until else None,
+    )
+
+
+def _is_to_be_packed(device: Device) -> bool:
+    """Tell whether what is published for a gateway is made to fit it within the minute."""
+    if device.policy_updates:
+        return device.is_too_small
+    pinned, most = device.pinned_snapshot, device.max_policy_size
+    if pinned is None or most is None or pinned.entries <= most:
+        return False
+    return not pinned.packings.filter(most=most).exists()
 
 
 def _block_digest(device: Device, snapshot: Snapshot) -> str:
@@ -68,5 +116,4 @@ def _block_digest(device: Device, snapshot: Snapshot) -> str:
     if most is None or snapshot.entries <= most:
         return snapshot.block_digest
     packing = snapshot.packings.filter(most=most).first()
-    # A snapshot that fits neither way is never the one that is published for the device.
     return packing.block_digest if packing is not None else snapshot.block_digest

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from devices.kinds import GATEWAYS
-from devices.models import Device, Gateway, GatewayRelease
+from devices.models import Device, Gateway, GatewayRelease, GatewayState
 from enforcement.kernel.apply import enforce, release
 from enforcement.kernel.commands import find
 from enforcement.kernel.errors import EnforceError, EnforceRefused, StateDamaged
@@ -27,16 +28,16 @@ from policies.store import stored_file
 log = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
+_Deed = Callable[["_Job"], str]
 
 
 def work(*, node: str, clock: Clock, machine: Machine | None = None) -> str:
     """Do what is due on this machine and return what was done, in a few words."""
     machine = machine or own_machine()
-    done = [] if not _let_go(node, machine.host, now=clock()) else ["let go"]
+    done = ["let go"] if _let_go(node, machine.host, now=clock()) else []
     devices = Device.objects.select_related("policy__current", "pinned_snapshot", "gateway")
     device = devices.filter(node=node, kind__in=GATEWAYS).first()
     if device is not None:
-        _protect_surroundings(node, machine, now=clock())
         done += _serve(_Job(device, device.gateway, machine, clock))
     return ", ".join(done) or "nothing"
 
@@ -54,26 +55,30 @@ def _let_go(node: str, host: Host, *, now: datetime) -> bool:
     row = GatewayRelease.objects.filter(node=node).first()
     if row is None:
         return False
+    asked = GatewayRelease.objects.filter(pk=row.pk, asked_at=row.asked_at)
     try:
         if (enforcer := _in_force(host)) is not None:
             release(host=host, enforcer=enforcer)
     except EnforceError as error:
         log.warning("release node=%s device=%s: %s", node, row.nickname, error)
+        asked.update(detail=str(error))
         return False
-    # Asked again meanwhile, it is done again.
-    GatewayRelease.objects.filter(pk=row.pk, asked_at=row.asked_at).delete()
+    asked.delete()  # asked again meanwhile, it is done again
     protect(origin=_origin(node), networks={}, now=now)
     log.info("release node=%s device=%s", node, row.nickname)
     return True
 
 
 def _in_force(host: Host) -> str | None:
-    """Return the enforcer of what is in force, None where nothing is."""
+    """Return the enforcer of what is in force, or was about to be; None where nothing is."""
     try:
-        state = host.folder.state()
+        journal, state = host.folder.journal(), host.folder.state()
     except StateDamaged:
         # What cannot be told is taken out all the same, with the tools that this machine has.
         return "iptables" if find("ipset") else "nftables"
+    for record in (journal.after, journal.before) if journal else ():
+        if record is not None:
+            return record.enforcer
     return state.target.enforcer if state is not None and state.target is not None else None
 
 
@@ -83,18 +88,44 @@ def _serve(job: _Job) -> list[str]:
     now = job.clock()
     _end_pause(job.gateway, now=now)
     wanted = wanted_of(job.device, now=now)
+    if wanted is None:
+        records.write_nothing_wanted(job.gateway)
+    deed = _due_deed(job.gateway, wanted, now=now)
+    return [*done, _do(job, deed, wanted)] if deed is not None else done
+
+
+def _due_deed(gateway: Gateway, wanted: Wanted | None, *, now: datetime) -> _Deed | None:
+    """Return what is to be done now, None where nothing is or a failure is not long enough ago."""
+    if gateway.retry_at is not None and now < gateway.retry_at <= now + timedelta(hours=1):
+        return None
+    if wanted is not None and _is_wanted(gateway, wanted):
+        return lambda job: _enforce(job, wanted)
+    if _is_to_be_read(gateway, now=now):
+        return lambda job: _verify(job, wanted)
+    return None
+
+
+def _do(job: _Job, deed: _Deed, wanted: Wanted | None) -> str:
+    """Do it, and write down how it failed where it does."""
+    # First: what kills this process, such as a want of memory, is not tried again at once.
+    records.write_attempt(job.gateway, now=job.clock())
     try:
-        if wanted is not None and _is_due(job.gateway, wanted, now=now):
-            return [*done, _enforce(job, wanted)]
-        if _is_to_be_read(job.gateway, now=now):
-            return [*done, _verify(job, wanted)]
+        _protect_surroundings(job.device.node, job.machine, now=job.clock())
+        return deed(job)
     except EnforceRefused as error:
-        records.write_failure(job.gateway, wanted, error, outcome=Outcome.REFUSED, now=job.clock())
-        return [*done, "refused"]
+        _write_failure(job, wanted, str(error), Outcome.REFUSED)
+        return "refused"
     except EnforceError as error:
-        records.write_failure(job.gateway, wanted, error, outcome=Outcome.FAILED, now=job.clock())
-        return [*done, "failed"]
-    return done
+        _write_failure(job, wanted, str(error), Outcome.FAILED)
+        return "failed"
+    except Exception:  # the outermost loop: whatever it was, it must be seen and not tried at once
+        log.exception("device=%s failed", job.device.nickname)
+        _write_failure(job, wanted, "it failed; the cause is in enforcer.log", Outcome.FAILED)
+        return "failed"
+
+
+def _write_failure(job: _Job, wanted: Wanted | None, detail: str, outcome: Outcome) -> None:
+    records.write_failure(job.gateway, wanted, detail, outcome=outcome, now=job.clock())
 
 
 def _end_pause(gateway: Gateway, *, now: datetime) -> None:
@@ -105,13 +136,15 @@ def _end_pause(gateway: Gateway, *, now: datetime) -> None:
         gateway.paused_until = None
 
 
-def _is_due(gateway: Gateway, wanted: Wanted, *, now: datetime) -> bool:
-    """Tell whether a kernel is to be worked on: asked for, or something else is wanted of it."""
-    if gateway.retry_at is not None and now < gateway.retry_at <= now + timedelta(hours=1):
+def _is_wanted(gateway: Gateway, wanted: Wanted) -> bool:
+    """Tell whether a kernel is to be worked on: asked for, or something else is wanted of it.
+
+    After a failed read-back too: an apply writes anew whatever was damaged.
+    """
+    if wanted.lasting_digest == gateway.refused_target:
         return False
-    if wanted.digest == gateway.refused_target:
-        return False
-    return gateway.due_at is not None or wanted.digest != gateway.target
+    is_broken = gateway.state_word == GatewayState.FAILED
+    return gateway.due_at is not None or is_broken or wanted.digest != gateway.target
 
 
 def _is_to_be_read(gateway: Gateway, *, now: datetime) -> bool:
@@ -128,7 +161,12 @@ def _protect_surroundings(node: str, machine: Machine, *, now: datetime) -> None
     The policy is compiled elsewhere, by a worker that does not know this machine.
     """
     try:
-        networks = {one.address: f"{one.reason}, {node}" for one in machine.surroundings()}
+        networks = {
+            one.address: f"{one.reason}, {node}"
+            for one in machine.surroundings()
+            # They come and go with every container, and no list can name them.
+            if not ipaddress.ip_address(one.address).is_link_local
+        }
     except (OSError, ValueError) as error:
         log.warning("the surroundings of %s cannot be told: %s", node, error)
         return
@@ -150,7 +188,8 @@ def _enforce(job: _Job, wanted: Wanted) -> str:
         cut=job.machine.cut if job.device.cut_connections else _cut_none,
     )
     outcome = replace(outcome, warnings=(*outcome.warnings, *canaries.warnings()))
-    same = wanted.target.snapshot == job.gateway.snapshot_number
+    held = (job.gateway.block_digest, job.gateway.allow_digest)
+    same = (wanted.target.block_digest, wanted.target.allow_digest) == held
     trigger = Trigger.SETTINGS if same else Trigger.POLICY
     records.write_outcome(
         job.gateway, wanted, outcome, trigger=trigger, began=began, now=job.clock()

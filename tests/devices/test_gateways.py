@@ -73,6 +73,12 @@ def test_a_machine_holds_one_policy(now: datetime) -> None:
         {"enforcer": "pf"},
         {"canaries": "gateway.example"},
         {"canaries": "192.0.2.1:0"},
+        {"canaries": ":443"},
+        {"canaries": "[]:443"},
+        {"canaries": "224.0.0.5"},
+        {"canaries": "0.0.0.0"},  # noqa: S104  refused, not listened on
+        {"canaries": "::"},
+        {"syslog_forward": "[]:514/udp"},
         {"node": "../x"},
         {"management_ip": "here"},
         {"syslog_sources": "192.0.2.1"},
@@ -113,8 +119,14 @@ def test_a_removed_gateway_and_one_that_moves_let_their_kernel_go(now: datetime)
 
 def test_a_kernel_that_is_wanted_again_is_not_let_go(now: datetime) -> None:
     remove_device(device=add(now, node="gw1"), actor="test", now=now)
-    add(now, "again", node="gw1")
+    add(now, node="gw1")
     assert not GatewayRelease.objects.exists()
+
+
+def test_a_kernel_that_another_device_takes_over_is_let_go_first(now: datetime) -> None:
+    remove_device(device=add(now, node="gw1"), actor="test", now=now)
+    add(now, "other", node="gw1")
+    assert GatewayRelease.objects.get().nickname == "gw"
 
 
 def test_a_firewall_that_pulls_leaves_no_kernel_to_let_go(now: datetime) -> None:

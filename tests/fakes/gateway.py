@@ -76,21 +76,23 @@ def clean() -> None:
 
 
 @contextmanager
-def kernel_log() -> Iterator[Callable[[str], str]]:
+def kernel_log(again: Callable[[], object]) -> Iterator[Callable[[str], str]]:
     """Let LOG speak from this namespace, and yield what waits for the next line that has a word.
 
-    The kernel's switch is one for the whole machine; it is put back.
+    Other tests log as well, and the kernel overwrites what nobody has read: `again` is done where
+    lines were lost.
     """
     with namespaces_log():
         log = os.open(Path("/dev/kmsg"), os.O_RDONLY | os.O_NONBLOCK)
         try:
             os.lseek(log, 0, os.SEEK_END)
-            yield lambda word: _line_with(log, word)
+            again()
+            yield lambda word: _line_with(log, word, again)
         finally:
             os.close(log)
 
 
-def _line_with(log: int, word: str) -> str:
+def _line_with(log: int, word: str, again: Callable[[], object]) -> str:
     end = time.monotonic() + _SECONDS
     while time.monotonic() < end:
         try:
@@ -99,7 +101,8 @@ def _line_with(log: int, word: str) -> str:
             time.sleep(0.02)  # polled: nothing tells when a line comes
             continue
         except BrokenPipeError:
-            continue  # lines were written faster than they were read, and some are gone
+            again()
+            continue
         if word in line:
             return line
     raise AssertionError(f"no line with {word!r} in the kernel log")

@@ -9,10 +9,9 @@ from django.utils import timezone
 
 from devices.models import Device, Gateway, GatewayRelease, GatewayState
 from enforcement.models import Application, Outcome, Question, Trigger
-from enforcement.services import CheckAnswer, CheckStep, PlanAnswer
+from enforcement.services import CheckAnswer, CheckStep, PlanAnswer, records
 from enforcement.services.inquiries import answer, open_inquiries
-from enforcement.services.target import wanted_of
-from policies.models import Snapshot
+from enforcement.services.target import Wanted, wanted_of
 
 # What a kernel of 1,204 networks would say; the addresses are of documentation.
 PLAN = PlanAnswer(
@@ -70,33 +69,37 @@ class Enforcer:
     def _apply(self, device: Device) -> None:
         now = timezone.now()
         wanted = wanted_of(device, now=now)
-        if wanted is None:
-            return
         gateway = Gateway.objects.filter(pk=device.gateway.pk)
+        if wanted is None:
+            records.write_nothing_wanted(device.gateway)
+            return
         if wanted.digest != device.gateway.target or self.outcome != Outcome.APPLIED:
-            self._write(device, wanted.snapshot)
+            self._write(device, wanted)
         if self.outcome in (Outcome.FAILED, Outcome.REFUSED):
             state = GatewayState(self.outcome.value)
             later = now + timedelta(seconds=30)
-            gateway.update(state=state, detail=self.detail, retry_at=later, failures=1)
+            gateway.update(
+                state=state, detail=self.detail, retry_at=later, failures=1, failed_at=now
+            )
         elif self.outcome == Outcome.ROLLED_BACK:
             gateway.update(
                 state=GatewayState.ROLLED_BACK, detail=self.detail, due_at=None,
-                refused_target=wanted.digest, checked_at=now,
+                refused_target=wanted.lasting_digest, checked_at=now,
             )  # fmt: skip
         else:
             paused = wanted.target.rules.paused_until is not None
             gateway.update(
                 state=GatewayState.PAUSED if paused else GatewayState.ENFORCED, detail="",
-                due_at=None, target=wanted.digest, snapshot_number=wanted.snapshot.number,
+                due_at=None, target=wanted.digest, snapshot_number=wanted.target.snapshot,
                 block_digest=wanted.target.block_digest, allow_digest=wanted.target.allow_digest,
                 sets={"TSblockaddr": [1, 312], "TSblocknet": [1, 1_016]}, applied_at=now,
                 checked_at=now, dropped_since=now,
             )  # fmt: skip
 
-    def _write(self, device: Device, snapshot: Snapshot) -> None:
+    def _write(self, device: Device, wanted: Wanted) -> None:
         Application.objects.create(
-            gateway=device.gateway, snapshot=snapshot, snapshot_number=snapshot.number,
+            gateway=device.gateway, snapshot=wanted.snapshot,
+            snapshot_number=wanted.target.snapshot,
             at=timezone.now(), seconds=0.25, trigger=Trigger.POLICY, outcome=self.outcome,
             way="difference", added=2, removed=1, cut=3, detail=self.detail,
         )  # fmt: skip

@@ -67,10 +67,11 @@ def work_of(
     Where the enforcer does not come to it in time, that is the trouble told.
     """
     before = Application.objects.filter(gateway__device=device).order_by("-pk").first()
+    failed_before = gateway_of(device).failed_at
     ask()
     nudge(device.node)
     on_progress(f"wait for the enforcer of {device.node}")
-    gateway = _poll(lambda: _done(device), seconds=WORK_SECONDS)
+    gateway = _poll(lambda: _done(device, failed_before), seconds=WORK_SECONDS)
     done = Application.objects.filter(gateway__device=device, pk__gt=before.pk if before else 0)
     return Enforced(
         gateway=gateway or Gateway.objects.select_related("device").get(device=device),
@@ -93,10 +94,10 @@ def _answered(inquiry: Inquiry) -> Inquiry | None:
     return Inquiry.objects.filter(pk=inquiry.pk).exclude(answered_at=None).first()
 
 
-def _done(device: Device) -> Gateway | None:
-    """Return the row once its enforcer is done with it: not due any more, or to be tried again."""
+def _done(device: Device, failed_before: datetime | None) -> Gateway | None:
+    """Return the row once its enforcer is done with it: not due any more, or failed since then."""
     gateway = Gateway.objects.select_related("device").get(device=device)
-    return gateway if gateway.due_at is None or gateway.retry_at is not None else None
+    return gateway if gateway.due_at is None or gateway.failed_at != failed_before else None
 
 
 def _trouble(gateway: Gateway) -> str:

@@ -132,9 +132,12 @@ def test_what_is_dropped_is_logged_and_what_is_allowed_is_not(
     IptablesRules(host.program).write(Rules())
     host.list("block", one, other, client)
     host.list("allow", other, client)
-    with kernel_log() as next_line:
+
+    def send() -> None:
         assert network.pings("client", other)
         assert not network.pings("client", one)
+
+    with kernel_log(send) as next_line:
         line = next_line(network.mark())
     assert ";ThreatSTOP-TSblock IN=cl0 OUT=sv0 " in line
     assert f"DST={one if version == 4 else '2001:0db8:0002:0000:0000:0000:0000:0010'} " in line

@@ -256,7 +256,7 @@ def test_a_pause_ends_by_itself_and_is_no_fault(site: Pretended) -> None:
     site.enforce(paused)
     assert verify(host=site.host, now=NOW).healed == ()
     assert site.holds(paused)
-    assert verify(host=site.host, now=LATER).healed == ("the pause of edge #1 came to its end",)
+    assert verify(host=site.host, now=LATER).healed == ()
     assert site.holds(replace(paused, rules=Rules()))
 
 
