@@ -25,6 +25,7 @@ ROWS: dict[str, str] = {
     "P14": "bench.p14_why",
     "P14api": "bench.p14_api",
     "P16": "bench.p16_unchanged",
+    "P17": "bench.p17_end_to_end",
 }
 _SIZE = 1_000_000
 
