@@ -202,10 +202,18 @@ def _canary(name: str, value: str) -> str:
     """Return `address`, `address:port` or `[IPv6]:port`: a name would need a resolver."""
     host, colon, number = value.rpartition(":")
     if not colon or (":" in host and not host.startswith("[")):
-        return address(name, value)
-    found = address(name, host.removeprefix("[").removesuffix("]"))
+        return _host_address(name, value)
+    found = _host_address(name, host.removeprefix("[").removesuffix("]"))
     shown = f"[{found}]" if ":" in found else found
     return f"{shown}:{port(name, number)}"
+
+
+def _host_address(name: str, value: str) -> str:
+    """Return an address that one host has, and can answer at."""
+    found = address(name, value)
+    if found and ((one := ipaddress.ip_address(found)).is_multicast or one.is_unspecified):
+        raise SettingRefused(name, value, "a host's own address")
+    return found
 
 
 def _items(name: str, value: object) -> Sequence[str]:

@@ -73,6 +73,8 @@ def test_a_machine_holds_one_policy(now: datetime) -> None:
         {"enforcer": "pf"},
         {"canaries": "gateway.example"},
         {"canaries": "192.0.2.1:0"},
+        {"canaries": "224.0.0.1"},
+        {"canaries": "[::]:443"},
         {"node": "../x"},
         {"management_ip": "here"},
         {"syslog_sources": "192.0.2.1"},
