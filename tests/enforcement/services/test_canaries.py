@@ -20,7 +20,7 @@ ANN = "administrator ann"
 
 def found(there: PretendedMachine, now: datetime, **settings: object) -> ProbedCanaries:
     """The canaries of a gateway with these settings."""
-    device = make_gateway(now=now, node=NODE, **settings)
+    device = make_gateway(now=now, policy=None, node=NODE, **settings)
     return canaries_of(device, there.machine(), now=now)
 
 
