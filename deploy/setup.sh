@@ -92,6 +92,8 @@ look_for_what_tests_need() {
   need ping iputils-ping "kernel tests that send packets"
   need fail2ban-server fail2ban "kernel tests beside fail2ban"
   need ufw ufw "kernel tests beside ufw"
+  need firewalld firewalld "kernel tests beside firewalld"
+  need dbus-daemon dbus-daemon "the message bus that firewalld is told things over"
   need nginx nginx-light "tests that compare with nginx"
   need curl curl "tests of feeds as a firewall fetches them"
   need shellcheck shellcheck "the check of shell scripts"
@@ -135,14 +137,16 @@ disable_services() {
       nginx-light) service=nginx ;;
       knot) service=knot ;;
       squid) service=squid ;;
-      fail2ban | ufw) service=$package ;;
+      fail2ban | firewalld | ufw) service=$package ;;
       *) continue ;;
     esac
     # For machines with systemd and without.
     if command -v systemctl >/dev/null; then
       systemctl disable --quiet "$service.service" || say "$service still starts with the machine"
     fi
-    update-rc.d "$service" disable >/dev/null || say "$service still starts with the machine"
+    if [ -e "/etc/init.d/$service" ]; then
+      update-rc.d "$service" disable >/dev/null || say "$service still starts with the machine"
+    fi
   done
 }
 

@@ -120,7 +120,7 @@ def _cost(target: Target, plan: Plan) -> str:
         return ""
     return (
         f"nftables replaces its sets whole, whatever changed: about 3 s for a million entries, and "
-        f"up to {plan.memory >> 20:,} MiB of memory here."
+        f"up to {max(1, plan.memory >> 20):,} MiB of memory here."
     )
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import F, Q
 
 from devices.models import Device
 from enforcement.kernel.canaries import MOST, Canary, lost, parse_canary, ping_fault, probe
@@ -22,6 +21,7 @@ class ProbedCanaries:
     """The canaries of one gateway by name, asked from this machine."""
 
     by_name: Mapping[str, Canary]
+    left_out: Sequence[str] = ()  # a sentence for each that no host can answer for
 
     def answering(self) -> frozenset[str]:
         """Return the names of those that answer now."""
@@ -38,35 +38,52 @@ class ProbedCanaries:
         return frozenset(name for name, one in asked.items() if one in missed)
 
     def warnings(self) -> tuple[str, ...]:
-        """Return why some of them can never answer, where this process may not ask them."""
+        """Return why some of them can never answer, or are not asked."""
         asks_by_ping = any(one.protocol == "icmp" for one in self.by_name.values())
         fault = ping_fault() if asks_by_ping else ""
-        return (fault,) if fault else ()
+        return (*self.left_out, fault) if fault else tuple(self.left_out)
 
 
 def canaries_of(device: Device, machine: Machine, *, now: datetime) -> ProbedCanaries:
     """Return the canaries of a gateway; what the site names comes first where there are many."""
+    named, left_out = _named(device)
     by_name: dict[str, Canary] = {}
-    for canary in (*_named(device, now=now), *machine.canaries()):
+    for canary in (*named, *_consoles(now=now), *machine.canaries()):
         by_name.setdefault(str(canary), canary)
-    return ProbedCanaries(dict(list(by_name.items())[:MOST]))
+    return ProbedCanaries(dict(list(by_name.items())[:MOST]), left_out)
 
 
-def _named(device: Device, *, now: datetime) -> Iterator[Canary]:
-    for text in device.canaries:
-        yield parse_canary(text)
-    where, _, protocol = device.syslog_forward.partition("/")
-    if where and not _is_multicast(where):
-        target = replace(parse_canary(where), kind="log target")
-        # Nothing answers to a datagram of syslog: the machine itself is asked.
-        yield target if protocol == "tcp" else replace(target, port=None)
+def _named(device: Device) -> tuple[list[Canary], list[str]]:
+    """Return the canaries that settings name, and why others of them are none.
+
+    A setting such as a group of hosts must not keep a gateway from being enforced.
+    """
+    named: list[Canary] = []
+    left_out: list[str] = []
+    for text in (*device.canaries, device.syslog_forward):
+        try:
+            named += [_read(text)] if text else []
+        except ValueError as error:
+            left_out.append(f"not asked: {error}")
+    return named, left_out
+
+
+def _read(text: str) -> Canary:
+    """Read a canary, or a log target, which has a protocol. Raises ValueError."""
+    where, _, protocol = text.partition("/")
+    canary = parse_canary(where)
+    if not protocol:
+        return canary
+    # Nothing answers to a datagram of syslog: the machine itself is asked.
+    return replace(canary, kind="log target", port=canary.port if protocol == "tcp" else None)
+
+
+def _consoles(*, now: datetime) -> Iterator[Canary]:
+    """Yield the machines that administrators were seen at, the last ones first."""
     lasting = Q(until=None) | Q(until__gt=now)
     rows = ProtectedAddress.objects.filter(lasting, origin__startswith="administrator ")
-    for network in rows.order_by("-until", "id").values_list("network", flat=True)[:CONSOLES]:
-        if "/" not in network:
-            yield Canary("console", network)
-
-
-def _is_multicast(where: str) -> bool:
-    """Tell whether syslog goes to many at once, of whom none in particular answers."""
-    return ipaddress.ip_address(where.rpartition(":")[0].strip("[]")).is_multicast
+    hosts = rows.exclude(network__contains="/")
+    # Nulls are placed here, because databases differ in where they sort what has no end.
+    newest = hosts.order_by(F("until").desc(nulls_first=True), "id")
+    for address in newest.values_list("network", flat=True)[:CONSOLES]:
+        yield Canary("console", address)

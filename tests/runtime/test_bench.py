@@ -8,6 +8,7 @@ import pytest
 
 from bench import __main__ as command
 from bench.rows import Row, RowSkipped
+from tscm_site.env import CHECKOUT
 
 
 @pytest.fixture
@@ -67,3 +68,9 @@ def test_an_unknown_row_is_refused_with_the_known_ones(capsys: pytest.CaptureFix
         command.main(["P1", "P99"])
     assert ended.value.code == 2
     assert capsys.readouterr().err == f"bench: no row P99; there are {', '.join(command.ROWS)}\n"
+
+
+def test_every_module_of_a_row_is_measured() -> None:
+    modules = {f"bench.{path.stem}" for path in (CHECKOUT / "bench").glob("p[0-9]*.py")}
+    assert modules
+    assert modules == set(command.ROWS.values())

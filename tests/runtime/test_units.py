@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,7 +15,13 @@ import pytest
 from deploy import units
 from deploy.powers import ENFORCING, bounded
 from deploy.units import UNITS, NotInstalled, install, render, uninstall
-from tests.enforcement.kernel.pretended import Pretended
+from enforcement.kernel.apply import enforce
+from enforcement.kernel.host import Host, NoCanaries
+from enforcement.kernel.state import StateFolder
+from tests.enforcement.kernel.packets import NETWORK, error_of_sending
+from tests.enforcement.kernel.pretended import Pretended, Store
+from tests.fakes.gateway import clean
+from tests.fakes.network import MORE4, MORE6, lab
 from tscm_site.env import CHECKOUT, Environment, read_environment
 
 RESTORE, APPLIANCE = UNITS
@@ -69,6 +77,22 @@ def verified(folder: Path, *names: str) -> str:
     return done.stdout + ("" if done.returncode == 0 else f"ended with {done.returncode}")
 
 
+def restored(environment: Environment) -> subprocess.CompletedProcess[str]:
+    """What came of the command that the unit starts, with the powers and variables it gives."""
+    unit = settings(render(environment)[RESTORE])
+    name, _, value = unit["Environment"].partition("=")
+    return subprocess.run(
+        bounded(ENFORCING, unit["ExecStart"].split()),
+        cwd="/",
+        env={name: value},
+        check=False,
+        timeout=60,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
 @needs_systemd
 def test_systemd_has_nothing_to_say_of_the_units(environment: Environment, tmp_path: Path) -> None:
     folder = tmp_path / "units"
@@ -115,20 +139,35 @@ def test_what_the_unit_starts_restores_with_its_powers_and_nothing_of_a_shell(
 ) -> None:
     site = Pretended(environment.enforce_dir)
     site.enforce(site.store.target("203.0.113.0/24", label="edge #2"))
-    unit = settings(render(environment)[RESTORE])
-    name, _, value = unit["Environment"].partition("=")
-    done = subprocess.run(
-        bounded(ENFORCING, unit["ExecStart"].split()),
-        cwd="/",
-        env={name: value},
-        check=False,
-        timeout=60,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
+    done = restored(environment)
     assert done.stdout == "restored edge #2: 1 entries in 8 sets\n"
     assert done.returncode == 0
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("enforcer", ["iptables", "nftables"])
+def test_what_the_unit_starts_gives_an_empty_kernel_its_lists_back(
+    environment: Environment, enforcer: str
+) -> None:
+    store = Store()
+    target = store.target(
+        NETWORK[4], MORE6[0], allow=(MORE4[1],), enforcer=enforcer, label="edge #2"
+    )
+    host = Host(StateFolder(environment.enforce_dir))
+    with lab() as network:
+        try:
+            enforce(host=host, target=target, stored=store, canaries=NoCanaries(), cut=lambda *_: 0)
+            clean()  # as a machine starts
+            assert error_of_sending(network, MORE4[0]) == 0
+            done = restored(environment)
+            assert re.match(r"restored edge #2: \d entries in \d sets\n$", done.stdout), done.stdout
+            assert done.returncode == 0
+            for address in (MORE4[0], MORE6[0]):
+                assert error_of_sending(network, address) == errno.EPERM
+            for address in (MORE4[1], MORE6[1]):
+                assert error_of_sending(network, address) == 0
+        finally:
+            clean()
 
 
 def test_a_restoring_that_hangs_or_fails_never_holds_up_the_boot(environment: Environment) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from devices.models import Device
 from devices.services import configure_device, pause_gateway
+from enforcement.kernel.base import Content, Plan, Rules, Way
 from enforcement.kernel.canaries import Canary
 from enforcement.kernel.errors import EnforceUnavailable
+from enforcement.kernel.memory import MemoryEnforcer
 from enforcement.kernel.self_test import LOGGED
 from enforcement.models import Application, Inquiry, Question
 from enforcement.services import (
@@ -108,6 +111,54 @@ def test_a_plan_names_what_changes_in_the_rules(
         "Logged: at most 5/minute; it was every packet.",
         "Listed packets pass until 2026-11-21 12:05:00 UTC.",
     ]
+
+
+class Replacing(MemoryEnforcer):
+    """Changes nothing but by filling new sets, which needs so many bytes."""
+
+    def __init__(self, memory: int) -> None:
+        super().__init__()
+        self.memory = memory
+
+    def plan(self, current: Content | None, wanted: Content, rules: Rules) -> Plan:
+        made = super().plan(current, wanted, rules)
+        if made.way is Way.NOTHING:
+            return made
+        return replace(made, way=Way.REPLACE, memory=self.memory)
+
+
+@pytest.mark.parametrize(
+    ("enforcer", "memory", "said"),
+    [
+        ("nftables", 1_500 << 20, ["nftables replaces its sets whole", "1,500 MiB of memory"]),
+        ("nftables", 125, ["nftables replaces its sets whole", "1 MiB of memory"]),
+        ("iptables", 1_500 << 20, []),
+    ],
+)
+def test_a_plan_says_what_it_costs_that_nftables_replaces_its_sets_whole(
+    device: Device,
+    there: PretendedMachine,
+    now: datetime,
+    enforcer: str,
+    memory: int,
+    said: list[str],
+) -> None:
+    there.kernel = Replacing(memory)
+    changes = {"policy_updates": "no", "enforcer": enforcer}
+    configure_device(device=fresh(), changes=changes, actor="test", now=now)
+    cost = plan(there, now).cost
+    assert [words in cost for words in said] == [True] * len(said)
+    assert bool(cost) == bool(said)
+
+
+def test_a_plan_that_changes_no_set_costs_nothing(
+    device: Device, there: PretendedMachine, now: datetime
+) -> None:
+    there.kernel = Replacing(125)
+    configure_device(device=fresh(), changes={"enforcer": "nftables"}, actor="test", now=now)
+    there.work(now)
+    found = plan(there, now)
+    assert (found.way, found.cost) == ("nothing", "")
 
 
 def test_there_is_no_plan_before_a_snapshot_and_no_check_before_it_is_in_force(
