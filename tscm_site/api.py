@@ -13,7 +13,7 @@ from accounts.api import TokenViewSet
 from devices.api.views import PullViewSet
 from devices.api.why import WhyView
 from enforcement.api.devices import GatewayDeviceViewSet
-from enforcement.api.views import ApplicationViewSet, InquiryViewSet
+from enforcement.api.views import ApplicationViewSet, InquiryViewSet, ReleaseViewSet
 from policies.api import views as policies
 from policies.api.alarms import AlarmViewSet
 from policies.api.history import SnapshotViewSet
@@ -25,6 +25,7 @@ router = SimpleRouter()
 router.register("devices", GatewayDeviceViewSet)
 router.register("inquiries", InquiryViewSet)
 router.register("applications", ApplicationViewSet)
+router.register("releases", ReleaseViewSet)
 router.register("policies", policies.PolicyViewSet)
 router.register("sources", policies.SourceViewSet)
 router.register(r"sources/(?P<source_id>[0-9]{1,18})/records", RecordViewSet)

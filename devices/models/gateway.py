@@ -138,3 +138,9 @@ class GatewayRelease(models.Model):
 
     def __str__(self) -> str:
         return f"{self.node} of {self.nickname}"
+
+    @property
+    def sentence(self) -> str:
+        """What somebody has to know about it."""
+        why = self.detail or "its enforcer has not come to it"
+        return f"{self.node} is still to let go of the list of {self.nickname}: {why}."

@@ -104,9 +104,10 @@ def reason_of(application: Application) -> str:
 
 
 def outcome_of(application: Application) -> SafeString:
-    """Return how it ended, as a word."""
+    """Return how it ended, as a word, and how often in a row."""
     outcome = application.outcome_word
-    return word(outcome.tone, str(outcome.label))
+    times = f" {application.times:,} times" if application.times > 1 else ""
+    return word(outcome.tone, f"{outcome.label}{times}")
 
 
 def change_of(application: Application) -> SafeString:

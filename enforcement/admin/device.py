@@ -23,12 +23,11 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from devices.admin.device import DeviceAdmin
-from devices.models import Device
+from devices.models import Device, GatewayRelease
 from devices.services import (
     GatewayRefused,
     gateway_of,
     pause_gateway,
-    request_enforcement,
     resume_gateway,
 )
 from devices.services.gateways import PAUSE_MOST
@@ -40,6 +39,7 @@ from enforcement.tasks import nudge
 from policies.admin.base import Button, Overview, Panel, actor_of
 
 APPLICATIONS_SHOWN = 10
+RELEASES_SHOWN = 5
 PAUSES = ((15, "15 minutes"), (60, "1 hour"), (240, "4 hours"))
 
 # Does what a person asked of a gateway and returns where to go then; "" for the device's page.
@@ -124,6 +124,15 @@ class GatewayDeviceAdmin(DeviceAdmin):
             "may_apply": self.has_change_permission(request, device),
         }
         return TemplateResponse(request, "console/inquiry.html", context)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, str] | None = None
+    ) -> TemplateResponse:
+        """Show the devices, and which kernels still hold the list of one that is gone."""
+        if request.method == "GET":
+            for one in GatewayRelease.objects.all()[:RELEASES_SHOWN]:
+                messages.warning(request, one.sentence)
+        return super().changelist_view(request, extra_context)
 
     def overview(self, row: Any, request: HttpRequest) -> Overview:
         """Return what every device's page says and, of a gateway, what to tell it and its past."""
@@ -211,9 +220,15 @@ def _ask(device: Device, question: Question, request: HttpRequest, now: datetime
 
 
 def _apply(device: Device, request: HttpRequest, now: datetime) -> str:
-    planned = request.POST.get("snapshot", "")[:9]  # from the page of a plan
-    services.refuse_other_than(device, snapshot=int(planned) if planned.isdecimal() else None)
-    request_enforcement(device=device, actor=actor_of(request), now=now)
+    planned = request.POST.get("snapshot", "")  # from the page of a plan
+    if planned and not (planned.isdecimal() and len(planned) < 10):
+        raise GatewayRefused("that plan names no snapshot: look at it again")
+    services.apply_planned(
+        device=device,
+        snapshot=int(planned) if planned else None,
+        actor=actor_of(request),
+        now=now,
+    )
     messages.success(
         request,
         f"{device}: to be applied. The enforcer of {device.node} applies the newest snapshot "

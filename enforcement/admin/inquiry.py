@@ -19,6 +19,8 @@ from policies.words import NOTHING, count, table, word
 # Answers come within a second or two; a question that waits longer is not worth a hurry.
 _HURRY = timedelta(seconds=10)
 _RELOAD_SOON, _RELOAD_LATER = 1, 5  # seconds
+_WORDS = {True: "it works", None: "not all could be told", False: "it does not work"}
+_TONES = {True: "success", None: "warning", False: "danger"}
 _WAYS = {
     Way.NOTHING: "The sets are as wanted.",
     Way.DIFFERENCE: "Entries are added to and taken from the live sets.",
@@ -69,8 +71,8 @@ def check_context(check: CheckAnswer) -> dict[str, Any]:
     steps = ((one.name, step_word(one), one.seen) for one in check.steps)
     return {
         "check": check,
-        "tone": "success" if check.ok else "danger",
-        "word": "it works" if check.ok else "it does not work",
+        "tone": _TONES[check.ok],
+        "word": _WORDS[check.ok],
         "steps": table(("Step", "Outcome", "What was seen"), steps, empty="Nothing was tried."),
     }
 

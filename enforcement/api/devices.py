@@ -23,7 +23,6 @@ from devices.services import (
     GatewayRefused,
     gateway_of,
     pause_gateway,
-    request_enforcement,
     resume_gateway,
 )
 from enforcement import services
@@ -84,9 +83,9 @@ class GatewayDeviceViewSet(DeviceViewSet):
         wanted = ApplySerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         with gateway_refusals():
-            services.refuse_other_than(device, snapshot=wanted.validated_data.get("snapshot"))
-            request_enforcement(
+            services.apply_planned(
                 device=device,
+                snapshot=wanted.validated_data.get("snapshot"),
                 actor=actor_of(request),
                 now=timezone.now(),  # noqa: TID251  an edge
             )

@@ -10,6 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
+from devices.models import GatewayRelease
 from devices.services.gateways import PAUSE_MOST
 from enforcement import services
 from enforcement.kernel.base import Way
@@ -64,7 +65,9 @@ class CheckStepSerializer(_Answer):
 class CheckAnswerSerializer(_Answer):
     """Whether a gateway drops what is listed and lets pass what is not, as tried on the spot."""
 
-    ok = serializers.BooleanField()
+    ok = serializers.BooleanField(
+        allow_null=True, help_text="Null where some of it could not be told, such as the log."
+    )
     sentence = serializers.CharField()
     listed = serializers.CharField(help_text="The address that must be dropped; empty for none.")
     unlisted = serializers.CharField(help_text="The address that must pass; empty for none.")
@@ -150,6 +153,14 @@ class PauseSerializer(serializers.Serializer[Any]):
         return moment
 
 
+class ReleaseSerializer(RowSerializer[GatewayRelease]):
+    """A kernel that is to be let go, and why that could not be done yet."""
+
+    class Meta:
+        model = GatewayRelease
+        fields = ["id", "node", "nickname", "asked_at", "detail"]
+
+
 class ApplicationSerializer(RowSerializer[Application]):
     """What was done in a kernel once, and how it ended."""
 
@@ -160,5 +171,5 @@ class ApplicationSerializer(RowSerializer[Application]):
         model = Application
         fields = [
             "id", "device", "device_nickname", "at", "seconds", "trigger", "outcome",
-            "snapshot_number", "way", "added", "removed", "cut", "detail",
+            "snapshot_number", "way", "added", "removed", "cut", "times", "detail",
         ]  # fmt: skip

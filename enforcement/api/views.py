@@ -6,9 +6,9 @@ from django_filters import rest_framework as filters
 from rest_framework import mixins
 from rest_framework.viewsets import GenericViewSet
 
-from devices.models import Device
+from devices.models import Device, GatewayRelease
 from enforcement.api.permissions import SeesDevices
-from enforcement.api.serializers import ApplicationSerializer, InquirySerializer
+from enforcement.api.serializers import ApplicationSerializer, InquirySerializer, ReleaseSerializer
 from enforcement.models import Application, Inquiry
 from policies.api.base import Reading
 
@@ -20,6 +20,17 @@ class InquiryViewSet(mixins.RetrieveModelMixin, GenericViewSet[Inquiry]):
     serializer_class = InquirySerializer
     permission_classes = (SeesDevices,)
     lookup_value_regex = "[0-9]{1,18}"
+
+
+class ReleaseViewSet(Reading[GatewayRelease]):
+    """Kernels that still hold the list of a device that was removed or moved."""
+
+    queryset = GatewayRelease.objects.all()
+    serializer_class = ReleaseSerializer
+    permission_classes = (SeesDevices,)
+    search_fields = ("node", "nickname")
+    ordering_fields = ("id", "node", "asked_at")
+    ordering = ("asked_at",)
 
 
 class ApplicationFilter(filters.FilterSet):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enforcement.services.answers import CheckAnswer, CheckStep, PlanAnswer
 from enforcement.services.due import due_nodes
 from enforcement.services.inquiries import TooManyQuestions, advice, ask, unanswered
-from enforcement.services.planned import PlanOutdated, refuse_other_than
+from enforcement.services.planned import PlanOutdated, apply_planned
 from enforcement.services.records import prune
 from enforcement.services.work import work
 
@@ -16,10 +16,10 @@ __all__ = [
     "PlanOutdated",
     "TooManyQuestions",
     "advice",
+    "apply_planned",
     "ask",
     "due_nodes",
     "prune",
-    "refuse_other_than",
     "unanswered",
     "work",
 ]

@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from accounts.services import create_token
-from devices.models import Pull
+from devices.models import GatewayRelease, Pull
 from enforcement.models import Question
 from enforcement.services import ask, inquiries
 from policies.models import Alarm, Change, Retrieval, Snapshot
@@ -95,6 +95,7 @@ def filled(db: None, monkeypatch: pytest.MonkeyPatch) -> Filled:
     }  # fmt: skip
     kernel = enforce(make_gateway(policy=policy, now=NOW), now=NOW)
     ids["applications"] = applied(kernel, now=NOW).pk
+    ids["releases"] = GatewayRelease.objects.create(node="old", nickname="gone", asked_at=NOW).pk
     asked = ask(gateway=kernel, question=Question.PLAN, actor="test", now=NOW)
     inquiries.answer(asked, found=PLAN.json(), error="", now=NOW)
     ids["inquiries"], ids["gateways"] = asked.pk, kernel.device_id

@@ -24,8 +24,8 @@ POLICIES, DEVICES, GATEWAYS, EVENTS = 40, 1_000, 200, 300
 # Two of each are the session and the user; dates to browse by take one or two.
 PINNED = {
     "start": 9,
-    "Device": 7,
-    "Device, by health": 6,
+    "Device": 8,
+    "Device, by health": 7,
     "Policy": 4,
     "Source": 5,
     "Snapshot": 6,

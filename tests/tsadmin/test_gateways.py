@@ -201,6 +201,10 @@ def test_removing_a_gateway_lets_its_kernel_go(tsadmin: Tsadmin, enforcer: Enfor
     )
     assert GatewayRelease.objects.get().node == node
     assert enforcer.nudged[-1] == node
+    GatewayRelease.objects.update(detail="iptables is held by another program")
+    listed = tsadmin("list")
+    assert f"{node} is still to let go of the list of tstest: iptables is held" in listed.stderr
+    assert tsadmin("list", "--json").json["releases"][0]["node"] == node
 
 
 def test_the_sample_gateway_is_enforced_and_removed_whole(

@@ -50,7 +50,8 @@ def print_enforced(done: Enforced) -> None:
 
 def application_text(one: Application) -> str:
     """Return one application as a sentence: how it ended, what came and went, how long it took."""
-    parts = [str(one.outcome_word.label)]
+    times = f" {one.times:,} times" if one.times > 1 else ""
+    parts = [f"{one.outcome_word.label}{times}"]
     if one.snapshot_number is not None:
         parts.append(f"snapshot {one.snapshot_number}")
     if one.way == "nothing":
@@ -73,5 +74,6 @@ def application_json(one: Application) -> dict[str, object]:
         "removed": one.removed,
         "cut": one.cut,
         "seconds": round(one.seconds, 3),
+        "times": one.times,
         "detail": one.detail,
     }

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 from django.utils import timezone
 
-from devices import services
 from devices.models import Device
+from enforcement import services
 from enforcement.models import Question
 from enforcement.services import PlanAnswer
-from enforcement.services.planned import PlanOutdated, refuse_other_than
 from tsadmin import ask
 from tsadmin.commands.enforced import print_enforced
 from tsadmin.commands.finding import find_device
@@ -59,17 +58,16 @@ def apply(*, nickname: str, yes: bool, may_ask: bool, as_json: bool) -> None:
 def _apply(device: Device, plan: PlanAnswer, *, as_json: bool) -> None:
     device = find_device(device.nickname)  # anew: a question may have stood for hours
     try:
-        refuse_other_than(device, snapshot=plan.snapshot)
-    except PlanOutdated as error:
+        with progress(quiet=as_json) as on_progress:
+            done = work_of(
+                device,
+                ask=lambda: services.apply_planned(
+                    device=device, snapshot=plan.snapshot, actor=actor(), now=timezone.now()
+                ),
+                on_progress=on_progress,
+            )
+    except services.PlanOutdated as error:
         raise Refused(str(error)) from error
-    with progress(quiet=as_json) as on_progress:
-        done = work_of(
-            device,
-            ask=lambda: services.request_enforcement(
-                device=device, actor=actor(), now=timezone.now()
-            ),
-            on_progress=on_progress,
-        )
     if as_json:
         told = {"name": device.nickname, "plan": _json(plan), "enforcement": done.json()}
         print_json(told)

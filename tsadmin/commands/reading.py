@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from devices.health import health_of
-from devices.models import Device
+from devices.models import Device, GatewayRelease
 from policies.models import Alarm
 from tsadmin.commands.facts import facts_of
 from tsadmin.commands.finding import find_device
@@ -29,12 +29,25 @@ def list_devices(*, now: datetime, as_json: bool) -> None:
     """Print every device."""
     devices = Device.objects.select_related("policy__current", "gateway")
     rows = list(devices.prefetch_related("policy__sources").order_by("nickname", "id"))
+    releases = list(GatewayRelease.objects.all())
     if as_json:
-        print_json({"devices": [_row_json(device, now=now) for device in rows]})
-    elif rows:
+        print_json(
+            {
+                "devices": [_row_json(device, now=now) for device in rows],
+                "releases": [_release_json(one) for one in releases],
+            }
+        )
+        return
+    if rows:
         print_table(COLUMNS, [_row(device) for device in rows])
     else:
         print_hint("No devices yet. See 'tsadmin add --help', or try 'tsadmin demo'.")
+    for one in releases:
+        print_hint(one.sentence)
+
+
+def _release_json(one: GatewayRelease) -> dict[str, object]:
+    return {"node": one.node, "name": one.nickname, "asked_at": one.asked_at, "detail": one.detail}
 
 
 def show_device(*, nickname: str, now: datetime, as_json: bool) -> None:
