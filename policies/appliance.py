@@ -39,6 +39,23 @@ def surroundings() -> tuple[Surrounding, ...]:
     return tuple(sorted(found, key=lambda one: (one.address, one.kind, one.link)))
 
 
+def sessions() -> tuple[str, ...]:
+    """Return where people are logged in to this machine from, by SSH for the most part, sorted.
+
+    Of sessions, which somebody had to log in for: to connect alone protects nobody.
+    """
+    hosts = {(user.host or "").partition("%")[0] for user in psutil.users()}
+    return tuple(sorted(host for host in hosts if _is_remote(host)))
+
+
+def _is_remote(host: str) -> bool:
+    """Tell whether it is an address elsewhere, and no display, terminal or name."""
+    if not _is_address(host):
+        return False
+    address = ipaddress.ip_address(host)
+    return not (address.is_loopback or address.is_unspecified or address.is_link_local)
+
+
 def _own() -> Iterator[Surrounding]:
     for interface, addresses in psutil.net_if_addrs().items():
         for entry in addresses:

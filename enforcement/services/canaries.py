@@ -48,7 +48,7 @@ def canaries_of(device: Device, machine: Machine, *, now: datetime) -> ProbedCan
     """Return the canaries of a gateway; what the site names comes first where there are many."""
     named, left_out = _named(device)
     by_name: dict[str, Canary] = {}
-    for canary in (*named, *_consoles(now=now), *machine.canaries()):
+    for canary in (*named, *_consoles(device.node, now=now), *machine.canaries()):
         by_name.setdefault(str(canary), canary)
     return ProbedCanaries(dict(list(by_name.items())[:MOST]), left_out)
 
@@ -78,10 +78,19 @@ def _read(text: str) -> Canary:
     return replace(canary, kind="log target", port=canary.port if protocol == "tcp" else None)
 
 
-def _consoles(*, now: datetime) -> Iterator[Canary]:
-    """Yield the machines that administrators were seen at, the last ones first."""
+def session_origin(node: str) -> str:
+    """Return what keeps the addresses that people were logged in to a machine from."""
+    return f"session on {node}"
+
+
+def _consoles(node: str, *, now: datetime) -> Iterator[Canary]:
+    """Yield the machines that administrators were seen at, the last ones first.
+
+    They sign in to the console, or are logged in to the gateway itself.
+    """
     lasting = Q(until=None) | Q(until__gt=now)
-    rows = ProtectedAddress.objects.filter(lasting, origin__startswith="administrator ")
+    by_people = Q(origin__startswith="administrator ") | Q(origin=session_origin(node))
+    rows = ProtectedAddress.objects.filter(lasting, by_people)
     hosts = rows.exclude(network__contains="/")
     # Nulls are placed here, because databases differ in where they sort what has no end.
     newest = hosts.order_by(F("until").desc(nulls_first=True), "id")

@@ -15,7 +15,7 @@ from enforcement.kernel.host import Cut, Host
 from enforcement.kernel.own_canaries import own_canaries
 from enforcement.kernel.state import StateFolder
 from netsets.cidr import AddressSet
-from policies.appliance import Surrounding, surroundings
+from policies.appliance import Surrounding, sessions, surroundings
 
 log = logging.getLogger(__name__)
 
@@ -28,12 +28,13 @@ class Machine:
     cut: Cut
     canaries: Callable[[], tuple[Canary, ...]]  # its gateways and resolvers
     surroundings: Callable[[], tuple[Surrounding, ...]]  # what must never be blocked there
+    sessions: Callable[[], tuple[str, ...]]  # where people are logged in from
 
 
 def own_machine() -> Machine:
     """Return the machine that this process runs on."""
     folder = StateFolder(Path(settings.TSCM_ENFORCE_DIR))
-    return Machine(Host(folder), _cut, own_canaries, surroundings)
+    return Machine(Host(folder), _cut, own_canaries, surroundings, sessions)
 
 
 def _cut(newly_blocked: AddressSet, allowed: AddressSet) -> int:

@@ -18,14 +18,18 @@ from enforcement.kernel.verify import verify
 from enforcement.models import Outcome, Trigger
 from enforcement.services import records
 from enforcement.services.answering import answer_all
-from enforcement.services.canaries import canaries_of
+from enforcement.services.canaries import canaries_of, session_origin
 from enforcement.services.machine import Machine, own_machine
 from enforcement.services.target import Wanted, wanted_of
 from netsets.cidr import AddressSet
-from policies.services import protect
+from policies.services import protect, protect_seen
 from policies.store import stored_file
 
 log = logging.getLogger(__name__)
+
+# Nobody who works on a gateway locks himself out of it.
+SESSIONS_FOR = timedelta(days=30)
+SESSIONS_KEPT = 5  # of one machine, the last ones
 
 Clock = Callable[[], datetime]
 _Deed = Callable[["_Job"], str]
@@ -171,6 +175,15 @@ def _protect_surroundings(node: str, machine: Machine, *, now: datetime) -> None
         log.warning("the surroundings of %s cannot be told: %s", node, error)
         return
     protect(origin=_origin(node), networks=networks, now=now)
+    for address in machine.sessions():
+        protect_seen(
+            origin=session_origin(node),
+            network=address,
+            reason=f"somebody was logged in to {node} from here",
+            until=now + SESSIONS_FOR,
+            most=SESSIONS_KEPT,
+            now=now,
+        )
 
 
 def _origin(node: str) -> str:

@@ -28,6 +28,7 @@ class PretendedMachine:
     cut: list[AddressSet] = field(default_factory=list)
     canaries: tuple[Canary, ...] = ()
     surroundings: tuple[Surrounding, ...] = ()
+    sessions: tuple[str, ...] = ()
     refusal: EnforceError | None = None  # what every use of the kernel ends in
 
     def work(self, now: datetime) -> str:
@@ -41,6 +42,7 @@ class PretendedMachine:
             cut=self._cut,
             canaries=lambda: self.canaries,
             surroundings=lambda: self.surroundings,
+            sessions=lambda: self.sessions,
         )
 
     def _enforcer(self, _name: str) -> MemoryEnforcer:

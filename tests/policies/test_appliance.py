@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -38,6 +39,15 @@ def test_gateways_and_resolvers_are_read(tmp_path: Path, monkeypatch: pytest.Mon
     assert found["2001:db8::1"] == "the appliance's default gateway"
     assert found["198.51.100.53"] == "the appliance's resolver"
     assert "x" not in found
+
+
+def test_people_who_are_logged_in_are_found_by_their_addresses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hosts = ("192.0.2.9", "", ":0", "tmux(12).%0", "127.0.0.1", "fe80::1%eth0", "2001:db8::9", None)
+    users = [SimpleNamespace(host=host) for host in (*hosts, "192.0.2.9", "desk.example")]
+    monkeypatch.setattr("policies.appliance.psutil.users", lambda: users)
+    assert appliance.sessions() == ("192.0.2.9", "2001:db8::9")
 
 
 def test_a_system_without_these_files_is_no_error(

@@ -22,7 +22,7 @@ from enforcement.kernel.base import Content, Counters, Rules
 from enforcement.kernel.errors import EnforceRefused, EnforceUnavailable
 from enforcement.models import Application, Outcome, Trigger
 from enforcement.services import due_nodes, work
-from enforcement.services.canaries import ProbedCanaries
+from enforcement.services.canaries import ProbedCanaries, canaries_of
 from netsets.cidr import AddressSet
 from policies.appliance import Surrounding
 from policies.models import Policy, ProtectedAddress
@@ -261,6 +261,25 @@ def test_what_a_machine_stands_on_is_protected_while_it_enforces(
     remove_device(device=fresh(), actor="test", now=now)
     there.work(now)
     assert not ProtectedAddress.objects.filter(origin="machine gw1").exists()
+
+
+def test_who_is_logged_in_to_a_gateway_is_never_blocked_and_must_still_be_reached(
+    device: Device, there: PretendedMachine, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ProbedCanaries, "answering", lambda _: frozenset())  # nobody is asked
+    there.sessions = ("7.7.7.9",)
+    there.work(now)
+    row = ProtectedAddress.objects.get(network="7.7.7.9")
+    assert (row.origin, row.reason) == (
+        "session on gw1", "somebody was logged in to gw1 from here",
+    )  # fmt: skip
+    assert row.until is not None
+    assert "console 7.7.7.9" in canaries_of(fresh(), there.machine(), now=now).by_name
+    assert canaries_of(fresh(), there.machine(), now=row.until).by_name == {}
+    republish(policy_of(device), "7.7.7.0/24", now=now + MINUTE)
+    there.work(now + MINUTE)
+    assert there.kernel.content is not None
+    assert there.kernel.content.block == AddressSet.of("7.7.7.0/24") - AddressSet.of("7.7.7.9")
 
 
 def test_dropped_packets_add_up_over_rules_that_count_from_zero_again(
