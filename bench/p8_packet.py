@@ -21,6 +21,9 @@ import numpy.typing as npt
 
 from bench.kernel import TIMEOUT, blocking, filled, inside, restore
 from bench.rows import Row, RowSkipped
+from enforcement.kernel.base import Rules
+from enforcement.kernel.iptables_check import repair
+from enforcement.kernel.iptables_rules import meant
 from netsets.cidr import AddressSet, from_prefixes4
 from netsets.render.text import render
 
@@ -31,16 +34,6 @@ MAX_RATIO = 0.6
 SEED = 20_240_608
 HOST_BITS = np.array([0] * 180 + list(range(1, 13)))  # 13 lengths; 15 of 16 are single
 PEER = "peer"
-# The shape of our rules: networks and addresses are asked in turn, all else is behind a match.
-OURS = """*filter
-:TSout - [0:0]
-:TSverdict - [0:0]
--A OUTPUT -j TSout
--A TSout -m set --match-set TSblockaddr dst -j TSverdict
--A TSout -m set --match-set TSblocknet dst -j TSverdict
--A TSverdict -j DROP
-COMMIT
-"""
 THEIRS = f"""*filter
 -A OUTPUT -m set --match-set {PEER} dst -j DROP
 COMMIT
@@ -81,8 +74,9 @@ def measure_inside(*, size: int) -> Row:
     restore(create.encode() + f"add {PEER} ".encode() + lines.rpartition(b"\n")[0] + b"\n")
     addresses = _outside(rng, held)
     _set_up_link()
+    ours_too = repair(meant(4, Rules()), {})  # the rules that the enforcer writes
     with _sender(addresses) as send:
-        rounds = [[_with(rules, send) for rules in (NONE, THEIRS, OURS)] for _ in range(ROUNDS)]
+        rounds = [[_with(rules, send) for rules in (NONE, THEIRS, ours_too)] for _ in range(ROUNDS)]
     none, peer, ours = (
         statistics.median(chain.from_iterable(calls)) for calls in zip(*rounds, strict=True)
     )
