@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -17,10 +18,12 @@ from enforcement.kernel.base import Content, Counters, Enforcer, Live, Plan, Set
 from enforcement.kernel.errors import EnforceError, EnforceRefused, KernelDiffers, StateDamaged
 from enforcement.kernel.ground import Ground, find_ground, look, newly_dropped
 from enforcement.kernel.heal import heal, prove
-from enforcement.kernel.host import Canaries, Cut, Host
+from enforcement.kernel.host import Canaries, Cut, Host, holds_same
 from enforcement.kernel.records import Journal, State, Step
 from enforcement.kernel.recover import finish_release, go_back, put_in_force, recover
 from enforcement.kernel.state import WAIT, Stored
+
+log = logging.getLogger(__name__)
 
 
 class Ending(StrEnum):
@@ -83,7 +86,8 @@ def enforce(
     """Bring a target into force, or leave in force what was, whole.
 
     `target.rules` holds no pause that is past. Raises EnforceError: what was in force before still
-    is, or is brought back by the next run of `enforce`, `verify` or a boot.
+    is. Where it could not be brought back the error says so, and the next run of `enforce`,
+    `verify` or a boot does it.
     """
     with host.folder.locked("an apply", seconds=wait):
         healed = recover(host=host, canaries=canaries)
@@ -175,8 +179,27 @@ def _switch(job: _Job, ground: Ground, plan: Plan) -> Outcome:
 
 def _undo(job: _Job, journal: Journal, plan: Plan) -> Live:
     """Switch back to what was kept aside, then prove that it is what was in force."""
-    job.enforcer.revert(plan)
-    return go_back(host=job.host, journal=journal)
+    try:
+        job.enforcer.revert(plan)
+    except EnforceError as error:
+        log.warning("%s; what is live is read and healed instead", error)
+    try:
+        return go_back(host=job.host, journal=journal)
+    except EnforceError as error:
+        if not _is_still_live(job):
+            raise
+        raise type(error)(
+            f"{error}. So {job.target.label} is still in force, which was to be taken back: see to"
+            " that cause, then check or apply again, which brings back what was in force before"
+        ) from error
+
+
+def _is_still_live(job: _Job) -> bool:
+    """Tell whether the new list may be what the kernel holds."""
+    try:
+        return holds_same(job.enforcer.read(job.target.rules).content, job.wanted)
+    except EnforceError:
+        return True  # it was, and nobody can tell
 
 
 def _roll_back(job: _Job, journal: Journal, plan: Plan, lost: frozenset[str]) -> Outcome:

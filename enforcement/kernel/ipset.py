@@ -15,7 +15,12 @@ from itertools import chain
 
 from enforcement.kernel import ipset_deeds as deeds, layout
 from enforcement.kernel.base import Content, Plan, SetState, Way
-from enforcement.kernel.errors import EnforceError, EnforceRefused, KernelDiffers
+from enforcement.kernel.errors import (
+    EnforceError,
+    EnforceRefused,
+    EnforceUnavailable,
+    KernelDiffers,
+)
 from enforcement.kernel.ipset_dump import Header
 from enforcement.kernel.ipset_errors import NotUnderstood
 from enforcement.kernel.ipset_fill import Filler, NetlinkFiller
@@ -100,16 +105,16 @@ class IpsetSets:
     def revert(self, plan: Plan) -> None:
         """Bring the live sets back to what they were before the plan was applied.
 
-        What stands aside is swapped back; where that is not what it was, the sets are filled anew.
+        What stands aside is swapped back; while another program lists a set, which forbids that,
+        the live sets are changed in place. Where they are not what they were, they are filled anew.
         """
         if plan.way is Way.NOTHING:
             return
         before = plan.current or Content.empty()
+        back = [one.undone() for one in _changes(plan)]
         try:
-            if plan.way is Way.REPLACE:
-                _swap_back(plan)
-            else:
-                self._change([one.undone() for one in _changes(plan)], before)
+            if plan.way is Way.DIFFERENCE or not _swap_back(plan):
+                self._change(back, before)
         except (EnforceRefused, KernelDiffers):
             self._replace(before, frozenset())
 
@@ -231,16 +236,21 @@ def _settled(plan: Plan) -> frozenset[SetName]:
     )
 
 
-def _swap_back(plan: Plan) -> None:
+def _swap_back(plan: Plan) -> bool:
+    """Swap back what was kept aside; tell whether it was done, which a listing forbids."""
     replaced = {aside(one.name) for one in _changes(plan) if len(one) or plan.current is None}
     with Netlink() as netlink:
         kept = deeds.headers(netlink, _ASIDE)
         if not replaced <= kept.keys():
             gone = min(replaced - kept.keys())
             raise KernelDiffers(f"set {gone}, which was live before, is gone: fill it anew")
-        deeds.swap(netlink, [(str(name), aside(name)) for name in SETS if aside(name) in kept])
+        try:
+            deeds.swap(netlink, [(str(name), aside(name)) for name in SETS if aside(name) in kept])
+        except EnforceUnavailable:
+            return False
         if plan.current is not None:
             deeds.count(netlink, {str(name): size for name, size in _sizes(plan.current).items()})
+    return True
 
 
 def _try_to_destroy(netlink: Netlink) -> None:

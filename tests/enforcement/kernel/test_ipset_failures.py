@@ -282,6 +282,21 @@ def test_no_set_is_swapped_while_somebody_lists_one_of_them(
     assert held(sets) == before.digests()
 
 
+def test_a_revert_changes_the_live_sets_in_place_while_somebody_lists_one_of_them(
+    sets: IpsetSets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = large()
+    sets.apply(replacement(before))
+    sets.settle()
+    plan = replacement(AFTER, current=before)
+    sets.apply(plan)
+    monkeypatch.setattr(ipset_deeds, "_TRIES", 2)
+    monkeypatch.setattr(ipset_deeds, "_PAUSE", 0.001)
+    with listing(aside(SETS[0])):
+        sets.revert(plan)
+    assert held(sets) == before.digests()
+
+
 def test_sets_are_swapped_as_soon_as_nobody_lists_them_any_more(
     sets: IpsetSets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
