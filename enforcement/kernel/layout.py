@@ -93,6 +93,17 @@ def changes(role: Role, difference: PrefixDifference) -> Iterator[SetChange]:
         yield SetChange(name, *_apart(added, removed))
 
 
+def within(held: AddressSet, change: SetChange) -> SetChange:
+    """Return of what comes into a set of addresses that which a list holds already."""
+    first, length = change.added.first, change.added.length
+    if change.name.version == 4:
+        chosen = held.contains4(first.astype(np.uint32, copy=False))
+    else:
+        chosen = held.contains6(first.astype(np.uint64, copy=False))
+    nothing = Entries(first[:0], length[:0])
+    return SetChange(change.name, Entries(first[chosen], length[chosen]), nothing)
+
+
 def sizes(role: Role, prefixes: Prefixes) -> Iterator[tuple[SetName, int]]:
     """Yield the four sets of a list with how many entries `parts` gives each."""
     families: tuple[tuple[Version, Array8], ...] = (
