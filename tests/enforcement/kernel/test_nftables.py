@@ -131,7 +131,14 @@ def test_any_content_is_read_back_as_it_was_written(
 
 @pytest.mark.parametrize(
     "allow",
-    [(), ("0.0.0.0/0",), ("::/0",), ("0.0.0.0/0", "::/0"), ("255.255.255.255", "128.0.0.0/2")],
+    [
+        (),
+        ("0.0.0.0/0",),
+        ("::/0",),
+        ("0.0.0.0/0", "::/0"),
+        ("255.255.255.255", "128.0.0.0/2"),
+        ("0.0.0.0/32", "::/128"),
+    ],
 )
 def test_lists_at_the_edges_are_held(enforcer: NftablesEnforcer, allow: tuple[str, ...]) -> None:
     wanted = Content(AddressSet.empty(), AddressSet.of(*allow))
