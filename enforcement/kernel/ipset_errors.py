@@ -28,7 +28,10 @@ THERE = errno.EEXIST
 _Meaning = tuple[type[EnforceError], str]
 _HELD: _Meaning = (
     EnforceUnavailable,
-    "a rule uses it, or another program lists it (EBUSY): see `iptables-save | grep match-set`",
+    (
+        "a rule uses it, or another program lists it (EBUSY): see `iptables-nft-save` and"
+        " `iptables-legacy-save` for match-set, and those of ip6tables"
+    ),
 )
 _OTHER_PROTOCOL: _Meaning = (
     NotUnderstood,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 from enforcement.kernel.base import Content, Counters, Live, Plan, Rules, SetState
+from enforcement.kernel.errors import EnforceError
 from enforcement.kernel.ipset import IpsetSets
 from enforcement.kernel.iptables_live import IptablesRules
 from enforcement.kernel.plan import make_plan
@@ -34,13 +35,8 @@ class IptablesEnforcer:
     def read(self, rules: Rules) -> Live:
         """Read back the sets and hold the rules to those meant."""
         content, states = self._sets.read()
-        return Live(
-            content,
-            states,
-            self._rules.faults(rules),
-            self._rules.counters(),
-            self._rules.warnings(),
-        )
+        found = self._rules.read(rules)
+        return Live(content, states, found.faults, found.counters, found.warnings)
 
     def read_counters(self) -> Counters:
         """Return what the rules have dropped or rejected; zeros where they are not there."""
@@ -70,6 +66,13 @@ class IptablesEnforcer:
         self._sets.settle()
 
     def remove(self) -> None:
-        """Take the rules out, then the sets."""
-        self._rules.remove()
+        """Take the rules out, then the sets; those that no rule is left to hold in any case."""
+        try:
+            self._rules.remove()
+        except EnforceError as trouble:
+            try:
+                self._sets.remove()
+            except EnforceError as error:
+                raise type(trouble)(f"{trouble}; {error}") from error
+            raise
         self._sets.remove()

@@ -57,32 +57,39 @@ class Tool:
             )
 
 
-def find_tools(program: str = "iptables") -> tuple[Tool, ...]:
-    """Return the tools for IPv4 and, where the kernel has it, IPv6, each by the host's choice.
+def programs(program: str = "iptables") -> tuple[tuple[str, Version], ...]:
+    """Return the program for IPv4 and, where the kernel has it, the one for IPv6.
 
-    `program` such as "iptables-legacy" chooses otherwise. Raises EnforceUnavailable where they are
-    not installed.
+    `program` such as "iptables-legacy" chooses otherwise than the host.
     """
     six = program.replace("iptables", "ip6tables", 1)
-    names: tuple[tuple[str, Version], ...] = ((program, 4), (six, 6))
-    return tuple(
-        Tool(name, version, is_legacy=_is_legacy(name))
-        for name, version in names
-        if version == 4 or _HAS_IPV6.exists()
-    )
+    return ((program, 4), (six, 6)) if _HAS_IPV6.exists() else ((program, 4),)
 
 
-def foreign_backend(tool: Tool) -> Iterator[str]:
-    """Yield a warning where the backend that the host does not use holds rules.
+def find_tool(program: str, version: Version) -> Tool:
+    """Return the tool that a program is. Raises EnforceUnavailable where it is not installed."""
+    return Tool(program, version, is_legacy=_is_legacy(program))
 
-    `iptables-legacy-save` would make the tables it looks for: it is asked only where the kernel
-    names one.
+
+def other_backend(tool: Tool, *tables: str) -> Tool | None:
+    """Return the tool of the backend that the host does not use, None where nothing is there.
+
+    `iptables-legacy-save` would make the tables it looks for: it is one only where the kernel
+    names those tables, or any where none are given.
     """
-    if not tool.is_legacy and not _legacy_tables(tool.version):
-        return
+    if not tool.is_legacy:
+        there = _legacy_tables(tool.version)
+        if not there or not there.issuperset(tables):
+            return None
     family = "iptables" if tool.version == 4 else "ip6tables"
     other = Tool(f"{family}-{_SUFFIX[tool.is_legacy]}", tool.version, not tool.is_legacy)
-    if commands.find(f"{other.program}-save") is None:
+    return None if commands.find(f"{other.program}-save") is None else other
+
+
+def foreign_rules(tool: Tool) -> Iterator[str]:
+    """Yield a warning where the backend that the host does not use holds rules."""
+    other = other_backend(tool)
+    if other is None:
         return
     try:
         tables = other.save()
@@ -107,8 +114,8 @@ def _is_legacy(program: str) -> bool:
     return "nf_tables" not in said
 
 
-def _legacy_tables(version: Version) -> bool:
+def _legacy_tables(version: Version) -> frozenset[str]:
     try:
-        return bool(Path(_NAMES[version]).read_text().strip())
+        return frozenset(Path(_NAMES[version]).read_text().split())
     except OSError:  # no such kernel module, or not for us to read
-        return False
+        return frozenset()
