@@ -118,15 +118,21 @@ def _chosen(held: Connections, newly_blocked: AddressSet, allowed: AddressSet) -
 
 
 def _delete(netlink: Netlink, deletions: Sequence[bytes], cut: Cut) -> Cut:
-    """Send the deletions and count what came of them."""
+    """Send all deletions and count what came of them.
+
+    One that is refused, as older kernels do for what a flowtable has taken over, stops no other.
+    """
     waiting = iter(deletions)
+    refused: list[int] = []
     while some := list(islice(waiting, _DELETIONS)):
         numbers = netlink.answers(some)
         ended = numbers.count(errno.ENOENT)
         cut = replace(cut, cut=cut.cut + numbers.count(0), ended=cut.ended + ended)
-        if refused := [one for one in numbers if one not in {0, errno.ENOENT}]:
-            raise EnforceRefused(
-                f"{len(refused):,} of {len(deletions):,} open connections could not be cut, "
-                f"{cut.cut:,} were: {NetlinkRefused(refused[0], 0)}"
-            )
+        refused += [one for one in numbers if one not in {0, errno.ENOENT}]
+    if refused:
+        raise EnforceRefused(
+            f"{len(refused):,} of {len(deletions):,} open connections could not be cut, "
+            f"{cut.cut:,} were: {NetlinkRefused(refused[0], 0)}; the rules drop their packets, and "
+            "`conntrack -L` shows those that are left"
+        )
     return cut

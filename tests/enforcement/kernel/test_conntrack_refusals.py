@@ -72,6 +72,19 @@ def test_a_refused_cut_is_an_error_that_counts_both(monkeypatch: pytest.MonkeyPa
         cut_connections(BLOCK, allowed=AddressSet.empty())
 
 
+def test_a_connection_that_cannot_be_cut_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = iter([errno.EBUSY, 0])
+
+    class OneByOne(Refusing):
+        def answers(self, messages: Sequence[bytes]) -> list[int]:
+            return [next(numbers) for _ in messages]
+
+    monkeypatch.setattr(conntrack, "_DELETIONS", 1)
+    monkeypatch.setattr(conntrack, "Netlink", OneByOne)
+    with pytest.raises(EnforceRefused, match="1 of 2 open connections could not be cut, 1 were: D"):
+        cut_connections(BLOCK, allowed=AddressSet.empty())
+
+
 def test_a_connection_that_ended_meanwhile_is_counted_as_such(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
