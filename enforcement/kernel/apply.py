@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -91,20 +92,13 @@ def enforce(
     """
     with host.folder.locked("an apply", seconds=wait):
         healed = recover(host=host, canaries=canaries)
-        wanted = host.folder.take(target, stored)
-        job = _Job(host, host.enforcers(target.enforcer), target, wanted, canaries, cut)
-        ground = find_ground(host=host, target=target)
         try:
-            outcome = _bring(job, ground)
-        except (EnforceRefused, KernelDiffers):
-            if ground.is_read:
-                raise
-            # The counts were as recorded, the entries may not have been: somebody else's change.
-            healed += recover(host=host, canaries=canaries)
-            # The undo let go of the lists that nothing in force names.
-            job = replace(job, wanted=host.folder.take(target, stored))
-            outcome = _bring(job, find_ground(host=host, target=target, is_thorough=True))
-    return replace(outcome, healed=(*healed, *ground.faults, *outcome.healed))
+            outcome = _enforce(host, target, stored, canaries, cut)
+        except EnforceError:
+            with suppress(EnforceError):  # what it failed by is told already
+                host.folder.clean()  # of the list that was refused
+            raise
+    return replace(outcome, healed=(*healed, *outcome.healed))
 
 
 def release(*, host: Host, enforcer: str, wait: float = WAIT) -> None:
@@ -122,6 +116,24 @@ def release(*, host: Host, enforcer: str, wait: float = WAIT) -> None:
         host.folder.write_journal(journal)
         host.enforcers(enforcer).remove()
         finish_release(host=host, journal=journal)
+
+
+def _enforce(host: Host, target: Target, stored: Stored, canaries: Canaries, cut: Cut) -> Outcome:
+    wanted = host.folder.take(target, stored)
+    job = _Job(host, host.enforcers(target.enforcer), target, wanted, canaries, cut)
+    ground = find_ground(host=host, target=target)
+    healed = ground.faults
+    try:
+        outcome = _bring(job, ground)
+    except (EnforceRefused, KernelDiffers):
+        if ground.is_read:
+            raise
+        # The counts were as recorded, the entries may not have been: somebody else's change.
+        healed = (*recover(host=host, canaries=canaries), *healed)
+        # The undo let go of the lists that nothing in force names.
+        job = replace(job, wanted=host.folder.take(target, stored))
+        outcome = _bring(job, find_ground(host=host, target=target, is_thorough=True))
+    return replace(outcome, healed=(*healed, *outcome.healed))
 
 
 def _bring(job: _Job, ground: Ground) -> Outcome:

@@ -197,6 +197,8 @@ def test_what_the_kernel_cannot_hold_is_refused_with_the_rules_in_place(
         site.enforce(target)
     assert site.kernel.rules == first.rules
     assert not site.folder.has_journal()
+    named = {first.block_digest, first.allow_digest}
+    assert {path.name for path in (site.path / "sets").iterdir()} == named
 
 
 def test_a_kernel_that_does_not_hold_what_was_written_is_put_back(
