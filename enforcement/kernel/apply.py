@@ -22,6 +22,7 @@ from enforcement.kernel.heal import heal, prove
 from enforcement.kernel.host import Canaries, Cut, Host, holds_same
 from enforcement.kernel.records import Journal, State, Step
 from enforcement.kernel.recover import finish_release, go_back, put_in_force, recover
+from enforcement.kernel.room import refuse_beyond
 from enforcement.kernel.state import WAIT, Stored
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ def plan_target(*, host: Host, target: Target, stored: Stored, wait: float = WAI
     with host.folder.locked("a plan", seconds=wait):
         wanted = host.folder.look(target, stored)
         current, _ = look(host=host, target=target)
-        return host.enforcers(target.enforcer).plan(current, wanted, target.rules)
+        return _plan(host, target, current, wanted)
 
 
 def enforce(
@@ -136,13 +137,24 @@ def _enforce(host: Host, target: Target, stored: Stored, canaries: Canaries, cut
     return replace(outcome, healed=(*healed, *outcome.healed))
 
 
+def _plan(host: Host, target: Target, current: Content | None, wanted: Content) -> Plan:
+    """Return the plan to a new list; raises EnforceRefused where there is no memory for it.
+
+    What was in force is brought back without that question: an open host would be the other answer.
+    """
+    plan = host.enforcers(target.enforcer).plan(current, wanted, target.rules)
+    if plan.memory:
+        refuse_beyond(host.available(), needed=plan.memory)
+    return plan
+
+
 def _bring(job: _Job, ground: Ground) -> Outcome:
-    before, rules = ground.before, job.target.rules
+    before = ground.before
     is_own = before is not None and before.enforcer == job.target.enforcer
     if ground.content is None and before is not None and is_own:
         # Over empty sets: a list that is then refused must not keep the rules out.
         job.enforcer.write_rules(before.rules)
-    plan = job.enforcer.plan(ground.content, job.wanted, rules)
+    plan = _plan(job.host, job.target, ground.content, job.wanted)
     if plan.way == Way.NOTHING and before is not None and _same_but_for_words(before, job.target):
         return _confirm(job, plan)
     return _switch(job, ground, plan)

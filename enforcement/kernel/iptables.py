@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import ClassVar
 
 from enforcement.kernel.base import Content, Counters, Live, Plan, Rules, SetState
@@ -10,7 +10,6 @@ from enforcement.kernel.errors import EnforceError
 from enforcement.kernel.ipset import IpsetSets
 from enforcement.kernel.iptables_live import IptablesRules
 from enforcement.kernel.plan import make_plan
-from enforcement.kernel.room import available_memory, refuse_beyond
 
 
 class IptablesEnforcer:
@@ -18,15 +17,9 @@ class IptablesEnforcer:
 
     name: ClassVar[str] = "iptables"
 
-    def __init__(
-        self,
-        *,
-        program: str = "iptables",
-        available: Callable[[], int] = available_memory,
-    ) -> None:
+    def __init__(self, *, program: str = "iptables") -> None:
         """Take the host's backend, or that of a program such as "iptables-legacy"."""
         self._rules, self._sets = IptablesRules(program), IpsetSets()
-        self._available = available
 
     def states(self) -> Mapping[str, SetState]:
         """Return the live sets that are there."""
@@ -43,10 +36,8 @@ class IptablesEnforcer:
         return self._rules.counters()
 
     def plan(self, current: Content | None, wanted: Content, rules: Rules) -> Plan:
-        """Return the steps. Raises EnforceRefused where the sets take too much of the memory."""
-        plan = self._sets.fitted(make_plan(current, wanted, rules))
-        refuse_beyond(self._available(), needed=plan.memory)
-        return plan
+        """Return the steps, with the memory that the kernel needs for them."""
+        return self._sets.fitted(make_plan(current, wanted, rules))
 
     def write_rules(self, rules: Rules) -> None:
         """Make the rules those meant, over sets that are made empty where they are missing."""

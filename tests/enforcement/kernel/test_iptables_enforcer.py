@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 import pytest
 
 from enforcement.kernel import commands
 from enforcement.kernel.base import Content, Enforcer, Rules, Way
-from enforcement.kernel.errors import EnforceRefused, EnforceUnavailable
+from enforcement.kernel.errors import EnforceUnavailable
 from enforcement.kernel.heal import heal
 from enforcement.kernel.iptables import IptablesEnforcer
-from netsets.cidr import AddressSet, from_addresses4
+from netsets.cidr import AddressSet
 from tests.fakes.gateway import clean, sh
 from tests.fakes.network import MORE4, MORE6, Lab
 
@@ -62,22 +61,6 @@ def test_a_list_is_enforced_changed_reverted_and_taken_out(
     enforcer.remove()
     assert enforcer.states() == {}
     assert enforcer.read(RULES).content is None
-
-
-def test_rules_load_over_empty_sets_and_stay_where_a_list_is_too_large(
-    enforcer: Enforcer, request: pytest.FixtureRequest
-) -> None:
-    program = request.node.callspec.params["enforcer"]
-    small = IptablesEnforcer(program=program, available=lambda: 8 << 20)
-    small.write_rules(RULES)
-    # Every second address: as many entries as addresses.
-    many = from_addresses4(np.arange(10 << 24, (10 << 24) + (1 << 18), 2, dtype=np.uint32))
-    with pytest.raises(EnforceRefused, match=r"need \d+ MiB .* more than 4 MiB"):
-        small.plan(Content.empty(), Content(many, AddressSet.empty()), RULES)
-    live = small.read(RULES)
-    assert live.faults == ()
-    assert live.content is not None
-    assert live.content.digests() == Content.empty().digests()
 
 
 @pytest.fixture
