@@ -5,7 +5,7 @@
 3. the canaries are asked, and the journal is on disk
 4. one switch of the sets, the rules, and both read back
 5. the canaries are asked again: one that is lost brings back what was before
-6. the state says what is in force; the old sets go; connections are cut
+6. connections are cut; the state says what is in force; the old sets go
 """
 
 from __future__ import annotations
@@ -194,8 +194,9 @@ def _switch(job: _Job, ground: Ground, plan: Plan) -> Outcome:
     if lost:
         return _roll_back(job, journal, plan, lost)
     entries = {name: one.entries for name, one in live.sets.items()}
-    put_in_force(host=job.host, journal=journal, state=State(job.target, entries))
+    # Before anything that may fail: the list is live and confirmed.
     cut, warnings = _cut_connections(job, ground)
+    put_in_force(host=job.host, journal=journal, state=State(job.target, entries))
     return replace(
         _outcome(job, Ending.APPLIED, plan, live), cut=cut, warnings=(*live.warnings, *warnings)
     )

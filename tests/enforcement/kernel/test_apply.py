@@ -289,6 +289,19 @@ def test_connections_that_could_not_be_cut_are_told_and_the_list_is_in_force(
     assert site.holds(second)
 
 
+def test_connections_are_cut_although_what_was_kept_aside_cannot_be_let_go(
+    site: Pretended, first: Target
+) -> None:
+    site.cuts.clear()
+    site.kernel.fault = ("settle", EnforceUnavailable("another program lists a set"))
+    second = site.store.target("203.0.113.0/24")
+    with pytest.raises(EnforceUnavailable, match="lists a set"):
+        site.enforce(second)
+    assert [newly for newly, _ in site.cuts] == [AddressSet.of("203.0.113.0/24")]
+    assert site.enforce(second).in_force == second
+    assert site.holds(second)
+
+
 def test_another_enforcer_takes_over_without_a_gap(site: Pretended, first: Target) -> None:
     other = replace(first, enforcer="other")
     outcome = site.enforce(other)
