@@ -6,7 +6,6 @@ version and resource, attributes. All numbers of heads are in the machine's own 
 
 from __future__ import annotations
 
-import errno
 import os
 import socket
 import struct
@@ -192,7 +191,7 @@ def _end_of_dump(received: memoryview) -> bool:
             return True
         if kind == _NLMSG_DONE:
             number = -_ERROR.unpack_from(payload)[0] if len(payload) >= _ERROR.size else 0
-            if number > 0 and number != errno.ENOENT:
+            if number > 0:
                 raise NetlinkRefused(number, 0)
             return True
     return False
