@@ -21,7 +21,7 @@ from enforcement.kernel.conntrack_wire import (
     dump_request,
     read_connections,
 )
-from enforcement.kernel.errors import EnforceRefused
+from enforcement.kernel.errors import EnforceRefused, EnforceUnavailable
 from enforcement.kernel.netlink import Netlink, NetlinkRefused
 from netsets._ranges4 import Index
 from netsets.cidr import AddressSet
@@ -68,7 +68,13 @@ def cut_connections(newly_blocked: AddressSet, *, allowed: AddressSet) -> Cut:
                     note="connections cannot be listed: the kernel module nf_conntrack_netlink is "
                     "missing. Load it with modprobe to have connections cut"
                 )
-            raise EnforceRefused(f"open connections cannot be listed: {refused}") from refused
+            if refused.errno == errno.EPERM:
+                raise EnforceUnavailable(
+                    "open connections cannot be listed: this process needs CAP_NET_ADMIN"
+                ) from refused
+            raise EnforceRefused(
+                f"open connections cannot be listed: {refused}; see whether `conntrack -L` can"
+            ) from refused
         return _delete(netlink, deletions, looked)
 
 

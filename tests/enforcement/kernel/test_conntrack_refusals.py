@@ -11,7 +11,7 @@ import pytest
 
 from enforcement.kernel import conntrack
 from enforcement.kernel.conntrack import cut_connections
-from enforcement.kernel.errors import EnforceRefused
+from enforcement.kernel.errors import EnforceRefused, EnforceUnavailable
 from enforcement.kernel.netlink import NetlinkRefused
 from netsets.cidr import AddressSet
 from tests.enforcement.kernel.test_conntrack_wire import PLAIN, SIX
@@ -61,8 +61,14 @@ def test_a_kernel_without_the_module_cuts_nothing_and_says_how_to_get_it(
 
 
 def test_a_refused_listing_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conntrack, "Netlink", lambda: Refusing(dump=errno.ENOMEM))
+    with pytest.raises(EnforceRefused, match="cannot be listed: Cannot allocate memory"):
+        cut_connections(BLOCK, allowed=AddressSet.empty())
+
+
+def test_a_process_without_power_is_told_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conntrack, "Netlink", lambda: Refusing(dump=errno.EPERM))
-    with pytest.raises(EnforceRefused, match="cannot be listed: Operation not permitted"):
+    with pytest.raises(EnforceUnavailable, match="CAP_NET_ADMIN"):
         cut_connections(BLOCK, allowed=AddressSet.empty())
 
 
