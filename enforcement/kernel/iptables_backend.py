@@ -17,6 +17,11 @@ from enforcement.kernel.layout import Version
 
 LOCK_SECONDS = 10  # that a command waits for another program's turn at legacy tables
 _NAMES: dict[Version, str] = {4: "/proc/net/ip_tables_names", 6: "/proc/net/ip6_tables_names"}
+# What our rules need of a kernel that is built in parts.
+_MODULES = (
+    "where the set is there, see that the kernel has the modules xt_set, xt_time, xt_limit, xt_LOG"
+    " and ipt_REJECT or ip6t_REJECT (modprobe tells), and nft_compat for nf_tables"
+)
 _HAS_IPV6 = Path("/proc/net/if_inet6")
 _SUFFIX = {True: "nft", False: "legacy"}  # of the other backend's programs, by whether ours is old
 
@@ -34,11 +39,22 @@ class Tool:
         command = [f"{self.program}-save", *options]
         done = commands.run(command)
         if done.code != 0:
-            raise EnforceUnavailable(f"{' '.join(command)} failed: {done.complaint}")
+            raise EnforceUnavailable(
+                f"{' '.join(command)} failed: {done.complaint}; load the module {self._module()},"
+                " or choose the other backend by update-alternatives"
+            )
         try:
             return parse(done.output.decode(errors="replace"))
         except ValueError as error:
-            raise EnforceUnavailable(f"{' '.join(command)} cannot be read: {error}") from error
+            raise EnforceUnavailable(
+                f"{' '.join(command)} cannot be read: {error}; see by hand what it says"
+            ) from error
+
+    def _module(self) -> str:
+        """Return the kernel module that has the filter table."""
+        if not self.is_legacy:
+            return "nf_tables"
+        return "iptable_filter" if self.version == 4 else "ip6table_filter"
 
     def filter(self) -> Table:
         """Read the filter table back. Raises EnforceUnavailable."""
@@ -53,7 +69,8 @@ class Tool:
         done = commands.run(command, given=text.encode())
         if done.code != 0:
             raise EnforceUnavailable(
-                f"{command[0]} changed nothing, the rules are what they were: {done.complaint}"
+                f"{command[0]} changed nothing, the rules are what they were: {done.complaint};"
+                f" {_MODULES}"
             )
 
 
@@ -109,7 +126,9 @@ def _is_legacy(program: str) -> bool:
     done = commands.run([program, "-V"])
     said = done.output.decode(errors="replace").strip()
     if done.code != 0 or not said:
-        raise EnforceUnavailable(f"{program} -V failed: {done.complaint}")
+        raise EnforceUnavailable(
+            f"{program} -V failed: {done.complaint}; install the package of iptables again"
+        )
     # Before 1.8 there was one backend, and nothing was said of it.
     return "nf_tables" not in said
 

@@ -158,7 +158,10 @@ def _check(done: Done, what: str) -> None:
         return
     if "Operation not permitted" in done.complaint:
         raise EnforceUnavailable(f"{what}: this process needs CAP_NET_ADMIN")
-    raise EnforceRefused(f"{what}: {done.complaint or f'exit code {done.code}'}")
+    raise EnforceRefused(
+        f"{what}: {done.complaint or f'exit code {done.code}'}; see that the kernel has the module"
+        " nf_tables, and with `nft list tables` who else writes there"
+    )
 
 
 def _other_enforcer() -> Iterator[str]:
