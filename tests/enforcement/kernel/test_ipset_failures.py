@@ -70,7 +70,7 @@ class Deaf(NetlinkFiller):
     def _say(self, called: str) -> None:
         with Netlink() as netlink:
             body = bytes((5, 0, 1, 0, 3, 0, 0, 0))  # IPSET_ATTR_PROTOCOL: 3
-            asked = message(wire.SUBSYSTEM | wire.Command.FLUSH, body)
+            asked = message(wire.SUBSYSTEM | wire.Command.ADD, body)
             ipset_deeds.do(netlink, [Step(f"adding entries of set {called}", asked)])
 
 
