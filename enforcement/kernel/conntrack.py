@@ -33,7 +33,7 @@ _MISSING = {errno.EINVAL, errno.EOPNOTSUPP}  # what nfnetlink says of a subsyste
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class CutResult:
     """What became of the open connections."""
 
     cut: int = 0
@@ -43,7 +43,7 @@ class Cut:
     note: str = ""  # why none could be looked at, for people
 
 
-def cut_connections(newly_blocked: AddressSet, *, allowed: AddressSet) -> Cut:
+def cut_connections(newly_blocked: AddressSet, *, allowed: AddressSet) -> CutResult:
     """End the tracked connections of which an end is newly blocked and not allowed.
 
     An end is an address that the rules compare with the sets, so that what is cut is what the
@@ -56,15 +56,15 @@ def cut_connections(newly_blocked: AddressSet, *, allowed: AddressSet) -> Cut:
     end one.
     """
     if not newly_blocked:
-        return Cut()
+        return CutResult()
     if not COUNT.exists():
-        return Cut(note="this kernel tracks no connections: there are none to cut")
+        return CutResult(note="this kernel tracks no connections: there are none to cut")
     with Netlink() as netlink:
         try:
             looked, deletions = _find(netlink, newly_blocked, allowed)
         except NetlinkRefused as refused:
             if refused.errno in _MISSING:
-                return Cut(
+                return CutResult(
                     note="connections cannot be listed: the kernel module nf_conntrack_netlink is "
                     "missing. Load it with modprobe to have connections cut"
                 )
@@ -80,9 +80,9 @@ def cut_connections(newly_blocked: AddressSet, *, allowed: AddressSet) -> Cut:
 
 def _find(
     netlink: Netlink, newly_blocked: AddressSet, allowed: AddressSet
-) -> tuple[Cut, list[bytes]]:
+) -> tuple[CutResult, list[bytes]]:
     """Go through the table once; return what was seen, and the deletions, due after the dump."""
-    looked = Cut()
+    looked = CutResult()
     deletions: list[bytes] = []
     for buffer in _buffers(netlink.dump(dump_request(_family(newly_blocked)))):
         held = read_connections(buffer)
@@ -123,7 +123,7 @@ def _chosen(held: Connections, newly_blocked: AddressSet, allowed: AddressSet) -
     )
 
 
-def _delete(netlink: Netlink, deletions: Sequence[bytes], cut: Cut) -> Cut:
+def _delete(netlink: Netlink, deletions: Sequence[bytes], cut: CutResult) -> CutResult:
     """Send all deletions and count what came of them.
 
     One that is refused, as older kernels do for what a flowtable has taken over, stops no other.

@@ -16,7 +16,7 @@ from enforcement.kernel import ipset_deeds, ipset_wire as wire
 from enforcement.kernel.base import Content
 from enforcement.kernel.errors import EnforceRefused, EnforceUnavailable, KernelDiffers
 from enforcement.kernel.ipset import IpsetSets, aside
-from enforcement.kernel.ipset_deeds import Step
+from enforcement.kernel.ipset_deeds import Request
 from enforcement.kernel.ipset_errors import NotUnderstood
 from enforcement.kernel.ipset_fill import NetlinkFiller
 from enforcement.kernel.ipset_restore import RestoreFiller
@@ -71,7 +71,7 @@ class Deaf(NetlinkFiller):
         with Netlink() as netlink:
             body = bytes((5, 0, 1, 0, 3, 0, 0, 0))  # IPSET_ATTR_PROTOCOL: 3
             asked = message(wire.SUBSYSTEM | wire.Command.ADD, body)
-            ipset_deeds.do(netlink, [Step(f"adding entries of set {called}", asked)])
+            ipset_deeds.do(netlink, [Request(f"adding entries of set {called}", asked)])
 
 
 def test_a_count_that_is_not_as_intended_leaves_the_live_sets_alone(sets: IpsetSets) -> None:
