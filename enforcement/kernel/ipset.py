@@ -12,6 +12,7 @@ touched, but told of.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -33,6 +34,8 @@ from enforcement.kernel.ipset_restore import RestoreFiller
 from enforcement.kernel.layout import SETS, Entries, SetChange, SetName
 from enforcement.kernel.netlink import Netlink
 from netsets.cidr import AddressSet
+
+log = logging.getLogger(__name__)
 
 # Of kernel memory for an entry with its share of the table, at the emptiest that a table is made:
 # a bucket takes 64 bytes at least, for 1.6 addresses or 1.1 networks; its place takes 8 more.
@@ -126,9 +129,15 @@ class IpsetSets:
             self._replace(before, frozenset(), [])
 
     def settle(self) -> None:
-        """Destroy what stands aside, from this or from a run that was killed."""
+        """Destroy what stands aside, from this or from a run that was killed.
+
+        What another program lists all the while is left to the next run: it takes memory, no more.
+        """
         with Netlink() as netlink:
-            deeds.destroy(netlink, _ASIDE)
+            try:
+                deeds.destroy(netlink, _ASIDE)
+            except EnforceUnavailable as error:
+                log.warning("%s; it is left to the next run", error)
 
     def remove(self) -> None:
         """Destroy all sets of ours. A set of our name of another type stays, and is told of."""

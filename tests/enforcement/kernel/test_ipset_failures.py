@@ -294,7 +294,11 @@ def test_a_revert_changes_the_live_sets_in_place_while_somebody_lists_one_of_the
     monkeypatch.setattr(ipset_deeds, "_PAUSE", 0.001)
     with listing(aside(SETS[0])):
         sets.revert(plan)
-    assert held(sets) == before.digests()
+        assert held(sets) == before.digests()
+        sets.settle()
+        assert aside(SETS[0]) in ipset("list", "-n").split()
+    sets.settle()
+    assert not [name for name in ipset("list", "-n").split() if name.endswith(".new")]
 
 
 def test_sets_are_swapped_as_soon_as_nobody_lists_them_any_more(
