@@ -15,6 +15,8 @@ import psutil
 ROUTES4 = Path("/proc/net/route")
 ROUTES6 = Path("/proc/net/ipv6_route")
 RESOLVERS = Path("/etc/resolv.conf")
+# Those that systemd-resolved asks, where it has put itself into the other file.
+BEHIND = Path("/run/systemd/resolve/resolv.conf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,15 @@ def _gateways6() -> Iterator[Surrounding]:
 
 
 def _resolvers() -> Iterator[Surrounding]:
-    for word, named, *_ in _rows(RESOLVERS, fields=2):
+    named = tuple(_named(RESOLVERS))
+    yield from named
+    # One on this machine answers nothing by itself: those that it asks are needed too.
+    if all(ipaddress.ip_address(one.address).is_loopback for one in named):
+        yield from _named(BEHIND)
+
+
+def _named(path: Path) -> Iterator[Surrounding]:
+    for word, named, *_ in _rows(path, fields=2):
         address, _, link = named.partition("%")
         if word == "nameserver" and _is_address(address):
             yield Surrounding(address, "resolver", link)

@@ -17,7 +17,8 @@ _PROXY = re.compile(r"http://(?P<host>[^\s/@:]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-
 _YES, _NO = frozenset({"y", "yes", "on", "true", "1"}), frozenset({"n", "no", "off", "false", "0"})
 # A host's own name: it is part of the name of a queue.
 NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_RATE = re.compile(r"[1-9][0-9]{0,4}/(second|minute|hour)")
+# More than 10,000 a second is more than a kernel can hold to.
+_RATE = re.compile(r"([1-9][0-9]{0,3}|10000)/second|[1-9][0-9]{0,4}/(minute|hour)")
 LOG_SIZE_LEAST, LOG_SIZE_MOST = 1_000, 1_000_000_000
 MOST_ITEMS = 64
 

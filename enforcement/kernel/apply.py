@@ -5,11 +5,13 @@
 3. the canaries are asked, and the journal is on disk
 4. one switch of the sets, the rules, and both read back
 5. the canaries are asked again: one that is lost brings back what was before
-6. the state says what is in force; the old sets go; connections are cut
+6. connections are cut; the state says what is in force; the old sets go
 """
 
 from __future__ import annotations
 
+import logging
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -17,10 +19,13 @@ from enforcement.kernel.base import Content, Counters, Enforcer, Live, Plan, Set
 from enforcement.kernel.errors import EnforceError, EnforceRefused, KernelDiffers, StateDamaged
 from enforcement.kernel.ground import Ground, find_ground, look, newly_dropped
 from enforcement.kernel.heal import heal, prove
-from enforcement.kernel.host import Canaries, Cut, Host
+from enforcement.kernel.host import Canaries, Cut, Host, holds_same
 from enforcement.kernel.records import Journal, State, Step
 from enforcement.kernel.recover import finish_release, go_back, put_in_force, recover
+from enforcement.kernel.room import refuse_beyond
 from enforcement.kernel.state import WAIT, Stored
+
+log = logging.getLogger(__name__)
 
 
 class Ending(StrEnum):
@@ -68,7 +73,7 @@ def plan_target(*, host: Host, target: Target, stored: Stored, wait: float = WAI
     with host.folder.locked("a plan", seconds=wait):
         wanted = host.folder.look(target, stored)
         current, _ = look(host=host, target=target)
-        return host.enforcers(target.enforcer).plan(current, wanted, target.rules)
+        return _plan(host, target, current, wanted)
 
 
 def enforce(
@@ -83,24 +88,18 @@ def enforce(
     """Bring a target into force, or leave in force what was, whole.
 
     `target.rules` holds no pause that is past. Raises EnforceError: what was in force before still
-    is, or is brought back by the next run of `enforce`, `verify` or a boot.
+    is. Where it could not be brought back the error says so, and the next run of `enforce`,
+    `verify` or a boot does it.
     """
     with host.folder.locked("an apply", seconds=wait):
         healed = recover(host=host, canaries=canaries)
-        wanted = host.folder.take(target, stored)
-        job = _Job(host, host.enforcers(target.enforcer), target, wanted, canaries, cut)
-        ground = find_ground(host=host, target=target)
         try:
-            outcome = _bring(job, ground)
-        except (EnforceRefused, KernelDiffers):
-            if ground.is_read:
-                raise
-            # The counts were as recorded, the entries may not have been: somebody else's change.
-            healed += recover(host=host, canaries=canaries)
-            # The undo let go of the lists that nothing in force names.
-            job = replace(job, wanted=host.folder.take(target, stored))
-            outcome = _bring(job, find_ground(host=host, target=target, is_thorough=True))
-    return replace(outcome, healed=(*healed, *ground.faults, *outcome.healed))
+            outcome = _enforce(host, target, stored, canaries, cut)
+        except EnforceError:
+            with suppress(EnforceError):  # what it failed by is told already
+                host.folder.clean()  # of the list that was refused
+            raise
+    return replace(outcome, healed=(*healed, *outcome.healed))
 
 
 def release(*, host: Host, enforcer: str, wait: float = WAIT) -> None:
@@ -120,13 +119,42 @@ def release(*, host: Host, enforcer: str, wait: float = WAIT) -> None:
         finish_release(host=host, journal=journal)
 
 
+def _enforce(host: Host, target: Target, stored: Stored, canaries: Canaries, cut: Cut) -> Outcome:
+    wanted = host.folder.take(target, stored)
+    job = _Job(host, host.enforcers(target.enforcer), target, wanted, canaries, cut)
+    ground = find_ground(host=host, target=target)
+    healed = ground.faults
+    try:
+        outcome = _bring(job, ground)
+    except (EnforceRefused, KernelDiffers):
+        if ground.is_read:
+            raise
+        # The counts were as recorded, the entries may not have been: somebody else's change.
+        healed = (*recover(host=host, canaries=canaries), *healed)
+        # The undo let go of the lists that nothing in force names.
+        job = replace(job, wanted=host.folder.take(target, stored))
+        outcome = _bring(job, find_ground(host=host, target=target, is_thorough=True))
+    return replace(outcome, healed=(*healed, *outcome.healed))
+
+
+def _plan(host: Host, target: Target, current: Content | None, wanted: Content) -> Plan:
+    """Return the plan to a new list; raises EnforceRefused where there is no memory for it.
+
+    What was in force is brought back without that question: an open host would be the other answer.
+    """
+    plan = host.enforcers(target.enforcer).plan(current, wanted, target.rules)
+    if plan.memory:
+        refuse_beyond(host.available(), needed=plan.memory)
+    return plan
+
+
 def _bring(job: _Job, ground: Ground) -> Outcome:
-    before, rules = ground.before, job.target.rules
+    before = ground.before
     is_own = before is not None and before.enforcer == job.target.enforcer
     if ground.content is None and before is not None and is_own:
         # Over empty sets: a list that is then refused must not keep the rules out.
         job.enforcer.write_rules(before.rules)
-    plan = job.enforcer.plan(ground.content, job.wanted, rules)
+    plan = _plan(job.host, job.target, ground.content, job.wanted)
     if plan.way == Way.NOTHING and before is not None and _same_but_for_words(before, job.target):
         return _confirm(job, plan)
     return _switch(job, ground, plan)
@@ -166,8 +194,9 @@ def _switch(job: _Job, ground: Ground, plan: Plan) -> Outcome:
     if lost:
         return _roll_back(job, journal, plan, lost)
     entries = {name: one.entries for name, one in live.sets.items()}
-    put_in_force(host=job.host, journal=journal, state=State(job.target, entries))
+    # Before anything that may fail: the list is live and confirmed.
     cut, warnings = _cut_connections(job, ground)
+    put_in_force(host=job.host, journal=journal, state=State(job.target, entries))
     return replace(
         _outcome(job, Ending.APPLIED, plan, live), cut=cut, warnings=(*live.warnings, *warnings)
     )
@@ -175,8 +204,27 @@ def _switch(job: _Job, ground: Ground, plan: Plan) -> Outcome:
 
 def _undo(job: _Job, journal: Journal, plan: Plan) -> Live:
     """Switch back to what was kept aside, then prove that it is what was in force."""
-    job.enforcer.revert(plan)
-    return go_back(host=job.host, journal=journal)
+    try:
+        job.enforcer.revert(plan)
+    except EnforceError as error:
+        log.warning("%s; what is live is read and healed instead", error)
+    try:
+        return go_back(host=job.host, journal=journal)
+    except EnforceError as error:
+        if not _is_still_live(job):
+            raise
+        raise type(error)(
+            f"{error}. So {job.target.label} is still in force, which was to be taken back: see to"
+            " that cause, then check or apply again, which brings back what was in force before"
+        ) from error
+
+
+def _is_still_live(job: _Job) -> bool:
+    """Tell whether the new list may be what the kernel holds."""
+    try:
+        return holds_same(job.enforcer.read(job.target.rules).content, job.wanted)
+    except EnforceError:
+        return True  # it was, and nobody can tell
 
 
 def _roll_back(job: _Job, journal: Journal, plan: Plan, lost: frozenset[str]) -> Outcome:

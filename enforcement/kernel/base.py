@@ -144,7 +144,10 @@ class Enforcer(Protocol):
         """Return what the rules have matched; zeros where they are not there."""
 
     def plan(self, current: Content | None, wanted: Content, rules: Rules) -> Plan:
-        """Return the steps. Raises EnforceRefused for what the kernel cannot hold."""
+        """Return the steps, and what memory they need: whether it is there, the caller asks.
+
+        Raises EnforceRefused for what the kernel cannot hold.
+        """
 
     def write_rules(self, rules: Rules) -> None:
         """Make the rules those meant, over sets that are made empty where they are missing.

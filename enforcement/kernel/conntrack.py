@@ -21,7 +21,7 @@ from enforcement.kernel.conntrack_wire import (
     dump_request,
     read_connections,
 )
-from enforcement.kernel.errors import EnforceRefused
+from enforcement.kernel.errors import EnforceRefused, EnforceUnavailable
 from enforcement.kernel.netlink import Netlink, NetlinkRefused
 from netsets._ranges4 import Index
 from netsets.cidr import AddressSet
@@ -33,7 +33,7 @@ _MISSING = {errno.EINVAL, errno.EOPNOTSUPP}  # what nfnetlink says of a subsyste
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class CutResult:
     """What became of the open connections."""
 
     cut: int = 0
@@ -43,7 +43,7 @@ class Cut:
     note: str = ""  # why none could be looked at, for people
 
 
-def cut_connections(newly_blocked: AddressSet, *, allowed: AddressSet) -> Cut:
+def cut_connections(newly_blocked: AddressSet, *, allowed: AddressSet) -> CutResult:
     """End the tracked connections of which an end is newly blocked and not allowed.
 
     An end is an address that the rules compare with the sets, so that what is cut is what the
@@ -56,27 +56,33 @@ def cut_connections(newly_blocked: AddressSet, *, allowed: AddressSet) -> Cut:
     end one.
     """
     if not newly_blocked:
-        return Cut()
+        return CutResult()
     if not COUNT.exists():
-        return Cut(note="this kernel tracks no connections: there are none to cut")
+        return CutResult(note="this kernel tracks no connections: there are none to cut")
     with Netlink() as netlink:
         try:
             looked, deletions = _find(netlink, newly_blocked, allowed)
         except NetlinkRefused as refused:
             if refused.errno in _MISSING:
-                return Cut(
+                return CutResult(
                     note="connections cannot be listed: the kernel module nf_conntrack_netlink is "
                     "missing. Load it with modprobe to have connections cut"
                 )
-            raise EnforceRefused(f"open connections cannot be listed: {refused}") from refused
+            if refused.errno == errno.EPERM:
+                raise EnforceUnavailable(
+                    "open connections cannot be listed: this process needs CAP_NET_ADMIN"
+                ) from refused
+            raise EnforceRefused(
+                f"open connections cannot be listed: {refused}; see whether `conntrack -L` can"
+            ) from refused
         return _delete(netlink, deletions, looked)
 
 
 def _find(
     netlink: Netlink, newly_blocked: AddressSet, allowed: AddressSet
-) -> tuple[Cut, list[bytes]]:
+) -> tuple[CutResult, list[bytes]]:
     """Go through the table once; return what was seen, and the deletions, due after the dump."""
-    looked = Cut()
+    looked = CutResult()
     deletions: list[bytes] = []
     for buffer in _buffers(netlink.dump(dump_request(_family(newly_blocked)))):
         held = read_connections(buffer)
@@ -117,16 +123,22 @@ def _chosen(held: Connections, newly_blocked: AddressSet, allowed: AddressSet) -
     )
 
 
-def _delete(netlink: Netlink, deletions: Sequence[bytes], cut: Cut) -> Cut:
-    """Send the deletions and count what came of them."""
+def _delete(netlink: Netlink, deletions: Sequence[bytes], cut: CutResult) -> CutResult:
+    """Send all deletions and count what came of them.
+
+    One that is refused, as older kernels do for what a flowtable has taken over, stops no other.
+    """
     waiting = iter(deletions)
+    refused: list[int] = []
     while some := list(islice(waiting, _DELETIONS)):
         numbers = netlink.answers(some)
         ended = numbers.count(errno.ENOENT)
         cut = replace(cut, cut=cut.cut + numbers.count(0), ended=cut.ended + ended)
-        if refused := [one for one in numbers if one not in {0, errno.ENOENT}]:
-            raise EnforceRefused(
-                f"{len(refused):,} of {len(deletions):,} open connections could not be cut, "
-                f"{cut.cut:,} were: {NetlinkRefused(refused[0], 0)}"
-            )
+        refused += [one for one in numbers if one not in {0, errno.ENOENT}]
+    if refused:
+        raise EnforceRefused(
+            f"{len(refused):,} of {len(deletions):,} open connections could not be cut, "
+            f"{cut.cut:,} were: {NetlinkRefused(refused[0], 0)}; the rules drop their packets, and "
+            "`conntrack -L` shows those that are left"
+        )
     return cut

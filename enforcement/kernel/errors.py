@@ -1,6 +1,6 @@
 """What may go wrong with a kernel, by what it means for the packets.
 
-EnforceError              the state before still stands, whole
+EnforceError              the state before still stands, whole, or the message says what does
 ├── EnforceUnavailable    no power, no tool, no answer in time: again later, or a person sees to it
 ├── EnforceRefused        what is wanted may not or cannot be loaded: a person must look
 ├── KernelDiffers         what was read back is not what was written
@@ -11,7 +11,10 @@ from __future__ import annotations
 
 
 class EnforceError(Exception):
-    """A deed in the kernel did not happen; what was in force before still is."""
+    """A deed in the kernel did not happen; what was in force before still is.
+
+    Where that could not be brought back, the message says what is in force and what to do.
+    """
 
 
 class EnforceUnavailable(EnforceError):

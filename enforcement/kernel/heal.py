@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from enforcement.kernel.base import Content, Enforcer, Live, Plan, Rules
-from enforcement.kernel.errors import KernelDiffers
+from enforcement.kernel.errors import EnforceError, KernelDiffers
 from enforcement.kernel.host import holds_same
 
 
@@ -29,8 +29,9 @@ def heal(
     """Bring rules and sets to what is meant and prove it; nothing is written where all is so.
 
     `entries` are the counts that the sets are to have, as far as they are known. Rules come first,
-    over empty sets: a list that does not go in leaves them in place. A kill at any point leaves the
-    sets as found or as meant. Raises EnforceError.
+    over empty sets: a list that does not go in leaves them in place. Rules that cannot be written,
+    those of one family perhaps, keep no list out, and are told of after it. A kill at any point
+    leaves the sets as found or as meant. Raises EnforceError.
     """
     found = enforcer.read(rules)
     is_same = holds_same(found.content, content)
@@ -38,14 +39,25 @@ def heal(
         enforcer.settle()
         return Healed(found, ())
     faults = list(found.faults)
-    enforcer.write_rules(rules)
+    trouble = _trouble_with(enforcer, rules)
     if not is_same:
         plan = enforcer.plan(found.content, content, rules)
         faults += _what_differed(found, entries, plan)
         enforcer.apply(plan)
+    if trouble is not None:
+        raise trouble
     live = prove(enforcer=enforcer, content=content, rules=rules)
     enforcer.settle()
     return Healed(live, tuple(faults))
+
+
+def _trouble_with(enforcer: Enforcer, rules: Rules) -> EnforceError | None:
+    """Write the rules; return what kept some of them from being written, None for nothing."""
+    try:
+        enforcer.write_rules(rules)
+    except EnforceError as error:
+        return error
+    return None
 
 
 def prove(*, enforcer: Enforcer, content: Content, rules: Rules) -> Live:

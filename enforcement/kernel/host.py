@@ -9,6 +9,7 @@ from typing import Protocol
 
 from enforcement.kernel import enforcer_named
 from enforcement.kernel.base import Content, Enforcer, Rules
+from enforcement.kernel.room import available_memory
 from enforcement.kernel.state import StateFolder
 from netsets.cidr import AddressSet
 
@@ -20,6 +21,7 @@ class Host:
     folder: StateFolder
     # Two at most are asked for: the one in force, and the one that takes over from it.
     enforcers: Callable[[str], Enforcer] = enforcer_named
+    available: Callable[[], int] = available_memory  # bytes that can be had for a new list
 
 
 # Cuts the connections to newly dropped addresses, none to those allowed (second); returns how many.

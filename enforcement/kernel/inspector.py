@@ -43,7 +43,10 @@ def inspect(version: Version) -> Table:
     if done.code == _TOO_MANY:
         raise EnforceUnavailable(f"the inspector reads no more than {_MOST_RULES:,} rules")
     if done.code != 0:
-        raise EnforceUnavailable(f"the inspector ended with {done.code}: {done.complaint}")
+        raise EnforceUnavailable(
+            f"the inspector ended with {done.code}: {done.complaint}; see whether the package"
+            " python-iptables fits this host's iptables"
+        )
     try:
         return {
             name: Chain(policy, tuple(Rule(tuple(words), int(packets)) for packets, words in rules))

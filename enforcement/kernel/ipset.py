@@ -1,13 +1,19 @@
 """The eight kernel sets: filled aside and swapped, or changed in place; counted and read back.
 
 While a plan is applied, what is to come stands aside under `<name>.new`; after the swap, what was
-live stands there until `settle`. A set of ours has no timeouts and no mask; a set of our name that
-is of another type is never touched, but told of.
+live stands there until `settle`. A packet is looked up in the set of addresses and then in the set
+of networks of a list: an address that moves from one to the other must be found in either, so sets
+of networks are swapped first, and addresses that move out of them are put into the live set of
+addresses before; they go with it, or when it is swapped back.
+
+A set of ours has no timeouts and no mask; a set of our name that is of another type is never
+touched, but told of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -15,7 +21,12 @@ from itertools import chain
 
 from enforcement.kernel import ipset_deeds as deeds, layout
 from enforcement.kernel.base import Content, Plan, SetState, Way
-from enforcement.kernel.errors import EnforceError, EnforceRefused, KernelDiffers
+from enforcement.kernel.errors import (
+    EnforceError,
+    EnforceRefused,
+    EnforceUnavailable,
+    KernelDiffers,
+)
 from enforcement.kernel.ipset_dump import Header
 from enforcement.kernel.ipset_errors import NotUnderstood
 from enforcement.kernel.ipset_fill import Filler, NetlinkFiller
@@ -23,6 +34,8 @@ from enforcement.kernel.ipset_restore import RestoreFiller
 from enforcement.kernel.layout import SETS, Entries, SetChange, SetName
 from enforcement.kernel.netlink import Netlink
 from netsets.cidr import AddressSet
+
+log = logging.getLogger(__name__)
 
 # Of kernel memory for an entry with its share of the table, at the emptiest that a table is made:
 # a bucket takes 64 bytes at least, for 1.6 addresses or 1.1 networks; its place takes 8 more.
@@ -83,7 +96,9 @@ class IpsetSets:
             coming = {one.name: len(one.added) for one in _changes(plan)}
             if _have_room(coming):
                 return replace(plan, memory=_memory(coming))
-        return replace(plan, way=Way.REPLACE, memory=_memory(_sizes(plan.wanted)))
+        moving = {one.name: len(one) for one in _movers(plan.current, _changes(plan))}
+        needed = _memory(_sizes(plan.wanted)) + _memory(moving)
+        return replace(plan, way=Way.REPLACE, memory=needed)
 
     def make_missing(self) -> None:
         """Make the live sets that are missing, empty; refuse one of our name of another type."""
@@ -93,30 +108,36 @@ class IpsetSets:
     def apply(self, plan: Plan) -> None:
         """Bring the live sets to what the plan wants; on an error they are what they were."""
         if plan.way is Way.REPLACE:
-            self._replace(plan.wanted, _settled(plan))
+            self._replace(plan.wanted, _settled(plan), _movers(plan.current, _changes(plan)))
         elif plan.way is Way.DIFFERENCE:
             self._change(list(_changes(plan)), plan.wanted)
 
     def revert(self, plan: Plan) -> None:
         """Bring the live sets back to what they were before the plan was applied.
 
-        What stands aside is swapped back; where that is not what it was, the sets are filled anew.
+        What stands aside is swapped back; while another program lists a set, which forbids that,
+        the live sets are changed in place. Where they are not what they were, they are filled anew.
         """
         if plan.way is Way.NOTHING:
             return
         before = plan.current or Content.empty()
+        back = [one.undone() for one in _changes(plan)]
         try:
-            if plan.way is Way.REPLACE:
-                _swap_back(plan)
-            else:
-                self._change([one.undone() for one in _changes(plan)], before)
+            if plan.way is Way.DIFFERENCE or not self._swap_back(plan):
+                self._change(back, before)
         except (EnforceRefused, KernelDiffers):
-            self._replace(before, frozenset())
+            self._replace(before, frozenset(), [])
 
     def settle(self) -> None:
-        """Destroy what stands aside, from this or from a run that was killed."""
+        """Destroy what stands aside, from this or from a run that was killed.
+
+        What another program lists all the while is left to the next run: it takes memory, no more.
+        """
         with Netlink() as netlink:
-            deeds.destroy(netlink, _ASIDE)
+            try:
+                deeds.destroy(netlink, _ASIDE)
+            except EnforceUnavailable as error:
+                log.warning("%s; it is left to the next run", error)
 
     def remove(self) -> None:
         """Destroy all sets of ours. A set of our name of another type stays, and is told of."""
@@ -126,7 +147,9 @@ class IpsetSets:
             deeds.destroy(netlink, [*_ASIDE, *ours])
         deeds.refuse_foreign(found)
 
-    def _replace(self, wanted: Content, kept: Collection[SetName]) -> None:
+    def _replace(
+        self, wanted: Content, kept: Collection[SetName], movers: Sequence[SetChange]
+    ) -> None:
         """Fill sets aside, count them, swap them all; `kept` are those that stay as they are."""
         filled = {name: entries for name, entries in _parts(wanted) if name not in kept}
         with Netlink() as netlink, ExitStack() as undo:
@@ -137,8 +160,43 @@ class IpsetSets:
                 deeds.do(netlink, [deeds.making(aside(name), name, len(entries))])
                 self._fill(name, entries)
             deeds.count(netlink, {aside(name): len(entries) for name, entries in filled.items()})
-            deeds.swap(netlink, [(str(name), aside(name)) for name in filled])
+            self._swap(netlink, filled, movers)
             undo.pop_all()
+
+    def _swap(
+        self, netlink: Netlink, names: Collection[SetName], movers: Sequence[SetChange]
+    ) -> None:
+        """Swap sets with what stands aside, the movers being live before; all or none."""
+        fitting = [one for one in movers if _have_room({one.name: len(one.added)})]
+        # Allowed first: no address is dropped because it is blocked before it is allowed.
+        due = sorted(names, key=lambda name: (name.role == "block", not name.is_net))
+        try:
+            self._by_filler(lambda filler: filler.change(fitting))
+            deeds.swap(netlink, [(str(name), aside(name)) for name in due])
+        except EnforceError:
+            with suppress(EnforceError):  # they lie in networks that are live: nothing is dropped
+                self._by_filler(lambda filler: filler.change([one.undone() for one in fitting]))
+            raise
+
+    def _swap_back(self, plan: Plan) -> bool:
+        """Swap back what was kept aside; tell whether it was done, which a listing forbids."""
+        back = _movers(plan.wanted, (one.undone() for one in _changes(plan)))
+        moved = [one.undone() for one in _movers(plan.current, _changes(plan))]
+        replaced = {aside(one.name) for one in _changes(plan) if len(one) or plan.current is None}
+        with Netlink() as netlink:
+            kept = deeds.headers(netlink, _ASIDE)
+            if not replaced <= kept.keys():
+                gone = min(replaced - kept.keys())
+                raise KernelDiffers(f"set {gone}, which was live before, is gone: fill it anew")
+            try:
+                self._swap(netlink, [name for name in SETS if aside(name) in kept], back)
+            except EnforceUnavailable:
+                return False
+            self._by_filler(lambda filler: filler.change(moved))
+            if plan.current is not None:
+                sizes = _sizes(plan.current)
+                deeds.count(netlink, {str(name): size for name, size in sizes.items()})
+        return True
 
     def _fill(self, name: SetName, entries: Entries) -> None:
         if len(entries):
@@ -231,16 +289,14 @@ def _settled(plan: Plan) -> frozenset[SetName]:
     )
 
 
-def _swap_back(plan: Plan) -> None:
-    replaced = {aside(one.name) for one in _changes(plan) if len(one) or plan.current is None}
-    with Netlink() as netlink:
-        kept = deeds.headers(netlink, _ASIDE)
-        if not replaced <= kept.keys():
-            gone = min(replaced - kept.keys())
-            raise KernelDiffers(f"set {gone}, which was live before, is gone: fill it anew")
-        deeds.swap(netlink, [(str(name), aside(name)) for name in SETS if aside(name) in kept])
-        if plan.current is not None:
-            deeds.count(netlink, {str(name): size for name, size in _sizes(plan.current).items()})
+def _movers(live: Content | None, changes: Iterable[SetChange]) -> list[SetChange]:
+    """Return the addresses that come into sets of addresses out of a network that is live."""
+    if live is None:
+        return []
+    coming = (one for one in changes if len(one.added) and not one.name.is_net)
+    held = {"block": live.block, "allow": live.allow}
+    found = (layout.within(held[one.name.role], one) for one in coming)
+    return [one for one in found if len(one)]
 
 
 def _try_to_destroy(netlink: Netlink) -> None:

@@ -24,27 +24,27 @@ _Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Request:
     """A message, and in words what it does to which set."""
 
     deed: str
     message: bytes
 
 
-def do(netlink: Netlink, steps: Sequence[Step], *, fine: Collection[int] = ()) -> None:
-    """Take all steps in one call to the kernel, which works on each whatever it says of others.
+def do(netlink: Netlink, requests: Sequence[Request], *, fine: Collection[int] = ()) -> None:
+    """Make all requests in one call to the kernel, which works on each whatever it says of others.
 
     Raises what the first refusal means, but for the error numbers that are fine.
     """
-    for place, number in sorted(refused(netlink, steps).items()):
+    for place, number in sorted(refused(netlink, requests).items()):
         if number not in fine:
-            raise refusal(steps[place].deed, number)
+            raise refusal(requests[place].deed, number)
 
 
-def refused(netlink: Netlink, steps: Sequence[Step]) -> dict[int, int]:
-    """Take all steps in one call; return the error numbers of those refused, by place."""
+def refused(netlink: Netlink, requests: Sequence[Request]) -> dict[int, int]:
+    """Make all requests in one call; return the error numbers of those refused, by place."""
     try:
-        netlink.ask([step.message for step in steps])
+        netlink.ask([request.message for request in requests])
     except NetlinkRefused as error:
         return dict(error.refused)
     return {}
@@ -94,10 +94,10 @@ def make_missing(netlink: Netlink) -> None:
     do(netlink, [making(str(name), name, 0) for name in missing], fine=(THERE,))
 
 
-def making(called: str, name: SetName, entries: int) -> Step:
-    """Return the step that makes a set for so many entries, of the type of a live one."""
+def making(called: str, name: SetName, entries: int) -> Request:
+    """Return the request that makes a set for so many entries, of the type of a live one."""
     size = wire.Size.fitting(entries, is_net=name.is_net)
-    return Step(
+    return Request(
         f"making set {called} for {size.maxelem:,} entries", wire.create(called, name, size)
     )
 
@@ -116,7 +116,7 @@ def count(netlink: Netlink, intended: Mapping[str, int]) -> None:
 
 def destroy(netlink: Netlink, called: Iterable[str]) -> None:
     """Destroy those of the sets that are there."""
-    left = [Step(f"destroying set {one}", wire.destroy(one)) for one in called]
+    left = [Request(f"destroying set {one}", wire.destroy(one)) for one in called]
     for _ in range(_TRIES):
         numbers = {at: no for at, no in refused(netlink, left).items() if no != ABSENT}
         if not numbers:
@@ -133,21 +133,23 @@ def swap(netlink: Netlink, pairs: Sequence[tuple[str, str]]) -> None:
     All are swapped, or none. While another program lists one of them, the kernel refuses that
     one: the others are swapped back at once, and all are tried again.
     """
-    steps = [Step(f"swapping set {one} with {two}", wire.swap(one, two)) for one, two in pairs]
+    requests = [
+        Request(f"swapping set {one} with {two}", wire.swap(one, two)) for one, two in pairs
+    ]
     for _ in range(_TRIES):
-        numbers = refused(netlink, steps)
+        numbers = refused(netlink, requests)
         if not numbers:
             return
-        _swap_back(netlink, [step for at, step in enumerate(steps) if at not in numbers])
-        _raise_unless_held(steps, numbers)
+        _swap_back(netlink, [request for at, request in enumerate(requests) if at not in numbers])
+        _raise_unless_held(requests, numbers)
         time.sleep(_PAUSE)
     raise EnforceUnavailable(
-        f"{steps[0].deed} and the others: another program has been listing one of them for "
+        f"{requests[0].deed} and the others: another program has been listing one of them for "
         f"{_TRIES * _PAUSE:g} s: end it (`ipset list` or `ipset save`), then apply again"
     )
 
 
-def _swap_back(netlink: Netlink, done: Sequence[Step]) -> None:
+def _swap_back(netlink: Netlink, done: Sequence[Request]) -> None:
     for _ in range(_TRIES):
         numbers = refused(netlink, done)
         if not numbers:
@@ -159,10 +161,10 @@ def _swap_back(netlink: Netlink, done: Sequence[Step]) -> None:
     )
 
 
-def _raise_unless_held(steps: Sequence[Step], numbers: Mapping[int, int]) -> None:
+def _raise_unless_held(requests: Sequence[Request], numbers: Mapping[int, int]) -> None:
     for place, number in sorted(numbers.items()):
         if number not in HELD:
-            raise refusal(steps[place].deed, number)
+            raise refusal(requests[place].deed, number)
 
 
 def _answer(

@@ -28,7 +28,10 @@ THERE = errno.EEXIST
 _Meaning = tuple[type[EnforceError], str]
 _HELD: _Meaning = (
     EnforceUnavailable,
-    "a rule uses it, or another program lists it (EBUSY): see `iptables-save | grep match-set`",
+    (
+        "a rule uses it, or another program lists it (EBUSY): see `iptables-nft-save` and"
+        " `iptables-legacy-save` for match-set, and those of ip6tables"
+    ),
 )
 _OTHER_PROTOCOL: _Meaning = (
     NotUnderstood,
@@ -70,12 +73,18 @@ _MEANINGS: dict[int, _Meaning] = {
         KernelDiffers,
         "an entry is there already, or is not (EXIST): another program changed it; apply again",
     ),
-    INVALID_CIDR: (EnforceRefused, "the kernel takes no network of that length (INVALID_CIDR)"),
+    INVALID_CIDR: (
+        EnforceRefused,
+        "the kernel takes no network of that length (INVALID_CIDR): take it out of the list",
+    ),
     HASH_FULL: (
         EnforceRefused,
         "it holds as many entries as it may (HASH_FULL): it must be replaced by a larger one",
     ),
-    HASH_ELEM: (EnforceRefused, "the kernel takes no such entry (HASH_ELEM)"),
+    HASH_ELEM: (
+        EnforceRefused,
+        "the kernel takes no such entry (HASH_ELEM): take addresses of zeros out of the list",
+    ),
 }
 
 
@@ -85,5 +94,6 @@ def refusal(deed: str, number: int) -> EnforceError:
     `deed` names the set: "set TSblocknet: adding entries".
     """
     text = os.strerror(number) if number < PROTOCOL else "an error of ipset that is not known here"
-    kind, meaning = _MEANINGS.get(number, (EnforceRefused, f"{text} ({number})"))
+    unknown = f"{text} ({number}): see the kernel's log, then apply again"
+    kind, meaning = _MEANINGS.get(number, (EnforceRefused, unknown))
     return kind(f"{deed} was refused: {meaning}")

@@ -7,7 +7,7 @@ from itertools import chain, islice
 from typing import Protocol
 
 from enforcement.kernel import ipset_wire as wire
-from enforcement.kernel.ipset_deeds import Step, do
+from enforcement.kernel.ipset_deeds import Request, do
 from enforcement.kernel.layout import Entries, SetChange, SetName
 from enforcement.kernel.netlink import Netlink
 
@@ -42,7 +42,7 @@ class NetlinkFiller:
             do(netlink, [*chain.from_iterable(come), *chain.from_iterable(go)])
 
 
-def _steps(command: wire.Change, called: str, name: SetName, entries: Entries) -> Iterator[Step]:
+def _steps(command: wire.Change, called: str, name: SetName, entries: Entries) -> Iterator[Request]:
     verb = "adding" if command == wire.Command.ADD else "taking out"
     deed = f"{verb} entries of set {called}"
-    return (Step(deed, message) for message in wire.batches(command, called, name, entries))
+    return (Request(deed, message) for message in wire.batches(command, called, name, entries))

@@ -57,5 +57,6 @@ def _restore(called: str, script: bytes) -> None:
     done = run(_COMMAND, given=script, seconds=_SECONDS)
     if done.code != 0:
         raise EnforceRefused(
-            f"set {called}: ipset restore ended with {done.code}: {done.complaint}"
+            f"set {called}: ipset restore ended with {done.code}: {done.complaint}; see with"
+            " `ipset list -t` what is there, then apply again"
         )

@@ -56,7 +56,6 @@ class Command(IntEnum):
 
     CREATE = 2
     DESTROY = 3
-    FLUSH = 4
     SWAP = 6
     LIST = 7
     ADD = 9
@@ -126,11 +125,6 @@ def swap(called: str, other: str) -> bytes:
 def destroy(called: str) -> bytes:
     """Return the message that destroys a set that no rule uses."""
     return message(SUBSYSTEM | Command.DESTROY, _named(called))
-
-
-def flush(called: str) -> bytes:
-    """Return the message that empties a set."""
-    return message(SUBSYSTEM | Command.FLUSH, _named(called))
 
 
 def list_header(called: str) -> bytes:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import ClassVar
 
 from enforcement.kernel.base import Content, Counters, Live, Plan, Rules, SetState
+from enforcement.kernel.errors import EnforceError
 from enforcement.kernel.ipset import IpsetSets
 from enforcement.kernel.iptables_live import IptablesRules
 from enforcement.kernel.plan import make_plan
-from enforcement.kernel.room import available_memory, refuse_beyond
 
 
 class IptablesEnforcer:
@@ -17,15 +17,9 @@ class IptablesEnforcer:
 
     name: ClassVar[str] = "iptables"
 
-    def __init__(
-        self,
-        *,
-        program: str = "iptables",
-        available: Callable[[], int] = available_memory,
-    ) -> None:
+    def __init__(self, *, program: str = "iptables") -> None:
         """Take the host's backend, or that of a program such as "iptables-legacy"."""
         self._rules, self._sets = IptablesRules(program), IpsetSets()
-        self._available = available
 
     def states(self) -> Mapping[str, SetState]:
         """Return the live sets that are there."""
@@ -34,23 +28,16 @@ class IptablesEnforcer:
     def read(self, rules: Rules) -> Live:
         """Read back the sets and hold the rules to those meant."""
         content, states = self._sets.read()
-        return Live(
-            content,
-            states,
-            self._rules.faults(rules),
-            self._rules.counters(),
-            self._rules.warnings(),
-        )
+        found = self._rules.read(rules)
+        return Live(content, states, found.faults, found.counters, found.warnings)
 
     def read_counters(self) -> Counters:
         """Return what the rules have dropped or rejected; zeros where they are not there."""
         return self._rules.counters()
 
     def plan(self, current: Content | None, wanted: Content, rules: Rules) -> Plan:
-        """Return the steps. Raises EnforceRefused where the sets take too much of the memory."""
-        plan = self._sets.fitted(make_plan(current, wanted, rules))
-        refuse_beyond(self._available(), needed=plan.memory)
-        return plan
+        """Return the steps, with the memory that the kernel needs for them."""
+        return self._sets.fitted(make_plan(current, wanted, rules))
 
     def write_rules(self, rules: Rules) -> None:
         """Make the rules those meant, over sets that are made empty where they are missing."""
@@ -70,6 +57,13 @@ class IptablesEnforcer:
         self._sets.settle()
 
     def remove(self) -> None:
-        """Take the rules out, then the sets."""
-        self._rules.remove()
+        """Take the rules out, then the sets; those that no rule is left to hold in any case."""
+        try:
+            self._rules.remove()
+        except EnforceError as trouble:
+            try:
+                self._sets.remove()
+            except EnforceError as error:
+                raise type(trouble)(f"{trouble}; {error}") from error
+            raise
         self._sets.remove()

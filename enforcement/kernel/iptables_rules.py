@@ -8,7 +8,6 @@ Nothing here accepts a packet: what returns goes on to the rules of others.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -17,17 +16,14 @@ from enforcement.kernel.base import Counters, Rules, Verdict
 from enforcement.kernel.errors import EnforceRefused
 from enforcement.kernel.iptables_save import Rule, Table
 from enforcement.kernel.layout import SetName, Version
+from enforcement.kernel.log_limit import BURST, LOG_PREFIX, read_limit
 
-LOG_PREFIX = "ThreatSTOP-TSblock "
 HOOKS: Mapping[str, str] = {"INPUT": "TSinput", "FORWARD": "TSforward", "OUTPUT": "TSoutput"}
 _FROM, _TO, _OUT = "TSfrom", "TSto", "TSout"
 OWN_CHAINS = (*HOOKS.values(), _FROM, _TO, _OUT)
 Side = Literal["src", "dst"]
-# Lines that come at once before a limit bites: a page that fails is seen with all its hosts.
-_BURST = 20
-# The kernel counts in tenths of a millisecond and holds no credit for more than a day.
+# In tenths of a millisecond, in which the kernel counts.
 _UNITS = {"hour": 36_000_000, "min": 600_000, "sec": 10_000}
-_LIMIT = re.compile(r"([1-9]\d{0,4})/(second|sec|minute|min|hour)")
 _LAST_SECOND = datetime(2038, 1, 19, 3, 14, 6, tzinfo=UTC)  # xt_time counts in 31 bits
 _REJECT: Mapping[Version, str] = {4: "icmp-admin-prohibited", 6: "icmp6-adm-prohibited"}
 
@@ -72,18 +68,10 @@ def counted(table: Table) -> Counters:
 def log_limit(text: str) -> str:
     """Return a limit, such as "10/second", in the words that `iptables-save` has for it.
 
-    Raises EnforceRefused for what is none, for more than 10,000 a second and for less than one an
-    hour.
+    Raises EnforceRefused as `read_limit` does.
     """
-    period = 0
-    if found := _LIMIT.fullmatch(text):
-        length = next(length for unit, length in _UNITS.items() if found[2].startswith(unit))
-        period = length // int(found[1])
-    if not period:
-        raise EnforceRefused(
-            f"{text!r} is no limit for the log: give lines in a time, such as 10/second, 100/minute"
-            " or 1/hour, at most 10000/second"
-        )
+    limit = read_limit(text)
+    period = next(_UNITS[unit] for unit in _UNITS if limit.unit.startswith(unit)) // limit.lines
     # As print_rate of libxt_limit: the smallest unit that loses nothing that can be seen.
     told = "hour"
     for unit, length in _UNITS.items():
@@ -120,7 +108,7 @@ def _verdict(version: Version, side: Side, rules: Rules) -> tuple[Rule, ...]:
         for is_net in (False, True)
     )
     limit = Rule.of(
-        f"-m limit --limit {log_limit(rules.log_limit)} --limit-burst {_BURST}"
+        f"-m limit --limit {log_limit(rules.log_limit)} --limit-burst {BURST}"
         if rules.log_limit
         else ""
     )

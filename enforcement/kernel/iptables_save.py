@@ -61,11 +61,6 @@ class Chain:
     policy: str  # "-" where the chain is no built-in one
     rules: tuple[Rule, ...] = ()
 
-    @property
-    def is_built_in(self) -> bool:
-        """Whether packets come to it from the kernel and not from another chain."""
-        return self.policy != "-"
-
 
 Table = Mapping[str, Chain]
 

@@ -1,7 +1,8 @@
 """How a list lies in kernel sets: single addresses in one set, networks in another, by family.
 
 A lookup in a `hash:net` set probes once for each prefix length that is present. Single addresses
-are most of a list: they stand in a set of their own, which is probed once.
+are most of a list: they stand in a set of their own, which is probed once. The address of zeros
+alone stands among the networks: `hash:ip` does not take it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from netsets import cidr
-from netsets._ranges4 import Array8, Array32, Array64
+from netsets._ranges4 import Array8, Array32, Array64, Bools
 from netsets.cidr import AddressSet, Prefixes
 from netsets.diff import PrefixDifference
 
@@ -58,12 +59,8 @@ class Entries:
 
 def parts(role: Role, prefixes: Prefixes) -> Iterator[tuple[SetName, Entries]]:
     """Yield the four sets of a list with their entries; the empty ones too."""
-    families: tuple[tuple[Version, Column, Array8], ...] = (
-        (4, prefixes.v4_first, prefixes.v4_length),
-        (6, prefixes.v6_first, prefixes.v6_length),
-    )
-    for version, first, length in families:
-        is_net = length < WIDTH[version]
+    for version, first, length in _families(prefixes):
+        is_net = _is_net(version, first, length)
         for wanted in (False, True):
             chosen = is_net == wanted
             yield SetName(role, wanted, version), Entries(*_loadable(first[chosen], length[chosen]))
@@ -93,17 +90,38 @@ def changes(role: Role, difference: PrefixDifference) -> Iterator[SetChange]:
         yield SetChange(name, *_apart(added, removed))
 
 
+def within(held: AddressSet, change: SetChange) -> SetChange:
+    """Return of what comes into a set of addresses that which a list holds already."""
+    first, length = change.added.first, change.added.length
+    if change.name.version == 4:
+        chosen = held.contains4(first.astype(np.uint32, copy=False))
+    else:
+        chosen = held.contains6(first.astype(np.uint64, copy=False))
+    nothing = Entries(first[:0], length[:0])
+    return SetChange(change.name, Entries(first[chosen], length[chosen]), nothing)
+
+
 def sizes(role: Role, prefixes: Prefixes) -> Iterator[tuple[SetName, int]]:
     """Yield the four sets of a list with how many entries `parts` gives each."""
-    families: tuple[tuple[Version, Array8], ...] = (
-        (4, prefixes.v4_length),
-        (6, prefixes.v6_length),
-    )
-    for version, length in families:
-        single = int(np.count_nonzero(length == WIDTH[version]))
+    for version, first, length in _families(prefixes):
+        networks = int(np.count_nonzero(_is_net(version, first, length)))
         halved = int(np.count_nonzero(length == 0))
-        yield SetName(role, is_net=False, version=version), single
-        yield SetName(role, is_net=True, version=version), len(length) - single + halved
+        yield SetName(role, is_net=False, version=version), len(length) - networks
+        yield SetName(role, is_net=True, version=version), networks + halved
+
+
+def _families(prefixes: Prefixes) -> tuple[tuple[Version, Column, Array8], ...]:
+    return (
+        (4, prefixes.v4_first, prefixes.v4_length),
+        (6, prefixes.v6_first, prefixes.v6_length),
+    )
+
+
+def _is_net(version: Version, first: Column, length: Array8) -> Bools:
+    """Return which prefixes stand in the set of networks."""
+    is_zeros = first == 0 if first.ndim == 1 else ~first.any(axis=1)
+    is_net: Bools = (length < WIDTH[version]) | is_zeros
+    return is_net
 
 
 def _apart(a: Entries, b: Entries) -> tuple[Entries, Entries]:

@@ -6,7 +6,6 @@ version and resource, attributes. All numbers of heads are in the machine's own 
 
 from __future__ import annotations
 
-import errno
 import os
 import socket
 import struct
@@ -25,7 +24,8 @@ ATTRIBUTE = struct.Struct("=HH")  # length, type
 _ERROR = struct.Struct("=i")
 _NLMSG_ERROR, _NLMSG_DONE = 2, 3
 _SOL_NETLINK, _NETLINK_NO_ENOBUFS, _NETLINK_CAP_ACK = 270, 5, 10
-_SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33
+# SO_SNDBUFFORCE and SO_RCVBUFFORCE, each with the option that stays within the machine's limit.
+_BUFFERS = ((32, socket.SO_SNDBUF), (33, socket.SO_RCVBUF))
 _SECONDS = 60.0
 _RECEIVE = 1 << 20  # bytes; the kernel fills at most what one call can take
 _BUFFER = 64 << 20  # bytes that one send may hold
@@ -62,23 +62,37 @@ def message(kind: int, body: bytes, *, flags: int = 0, family: int = 0) -> bytes
 
 
 class Netlink:
-    """One socket, for a `with` block. Raises EnforceUnavailable where there is no power."""
+    """One socket, for a `with` block. Raises EnforceUnavailable where the kernel gives none.
+
+    Without CAP_NET_ADMIN over this network namespace the kernel refuses what it is asked (EPERM).
+    """
 
     def __init__(self) -> None:
         try:
             self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
         except OSError as error:
-            raise EnforceUnavailable(f"netfilter cannot be asked: {error.strerror}") from error
+            raise EnforceUnavailable(
+                f"netfilter cannot be asked: {error.strerror}; load the module nfnetlink"
+            ) from error
         self._sequence = 0
+        try:
+            self._prepare()
+        except OSError as error:
+            self._socket.close()
+            raise EnforceUnavailable(
+                f"a socket to netfilter cannot be prepared: {error.strerror}; this needs Linux 4.3"
+                " or later"
+            ) from error
+
+    def _prepare(self) -> None:
         self._socket.settimeout(_SECONDS)
-        for option in (_SO_SNDBUFFORCE, _SO_RCVBUFFORCE):
+        for force, plain in _BUFFERS:
             try:
-                self._socket.setsockopt(socket.SOL_SOCKET, option, _BUFFER)
-            except OSError as error:
-                self._socket.close()
-                raise EnforceUnavailable(
-                    "this process has no power over the kernel: it needs CAP_NET_ADMIN"
-                ) from error
+                self._socket.setsockopt(socket.SOL_SOCKET, force, _BUFFER)
+            except PermissionError:
+                # Root of a container may use the kernel's sets, but not go over the machine's limit
+                # (net.core.wmem_max and rmem_max), which the kernel takes here in silence.
+                self._socket.setsockopt(socket.SOL_SOCKET, plain, _BUFFER)
         self._socket.setsockopt(_SOL_NETLINK, _NETLINK_NO_ENOBUFS, 1)
         # A refusal does not bring back the whole message that it is about.
         self._socket.setsockopt(_SOL_NETLINK, _NETLINK_CAP_ACK, 1)
@@ -146,16 +160,22 @@ class Netlink:
             self._socket.send(content)
         except OSError as error:
             raise EnforceUnavailable(
-                f"netfilter does not take {len(content):,} bytes: {error.strerror}"
+                f"netfilter does not take {len(content):,} bytes: {error.strerror}; in a container"
+                " raise net.core.wmem_max of the machine above that, else give it more memory"
             ) from error
 
     def _receive(self) -> memoryview:
         try:
             return memoryview(self._socket.recv(_RECEIVE))
         except TimeoutError as error:
-            raise EnforceUnavailable(f"netfilter did not answer within {_SECONDS:g} s") from error
+            raise EnforceUnavailable(
+                f"netfilter did not answer within {_SECONDS:g} s: see what else keeps this machine"
+                " busy, then try again"
+            ) from error
         except OSError as error:
-            raise EnforceUnavailable(f"netfilter cannot be heard: {error.strerror}") from error
+            raise EnforceUnavailable(
+                f"netfilter cannot be heard: {error.strerror}; try again, and see the kernel's log"
+            ) from error
 
 
 def split(received: memoryview) -> Iterator[tuple[int, int, memoryview]]:
@@ -192,7 +212,7 @@ def _end_of_dump(received: memoryview) -> bool:
             return True
         if kind == _NLMSG_DONE:
             number = -_ERROR.unpack_from(payload)[0] if len(payload) >= _ERROR.size else 0
-            if number > 0 and number != errno.ENOENT:
+            if number > 0:
                 raise NetlinkRefused(number, 0)
             return True
     return False

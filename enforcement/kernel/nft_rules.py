@@ -9,7 +9,6 @@ destination. Nothing here accepts a packet: what returns goes on to the tables o
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,14 +17,10 @@ from typing import Literal
 from enforcement.kernel.base import Rules, Verdict
 from enforcement.kernel.errors import EnforceRefused
 from enforcement.kernel.layout import SETS, Role, SetName
+from enforcement.kernel.log_limit import BURST, LOG_PREFIX, read_limit
 
-LOG_PREFIX = "ThreatSTOP-TSblock "
 PRIORITY = -10  # a bit before the filter tables of others, after connections are known
 INBOUND, OUTBOUND = COUNTERS = ("TSinbound", "TSoutbound")
-# Lines that come at once before a limit bites: a page that fails is seen with all its hosts.
-_BURST = 20
-_UNITS = {"sec": "second", "min": "minute"}
-_LIMIT = re.compile(r"([1-9]\d{0,4})/(second|sec|minute|min|hour)")
 _LAST_SECOND = (1 << 63) // 10**9  # the kernel counts in nanoseconds
 
 Side = Literal["saddr", "daddr"]
@@ -113,15 +108,10 @@ def _held_by(name: SetName, side: Side) -> Part:
 def _limit(text: str) -> Rule:
     if not text:
         return ()
-    found = _LIMIT.fullmatch(text)
-    if found is None:
-        raise EnforceRefused(
-            f"{text!r} is no limit for the log: give lines in a time, such as 10/second, 100/minute"
-            " or 1/hour, at most 99999/second"
-        )
-    rate, unit = int(found[1]), _UNITS.get(found[2], found[2])
-    told = {"rate": rate, "burst": _BURST, "per": unit}
-    return (Part(f"limit rate {rate}/{unit} burst {_BURST} packets", {"limit": told}),)
+    limit = read_limit(text)
+    told = {"rate": limit.lines, "burst": BURST, "per": limit.unit}
+    written = f"limit rate {limit.lines}/{limit.unit} burst {BURST} packets"
+    return (Part(written, {"limit": told}),)
 
 
 _RETURN = Part("return", {"return": None})

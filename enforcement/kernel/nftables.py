@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -15,7 +15,6 @@ from enforcement.kernel.layout import sizes
 from enforcement.kernel.nft_read import FAMILY, TABLE, Elements, Ruleset
 from enforcement.kernel.nft_rules import COUNTERS, meant
 from enforcement.kernel.plan import make_plan
-from enforcement.kernel.room import available_memory, refuse_beyond
 
 # Bytes that nft and the kernel need together while an entry is loaded, of which the kernel keeps
 # 90 and 160. Measured with nft 1.0.6 on Linux 6.18: up to 480 and 1,120; older kernels note every
@@ -39,10 +38,6 @@ class NftablesEnforcer:
     """
 
     name: ClassVar[str] = "nftables"
-
-    def __init__(self, *, available: Callable[[], int] = available_memory) -> None:
-        """Take how many bytes of memory can be had."""
-        self._available = available
 
     def states(self) -> Mapping[str, SetState]:
         """Return the sets that are there with the count each was loaded with.
@@ -77,15 +72,12 @@ class NftablesEnforcer:
     def plan(self, current: Content | None, wanted: Content, rules: Rules) -> Plan:
         """Return the steps, which replace all or do nothing.
 
-        `memory` is what nft and the kernel need together while the sets are loaded. Raises
-        EnforceRefused where that is too much of what can be had.
+        `memory` is what nft and the kernel need together while the sets are loaded.
         """
         plan = make_plan(current, wanted, rules)
         if plan.way is Way.NOTHING:
             return plan
-        needed = memory_for(wanted)
-        refuse_beyond(self._available(), needed=needed)
-        return replace(plan, way=Way.REPLACE, memory=needed)
+        return replace(plan, way=Way.REPLACE, memory=memory_for(wanted))
 
     def write_rules(self, rules: Rules) -> None:
         """Make the table as meant in one transaction, over empty sets where they are missing.
@@ -166,7 +158,10 @@ def _check(done: Done, what: str) -> None:
         return
     if "Operation not permitted" in done.complaint:
         raise EnforceUnavailable(f"{what}: this process needs CAP_NET_ADMIN")
-    raise EnforceRefused(f"{what}: {done.complaint or f'exit code {done.code}'}")
+    raise EnforceRefused(
+        f"{what}: {done.complaint or f'exit code {done.code}'}; see that the kernel has the module"
+        " nf_tables, and with `nft list tables` who else writes there"
+    )
 
 
 def _other_enforcer() -> Iterator[str]:

@@ -7,7 +7,7 @@ from netsets.diff import diff_prefixes
 
 # A larger part than this is faster filled anew, and the kernel's tables are then of the right size.
 MOST_CHANGED = 0.1
-# In one message, which the kernel works through with its table locked.
+# In one send, which must fit into the socket's buffer and which no signal cuts short.
 MOST_ENTRIES = 200_000
 
 
@@ -20,7 +20,8 @@ def make_plan(current: Content | None, wanted: Content, rules: Rules, *, memory:
     block = diff_prefixes(held.block, wanted.block)
     allow = diff_prefixes(held.allow, wanted.allow)
     changes = sum(len(part) for part in (block.added, block.removed, allow.added, allow.removed))
-    entries = len(wanted.block.v4) + len(wanted.block.v6) + len(wanted.allow.v4)
+    # Ranges, of which there are no more than entries: those would have to be worked out.
+    entries = sum(len(one.v4) + len(one.v6) for one in (wanted.block, wanted.allow))
     if current is None or changes > min(MOST_ENTRIES, max(1000, MOST_CHANGED * entries)):
         way = Way.REPLACE
     else:

@@ -20,8 +20,8 @@ import numpy as np
 from enforcement.kernel.base import Content, Counters, Rules
 from enforcement.kernel.canaries import socket_address
 from enforcement.kernel.errors import EnforceUnavailable
-from enforcement.kernel.iptables_rules import LOG_PREFIX
 from enforcement.kernel.kernel_log import KernelLog
+from enforcement.kernel.log_limit import LOG_PREFIX
 from netsets.cidr import AddressSet
 
 TEST_ADDRESS = "64.87.3.133"  # bad.threatstop.com, which every ThreatSTOP list has

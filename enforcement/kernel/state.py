@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 from enforcement.kernel.base import Content, Target
+from enforcement.kernel.commands import handing_down
 from enforcement.kernel.errors import EnforceUnavailable, StateDamaged
 from enforcement.kernel.records import (
     Journal,
@@ -63,7 +64,9 @@ class StateFolder:
     def locked(self, purpose: str, *, seconds: float = WAIT) -> Iterator[None]:
         """Keep everybody else off the kernel for the block.
 
-        Raises EnforceUnavailable, naming who holds it, when it does not come free in time.
+        Programs that are started in it hold the lock too: where this process is killed, who comes
+        next waits until they have ended. Raises EnforceUnavailable, naming who holds it, when it
+        does not come free in time.
         """
         with _told(self.path, "used"):
             for folder in (self.path, self._sets):
@@ -75,7 +78,8 @@ class StateFolder:
             file.truncate(0)
             file.write(f"{purpose}, process {os.getpid()}")
             file.flush()
-            yield
+            with handing_down(handle):
+                yield
 
     def state(self) -> State | None:
         """Return what is in force, None where nothing ever was. Raises StateDamaged."""
@@ -276,7 +280,8 @@ def _wait(file: IO[str], purpose: str, seconds: float) -> None:
             file.seek(0)
             raise EnforceUnavailable(
                 f"{purpose} waited {seconds:g} s for the kernel, which is held by"
-                f" {file.read(100) or 'somebody'}: wait for it, or see why it does not end"
+                f" {file.read(100) or 'somebody'}, or by a program that it started: wait for it, or"
+                " see why it does not end"
             ) from None
         return
 

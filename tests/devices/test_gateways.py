@@ -69,6 +69,7 @@ def test_a_machine_holds_one_policy(now: datetime) -> None:
     [
         {"log_limit": "often"},
         {"log_limit": "0/second"},
+        {"log_limit": "10001/second"},
         {"verdict": "accept"},
         {"enforcer": "pf"},
         {"canaries": "gateway.example"},

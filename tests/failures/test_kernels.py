@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pytest
 
 from enforcement.kernel.apply import Ending, Outcome, enforce
 from enforcement.kernel.base import Content, Rules, Target, Way, digest_of
-from enforcement.kernel.boot import main as boot
+from enforcement.kernel.boot import main as boot, restore
 from enforcement.kernel.canaries import Canary
 from enforcement.kernel.conntrack import cut_connections
 from enforcement.kernel.errors import EnforceError, EnforceRefused, KernelDiffers
@@ -87,12 +87,24 @@ def test_failure_09_a_list_that_outgrows_its_set_is_loaded_whole(gateway: Enforc
 def test_failure_10_a_list_that_cannot_be_loaded_keeps_no_rules_out(gateway: Enforced) -> None:
     gateway.enforce(LISTED)
     clean()  # somebody flushed everything
-    small = Host(gateway.host.folder, lambda _: IptablesEnforcer(available=lambda: 1 << 20))
+    small = Host(gateway.host.folder, available=lambda: 1 << 20)
     with pytest.raises(EnforceRefused, match="MiB of memory"):
         Enforced(gateway.network, small).enforce(OTHER, *many(70_000), number=2)
     assert "-A FORWARD -j TSforward" in sh("iptables-save", "-t", "filter")
     verify(host=gateway.host, now=NOW)
     assert not gateway.passes(LISTED)
+
+
+def test_failure_10_what_was_in_force_is_brought_back_whatever_memory_is_left(
+    gateway: Enforced,
+) -> None:
+    many_more = (LISTED, *many(70_000))
+    gateway.enforce(*many_more)
+    for deed in (lambda host: verify(host=host, now=NOW), lambda host: restore(host=host, now=NOW)):
+        clean()  # somebody flushed everything, and the memory of the machine is taken
+        assert gateway.passes(LISTED)
+        deed(replace(gateway.host, available=lambda: 1 << 10))
+        assert not gateway.passes(LISTED)
 
 
 def test_failure_13_a_stop_leaves_the_sets_and_a_boot_brings_them_back(

@@ -53,6 +53,24 @@ def test_people_who_are_logged_in_are_found_by_their_addresses(
 def test_a_system_without_these_files_is_no_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("ROUTES4", "ROUTES6", "RESOLVERS"):
+    for name in ("ROUTES4", "ROUTES6", "RESOLVERS", "BEHIND"):
         monkeypatch.setattr(appliance, name, tmp_path / "missing")
     assert appliance.surroundings()
+
+
+@pytest.mark.parametrize(
+    ("named", "asked"),
+    [
+        ("127.0.0.53", {"127.0.0.53", "198.51.100.53", "2001:db8::53"}),
+        ("192.0.2.53\nnameserver 127.0.0.1", {"192.0.2.53", "127.0.0.1"}),
+    ],
+)
+def test_the_resolvers_behind_one_on_this_machine_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str, asked: set[str]
+) -> None:
+    resolvers, behind = tmp_path / "resolv.conf", tmp_path / "behind.conf"
+    resolvers.write_text(f"nameserver {named}\noptions edns0 trust-ad\n")
+    behind.write_text("nameserver 198.51.100.53\nnameserver 2001:db8::53\n")
+    monkeypatch.setattr(appliance, "RESOLVERS", resolvers)
+    monkeypatch.setattr(appliance, "BEHIND", behind)
+    assert {one.address for one in appliance.surroundings() if one.kind == "resolver"} == asked

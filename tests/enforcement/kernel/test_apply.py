@@ -12,7 +12,7 @@ import pytest
 
 from enforcement.kernel import ENFORCERS, enforcer_named
 from enforcement.kernel.apply import Ending, plan_target, release
-from enforcement.kernel.base import Plan, Rules, Target, Verdict, Way
+from enforcement.kernel.base import Content, Plan, Rules, Target, Verdict, Way
 from enforcement.kernel.errors import (
     EnforceRefused,
     EnforceUnavailable,
@@ -101,6 +101,38 @@ def test_a_lost_canary_brings_back_what_was_and_says_so(site: Pretended, first: 
     assert not site.cuts[1:]
 
 
+def test_a_switch_back_that_fails_is_done_by_reading_and_healing(
+    site: Pretended, first: Target
+) -> None:
+    site.canaries = breaks_when_blocked(site, "203.0.113.1")
+    site.kernel.fault = ("revert", EnforceUnavailable("another program lists a set"))
+    assert site.enforce(site.store.target("203.0.113.0/24")).ending == Ending.ROLLED_BACK
+    assert site.holds(first)
+
+
+def test_a_new_list_that_cannot_be_taken_back_is_told_to_be_in_force(
+    site: Pretended, first: Target
+) -> None:
+    class Stuck(type(site.kernel)):  # type: ignore[misc]
+        def revert(self, plan: Plan) -> None:
+            raise EnforceUnavailable("another program lists a set")
+
+        def plan(self, current: Content | None, wanted: Content, rules: Rules) -> Plan:
+            if wanted.block == AddressSet.of("192.0.2.0/24", "2001:db8::/64"):
+                raise EnforceUnavailable("the kernel does not answer")
+            return super().plan(current, wanted, rules)  # type: ignore[no-any-return]
+
+    whole = site.kernel.__class__
+    site.kernel.__class__ = Stuck
+    site.canaries = breaks_when_blocked(site, "203.0.113.1")
+    with pytest.raises(EnforceUnavailable, match=r"does not answer\. So edge #1 is still in force"):
+        site.enforce(site.store.target("203.0.113.0/24"))
+    assert site.folder.has_journal()
+    site.kernel.__class__ = whole
+    site.enforce(first)
+    assert site.holds(first)
+
+
 def test_a_lost_canary_at_the_first_apply_leaves_nothing(site: Pretended) -> None:
     site.canaries = breaks_when_blocked(site, "203.0.113.1")
     outcome = site.enforce(site.store.target("203.0.113.0/24"))
@@ -165,6 +197,8 @@ def test_what_the_kernel_cannot_hold_is_refused_with_the_rules_in_place(
         site.enforce(target)
     assert site.kernel.rules == first.rules
     assert not site.folder.has_journal()
+    named = {first.block_digest, first.allow_digest}
+    assert {path.name for path in (site.path / "sets").iterdir()} == named
 
 
 def test_a_kernel_that_does_not_hold_what_was_written_is_put_back(
@@ -252,6 +286,19 @@ def test_connections_that_could_not_be_cut_are_told_and_the_list_is_in_force(
     outcome = site.enforce(second)
     assert (outcome.ending, outcome.cut) == (Ending.APPLIED, 0)
     assert "not cut: conntrack is not there" in outcome.warnings[0]
+    assert site.holds(second)
+
+
+def test_connections_are_cut_although_what_was_kept_aside_cannot_be_let_go(
+    site: Pretended, first: Target
+) -> None:
+    site.cuts.clear()
+    site.kernel.fault = ("settle", EnforceUnavailable("another program lists a set"))
+    second = site.store.target("203.0.113.0/24")
+    with pytest.raises(EnforceUnavailable, match="lists a set"):
+        site.enforce(second)
+    assert [newly for newly, _ in site.cuts] == [AddressSet.of("203.0.113.0/24")]
+    assert site.enforce(second).in_force == second
     assert site.holds(second)
 
 

@@ -61,21 +61,21 @@ def test_fail2ban_bans_and_unbans_and_nobody_moves_the_other(
         assert not network.connects("client", HERE, PORT)
         # It stands before us and can only refuse: it stays there.
         assert host.iptables(4, "-S", "INPUT").splitlines()[1].endswith("-j f2b-lab")
-        assert rules.faults(RULES) == ()
+        assert rules.read(RULES).faults == ()
         before = host.says(4).splitlines()[1:-1]
         rules.write(RULES)
         assert host.says(4).splitlines()[1:-1] == before
 
         host.iptables(4, "-D", "INPUT", "-j", "TSinput")
         rules.write(RULES)
-        assert rules.faults(RULES) == ()
+        assert rules.read(RULES).faults == ()
         program.tell("set", "lab", "unbanip", CLIENT4)
         until(lambda: not is_banned(), "fail2ban takes the ban back")
         assert blocked_for_a_moment(network, host)
         program.tell("set", "lab", "banip", CLIENT4)
         until(is_banned, "fail2ban bans again")
     assert "f2b" not in host.says(4)
-    assert rules.faults(RULES) == ()
+    assert rules.read(RULES).faults == ()
 
 
 @pytest.mark.parametrize("manages_built_ins", [False, True])
@@ -90,9 +90,9 @@ def test_ufw_allows_what_is_not_listed(
         program.tell("allow", f"{PORT}/tcp")
         program.tell("--force", "enable")
         # One that manages the built-in chains has flushed everything of everybody.
-        assert bool(rules.faults(RULES)) == manages_built_ins
+        assert bool(rules.read(RULES).faults) == manages_built_ins
         rules.write(RULES)
-        assert rules.faults(RULES) == ()
+        assert rules.read(RULES).faults == ()
         assert "Status: active" in program.tell("status")
         assert not network.connects("client", HERE, OTHER_PORT)
         assert blocked_for_a_moment(network, host)
@@ -114,17 +114,17 @@ def test_firewalld_allows_what_is_not_listed(
         firewalld(backend) as program,
     ):
         # When it starts it takes the rules of everybody out, whatever its backend.
-        assert "INPUT does not jump to TSinput (iptables)" in rules.faults(RULES)
+        assert "INPUT does not jump to TSinput (iptables)" in rules.read(RULES).faults
         rules.write(RULES)
         program.tell("--zone=public", f"--add-port={PORT}/tcp")
-        assert rules.faults(RULES) == ()
+        assert rules.read(RULES).faults == ()
         assert blocked_for_a_moment(network, host)
         assert not network.connects("client", HERE, OTHER_PORT)
 
         program.tell("--runtime-to-permanent")
         program.tell("--reload")
         rules.write(RULES)
-        assert rules.faults(RULES) == ()
+        assert rules.read(RULES).faults == ()
         assert blocked_for_a_moment(network, host)
         assert not network.connects("client", HERE, OTHER_PORT)
 
@@ -179,19 +179,19 @@ def test_after_dockers_start_we_come_before_what_it_accepts(
     host.list("block", MORE4[0])
     assert network.pings("client", MORE4[0])  # the hole that is to be seen
     told = "FORWARD may let packets pass before it jumps to TSforward: -o sv0 -j ACCEPT (iptables)"
-    assert rules.faults(RULES) == (told,)
+    assert rules.read(RULES).faults == (told,)
     dockers = [line for line in host.says(4).splitlines() if "TS" not in line][1:-1]
 
     rules.write(RULES)
-    assert rules.faults(RULES) == ()
+    assert rules.read(RULES).faults == ()
     assert not network.pings("client", MORE4[0])
     assert network.pings("client", SERVER4)
     assert [line for line in host.says(4).splitlines() if "TS" not in line][1:-1] == dockers
 
     start_docker(host)  # a restart
-    assert len(rules.faults(RULES)) == 1
+    assert len(rules.read(RULES).faults) == 1
     rules.write(RULES)
-    assert rules.faults(RULES) == ()
+    assert rules.read(RULES).faults == ()
     assert not network.pings("client", MORE4[0])
 
 
@@ -201,4 +201,4 @@ def test_dockers_chains_that_only_return_or_drop_may_stand_before_us(
     sh("iptables-restore", "--noflush", given=DOCKER)
     for rule in INSERTS[-2:]:
         host.iptables(4, "-I", "FORWARD", *rule.split())
-    assert rules.faults(RULES) == ()
+    assert rules.read(RULES).faults == ()

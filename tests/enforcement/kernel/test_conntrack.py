@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from enforcement.kernel import conntrack
-from enforcement.kernel.conntrack import Cut, cut_connections
+from enforcement.kernel.conntrack import CutResult, cut_connections
 from enforcement.kernel.conntrack_wire import deletion, dump_request, read_connections
 from enforcement.kernel.netlink import Netlink
 from netsets.cidr import AddressSet
@@ -201,13 +201,13 @@ def test_thousands_of_connections_are_cut_in_batches(
 
 def test_nothing_is_looked_at_where_nothing_is_newly_blocked(tracked: Lab) -> None:
     with serving(tracked, SERVER4), connected(tracked, SERVER4):
-        assert cut_connections(NOTHING, allowed=NOTHING) == Cut()
+        assert cut_connections(NOTHING, allowed=NOTHING) == CutResult()
 
 
 def test_a_kernel_that_tracks_nothing_says_so(
     network: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert cut_connections(AddressSet.of(SERVER4), allowed=NOTHING) == Cut()  # an empty table
+    assert cut_connections(AddressSet.of(SERVER4), allowed=NOTHING) == CutResult()  # an empty table
     monkeypatch.setattr(conntrack, "COUNT", Path("/proc/sys/net/netfilter/no_such_file"))
     cut = cut_connections(AddressSet.of(SERVER4), allowed=NOTHING)
     assert (cut.cut, cut.seen) == (0, 0)

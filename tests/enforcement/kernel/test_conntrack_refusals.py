@@ -11,7 +11,7 @@ import pytest
 
 from enforcement.kernel import conntrack
 from enforcement.kernel.conntrack import cut_connections
-from enforcement.kernel.errors import EnforceRefused
+from enforcement.kernel.errors import EnforceRefused, EnforceUnavailable
 from enforcement.kernel.netlink import NetlinkRefused
 from netsets.cidr import AddressSet
 from tests.enforcement.kernel.test_conntrack_wire import PLAIN, SIX
@@ -61,14 +61,33 @@ def test_a_kernel_without_the_module_cuts_nothing_and_says_how_to_get_it(
 
 
 def test_a_refused_listing_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conntrack, "Netlink", lambda: Refusing(dump=errno.ENOMEM))
+    with pytest.raises(EnforceRefused, match="cannot be listed: Cannot allocate memory"):
+        cut_connections(BLOCK, allowed=AddressSet.empty())
+
+
+def test_a_process_without_power_is_told_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conntrack, "Netlink", lambda: Refusing(dump=errno.EPERM))
-    with pytest.raises(EnforceRefused, match="cannot be listed: Operation not permitted"):
+    with pytest.raises(EnforceUnavailable, match="CAP_NET_ADMIN"):
         cut_connections(BLOCK, allowed=AddressSet.empty())
 
 
 def test_a_refused_cut_is_an_error_that_counts_both(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conntrack, "Netlink", lambda: Refusing(deletion=errno.EBUSY))
     with pytest.raises(EnforceRefused, match="1 of 2 open connections could not be cut, 1 were"):
+        cut_connections(BLOCK, allowed=AddressSet.empty())
+
+
+def test_a_connection_that_cannot_be_cut_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = iter([errno.EBUSY, 0])
+
+    class OneByOne(Refusing):
+        def answers(self, messages: Sequence[bytes]) -> list[int]:
+            return [next(numbers) for _ in messages]
+
+    monkeypatch.setattr(conntrack, "_DELETIONS", 1)
+    monkeypatch.setattr(conntrack, "Netlink", OneByOne)
+    with pytest.raises(EnforceRefused, match="1 of 2 open connections could not be cut, 1 were: D"):
         cut_connections(BLOCK, allowed=AddressSet.empty())
 
 

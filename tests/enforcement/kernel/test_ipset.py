@@ -105,6 +105,20 @@ def test_a_list_of_everything_lies_in_halves(sets: IpsetSets, everything: tuple[
     assert held(sets) == content(("0.0.0.0/0", "::/1")).digests()
 
 
+def test_the_address_of_zeros_is_one_like_any_other(sets: IpsetSets) -> None:
+    zeros, more = (
+        content(("0.0.0.0/32", "::/128"), ("0.0.0.0/32",)),
+        content(("0.0.0.0/31", "::/127")),
+    )
+    sets.apply(replacement(zeros))
+    assert held(sets) == zeros.digests()
+    plan = difference(zeros, more)
+    sets.apply(plan)
+    assert held(sets) == more.digests()
+    sets.revert(plan)
+    assert held(sets) == zeros.digests()
+
+
 def test_a_random_difference_is_applied_and_undone(sets: IpsetSets) -> None:
     rng = np.random.default_rng(5)
     before, other = random_content(rng, 5_000), random_content(rng, 300)

@@ -16,7 +16,7 @@ from enforcement.kernel import ipset_deeds, ipset_wire as wire
 from enforcement.kernel.base import Content
 from enforcement.kernel.errors import EnforceRefused, EnforceUnavailable, KernelDiffers
 from enforcement.kernel.ipset import IpsetSets, aside
-from enforcement.kernel.ipset_deeds import Step
+from enforcement.kernel.ipset_deeds import Request
 from enforcement.kernel.ipset_errors import NotUnderstood
 from enforcement.kernel.ipset_fill import NetlinkFiller
 from enforcement.kernel.ipset_restore import RestoreFiller
@@ -70,8 +70,8 @@ class Deaf(NetlinkFiller):
     def _say(self, called: str) -> None:
         with Netlink() as netlink:
             body = bytes((5, 0, 1, 0, 3, 0, 0, 0))  # IPSET_ATTR_PROTOCOL: 3
-            asked = message(wire.SUBSYSTEM | wire.Command.FLUSH, body)
-            ipset_deeds.do(netlink, [Step(f"adding entries of set {called}", asked)])
+            asked = message(wire.SUBSYSTEM | wire.Command.ADD, body)
+            ipset_deeds.do(netlink, [Request(f"adding entries of set {called}", asked)])
 
 
 def test_a_count_that_is_not_as_intended_leaves_the_live_sets_alone(sets: IpsetSets) -> None:
@@ -280,6 +280,25 @@ def test_no_set_is_swapped_while_somebody_lists_one_of_them(
     with listing("TSblockaddr"), pytest.raises(EnforceUnavailable, match="has been listing one"):
         sets.apply(replacement(AFTER, current=before))
     assert held(sets) == before.digests()
+
+
+def test_a_revert_changes_the_live_sets_in_place_while_somebody_lists_one_of_them(
+    sets: IpsetSets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = large()
+    sets.apply(replacement(before))
+    sets.settle()
+    plan = replacement(AFTER, current=before)
+    sets.apply(plan)
+    monkeypatch.setattr(ipset_deeds, "_TRIES", 2)
+    monkeypatch.setattr(ipset_deeds, "_PAUSE", 0.001)
+    with listing(aside(SETS[0])):
+        sets.revert(plan)
+        assert held(sets) == before.digests()
+        sets.settle()
+        assert aside(SETS[0]) in ipset("list", "-n").split()
+    sets.settle()
+    assert not [name for name in ipset("list", "-n").split() if name.endswith(".new")]
 
 
 def test_sets_are_swapped_as_soon_as_nobody_lists_them_any_more(

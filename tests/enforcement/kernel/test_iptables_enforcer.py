@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 import pytest
 
+from enforcement.kernel import commands
 from enforcement.kernel.base import Content, Enforcer, Rules, Way
-from enforcement.kernel.errors import EnforceRefused
+from enforcement.kernel.errors import EnforceUnavailable
+from enforcement.kernel.heal import heal
 from enforcement.kernel.iptables import IptablesEnforcer
-from netsets.cidr import AddressSet, from_addresses4
+from netsets.cidr import AddressSet
 from tests.fakes.gateway import clean, sh
 from tests.fakes.network import MORE4, MORE6, Lab
 
@@ -62,20 +63,49 @@ def test_a_list_is_enforced_changed_reverted_and_taken_out(
     assert enforcer.read(RULES).content is None
 
 
-def test_rules_load_over_empty_sets_and_stay_where_a_list_is_too_large(
+@pytest.fixture
+def _without_ip6tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that has lost the programs of IPv6, which its kernel has."""
+    find = commands.find
+    monkeypatch.setattr(
+        commands, "find", lambda name: None if name.startswith("ip6tables") else find(name)
+    )
+
+
+@pytest.mark.usefixtures("_without_ip6tables")
+def test_without_ip6tables_the_rules_of_ipv4_are_written_read_and_taken_out(
+    network: Lab, enforcer: Enforcer
+) -> None:
+    wanted, missing = (
+        content((MORE4[0], MORE6[0])),
+        r"ip6tables.* is not installed.*\(rules of IPv6\)",
+    )
+    with pytest.raises(EnforceUnavailable, match=missing):
+        enforcer.write_rules(RULES)
+    with pytest.raises(EnforceUnavailable, match=missing):
+        heal(enforcer=enforcer, content=wanted, rules=RULES, entries={})
+    assert not network.pings("client", MORE4[0])
+    live = enforcer.read(RULES)
+    assert live.content is not None
+    assert live.content.digests() == wanted.digests()
+    (fault,) = live.faults
+    assert "is not installed" in fault
+    assert live.counters.inbound == 1
+    with pytest.raises(EnforceUnavailable, match=missing):
+        enforcer.remove()
+    assert network.pings("client", MORE4[0])
+    assert enforcer.states() == {}
+
+
+def test_a_host_that_changed_its_backend_is_rid_of_the_rules_of_the_one_before(
     enforcer: Enforcer, request: pytest.FixtureRequest
 ) -> None:
-    program = request.node.callspec.params["enforcer"]
-    small = IptablesEnforcer(program=program, available=lambda: 8 << 20)
-    small.write_rules(RULES)
-    # Every second address: as many entries as addresses.
-    many = from_addresses4(np.arange(10 << 24, (10 << 24) + (1 << 18), 2, dtype=np.uint32))
-    with pytest.raises(EnforceRefused, match=r"need \d+ MiB .* more than 4 MiB"):
-        small.plan(Content.empty(), Content(many, AddressSet.empty()), RULES)
-    live = small.read(RULES)
-    assert live.faults == ()
-    assert live.content is not None
-    assert live.content.digests() == Content.empty().digests()
+    is_legacy = request.node.callspec.params["enforcer"] == "iptables-legacy"
+    enforcer.write_rules(RULES)
+    IptablesEnforcer(program="iptables-nft" if is_legacy else "iptables-legacy").remove()
+    assert enforcer.states() == {}
+    assert "TS" not in sh("iptables-legacy-save") + sh("ip6tables-nft-save")
+    assert "TS" not in sh("iptables-nft-save") + sh("ip6tables-legacy-save")
 
 
 def test_sets_that_rules_name_cannot_be_destroyed_by_others(enforcer: Enforcer) -> None:

@@ -12,7 +12,7 @@ import pytest
 from enforcement.kernel import inspector
 from enforcement.kernel.base import Counters, Rules, Verdict
 from enforcement.kernel.errors import EnforceUnavailable
-from enforcement.kernel.iptables_backend import find_tools
+from enforcement.kernel.iptables_backend import Tool, find_tool, programs
 from enforcement.kernel.iptables_live import IptablesRules
 from enforcement.kernel.iptables_rules import counted
 from tests.enforcement.kernel.packets import error_of_sending
@@ -46,6 +46,10 @@ def host(request: pytest.FixtureRequest) -> Iterator[Gateway]:
 @pytest.fixture(params=[4, 6])
 def version(request: pytest.FixtureRequest) -> int:
     return int(request.param)
+
+
+def tools(program: str = "iptables") -> list[Tool]:
+    return [find_tool(*one) for one in programs(program)]
 
 
 def flush(host: Gateway, version: int) -> None:
@@ -105,14 +109,14 @@ def test_what_others_do_is_told_and_healed(
     host.list("block", one)
     rules = IptablesRules(host.program)
     rules.write(RULES)
-    assert rules.faults(RULES) == ()
+    assert rules.read(RULES).faults == ()
 
     deed(host, version)
-    assert f"{TOLD[deed]} ({host.command(version)})" in rules.faults(RULES)
+    assert f"{TOLD[deed]} ({host.command(version)})" in rules.read(RULES).faults
     others = _others(host, version)
 
     rules.write(RULES)
-    assert rules.faults(RULES) == ()
+    assert rules.read(RULES).faults == ()
     assert error_of_sending(network, one) == errno.EPERM
     assert _others(host, version) == others
 
@@ -138,13 +142,13 @@ def test_rules_that_are_right_are_not_written_again(network: Lab, host: Gateway)
     ]
     paused = Rules(paused_until=datetime(2020, 1, 1, tzinfo=UTC))
     rules.write(paused)
-    assert rules.faults(paused) == ()
+    assert rules.read(paused).faults == ()
     assert rules.counters() == Counters(outbound=2)  # through all of it
 
 
 def test_a_line_that_is_refused_leaves_the_old_chains_whole(host: Gateway, version: int) -> None:
     IptablesRules(host.program).write(RULES)
-    tool = next(tool for tool in find_tools(host.program) if tool.version == version)
+    tool = next(tool for tool in tools(host.program) if tool.version == version)
     before = tool.filter()
     lines = (":TSoutput - [0:0]", "-A TSoutput -j ACCEPT", "-A TSoutput -m nothing -j DROP")
     with pytest.raises(EnforceUnavailable, match="changed nothing"):
@@ -176,9 +180,9 @@ def test_removed_nothing_of_ours_is_left_and_all_of_others(host: Gateway, versio
 def test_every_kind_of_rules_reads_back_as_it_was_meant(host: Gateway, rules: Rules) -> None:
     live = IptablesRules(host.program)
     live.write(rules)
-    assert live.faults(rules) == ()
+    assert live.read(rules).faults == ()
     for other in EVERY_KIND:
-        assert bool(live.faults(other)) == (other != rules)
+        assert bool(live.read(other).faults) == (other != rules)
 
 
 @needs_inspector
@@ -189,7 +193,7 @@ def test_the_inspector_and_iptables_save_read_the_same(network: Lab, rules: Rule
         host.list("block", MORE4[0], MORE6[0])
         error_of_sending(network, MORE4[0])
         error_of_sending(network, MORE6[0])
-        for tool in find_tools(host.program):
+        for tool in tools(host.program):
             inspected, saved = inspector.inspect(tool.version), tool.filter()
             assert inspected == saved
             assert counted(inspected) == counted(saved)
@@ -203,7 +207,7 @@ def test_where_the_inspector_dies_iptables_save_reads(
         rules = IptablesRules(host.program)
         rules.write(RULES)
         monkeypatch.setattr(sys, "executable", "/bin/false")
-        assert rules.faults(RULES) == ()
+        assert rules.read(RULES).faults == ()
     assert "the inspector ended with 1" in caplog.text
 
 
@@ -218,9 +222,9 @@ def test_the_inspector_is_never_loaded_into_this_process() -> None:
 def test_rules_of_the_other_backend_are_warned_of(host: Gateway) -> None:
     other = "iptables-nft" if host.program == "iptables-legacy" else "iptables-legacy"
     rules = IptablesRules(host.program)
-    assert rules.warnings() == ()
+    assert rules.read(RULES).warnings == ()
     sh(other, "-A", "FORWARD", "-j", "DROP")
-    (warning,) = rules.warnings()
+    (warning,) = rules.read(RULES).warnings
     assert warning.startswith(f"{other} holds 1 rules, but {host.program} of this host")
     assert warning.endswith(f"see {other}-save")
 
@@ -229,19 +233,22 @@ def test_looking_for_rules_of_the_other_backend_makes_no_tables(network: Lab) ->
     # In a namespace that no legacy table was ever made in.
     program = (
         "from pathlib import Path\n"
+        "from enforcement.kernel.base import Rules\n"
         "from enforcement.kernel.iptables_live import IptablesRules\n"
         "rules = IptablesRules('iptables-nft')\n"
-        "print(rules.warnings(), rules.counters().inbound)\n"
+        "found = rules.read(Rules())\n"
+        "rules.remove()\n"
+        "print(found.warnings, found.counters.inbound)\n"
         "print(repr(Path('/proc/net/ip_tables_names').read_text()))\n"
     )
     assert network.run("client", sys.executable, "-c", program).stdout == "() 0\n''\n"
 
 
 def test_the_hosts_own_choice_of_backend_is_taken() -> None:
-    legacy = [tool.is_legacy for tool in find_tools()]
+    legacy = [tool.is_legacy for tool in tools()]
     assert legacy == ["legacy" in sh(name, "-V") for name in ("iptables", "ip6tables")]
-    assert all(tool.is_legacy for tool in find_tools("iptables-legacy"))
-    assert not any(tool.is_legacy for tool in find_tools("iptables-nft"))
+    assert all(tool.is_legacy for tool in tools("iptables-legacy"))
+    assert not any(tool.is_legacy for tool in tools("iptables-nft"))
 
 
 def test_where_iptables_is_not_installed_it_is_named() -> None:

@@ -112,7 +112,7 @@ def test_a_pause_lets_packets_by_until_the_kernel_ends_it(
     assert error_of_sending(network, one) == 0
     over = Rules(paused_until=datetime(2020, 1, 1, tzinfo=UTC))
     rules.write(over)
-    assert rules.faults(over) == ()
+    assert rules.read(over).faults == ()
     assert not network.pings("client", one)
     assert error_of_sending(network, one) == errno.EPERM
 

@@ -31,8 +31,7 @@ def test_a_dump_comes_apart_into_tables_chains_and_rules() -> None:
     assert tables["nat"] == {"PREROUTING": Chain("ACCEPT")}
     held = tables["filter"]["INPUT"]
     assert held.policy == "DROP"
-    assert held.is_built_in
-    assert not tables["filter"]["TSinput"].is_built_in
+    assert tables["filter"]["TSinput"].policy == "-"
     assert [rule.packets for rule in held.rules] == [7, 0]
     assert held.rules[0].words == ("-m", "comment", "--comment", 'say "hello" -j', "-j", "TSinput")
 

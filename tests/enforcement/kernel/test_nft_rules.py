@@ -87,7 +87,16 @@ def test_a_limit_of_the_log_is_written_in_the_words_of_nft(limit: str, written: 
 
 
 @pytest.mark.parametrize(
-    "limit", ["0/second", "10", "10/second; flush ruleset", "10/day\n", "-1/hour", "100000/hour"]
+    "limit",
+    [
+        "0/second",
+        "10",
+        "10/second; flush ruleset",
+        "10/day\n",
+        "-1/hour",
+        "100000/hour",
+        "10001/second",
+    ],
 )
 def test_what_is_no_limit_is_refused(limit: str) -> None:
     with pytest.raises(EnforceRefused, match="is no limit for the log: give lines in a time"):

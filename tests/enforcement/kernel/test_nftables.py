@@ -131,7 +131,14 @@ def test_any_content_is_read_back_as_it_was_written(
 
 @pytest.mark.parametrize(
     "allow",
-    [(), ("0.0.0.0/0",), ("::/0",), ("0.0.0.0/0", "::/0"), ("255.255.255.255", "128.0.0.0/2")],
+    [
+        (),
+        ("0.0.0.0/0",),
+        ("::/0",),
+        ("0.0.0.0/0", "::/0"),
+        ("255.255.255.255", "128.0.0.0/2"),
+        ("0.0.0.0/32", "::/128"),
+    ],
 )
 def test_lists_at_the_edges_are_held(enforcer: NftablesEnforcer, allow: tuple[str, ...]) -> None:
     wanted = Content(AddressSet.empty(), AddressSet.of(*allow))
@@ -355,11 +362,10 @@ def test_rules_of_the_other_enforcer_are_warned_about(
     assert warning.startswith(f"chain TSinput of the iptables enforcer is in {where}: ")
 
 
-def test_a_list_that_needs_too_much_memory_is_refused_with_both_numbers() -> None:
-    small = NftablesEnforcer(available=lambda: 100 << 20)
+def test_a_plan_says_what_memory_nft_and_the_kernel_need() -> None:
     wanted = Content(from_prefixes4(singles(5, 100_000), np.full(100_000, 32)), AddressSet.empty())
     with pytest.raises(EnforceRefused, match=r"need 5\d MiB .* 50 MiB"):
-        small.plan(None, wanted, RULES)
+        room.refuse_beyond(100 << 20, needed=NftablesEnforcer().plan(None, wanted, RULES).memory)
     needed = NftablesEnforcer().plan(None, wanted, RULES).memory
     assert needed == nftables.memory_for(wanted)
     assert needed < room.available_memory()

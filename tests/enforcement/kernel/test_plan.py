@@ -7,7 +7,7 @@ from hypothesis import given
 
 from enforcement.kernel.base import Content, Rules, Way
 from enforcement.kernel.plan import MOST_ENTRIES, make_plan
-from netsets.cidr import AddressSet, from_addresses4
+from netsets.cidr import AddressSet, from_addresses4, from_addresses6
 from tests.enforcement.kernel.contents import address_sets, content
 
 
@@ -45,7 +45,15 @@ def test_more_than_a_tenth_of_a_large_list_is_a_replacement() -> None:
     assert make_plan(spaced(0, 20_000), spaced(1001, 21_001), Rules()).way is Way.REPLACE
 
 
-def test_no_difference_holds_the_table_longer_than_its_bound() -> None:
+def test_allowed_addresses_of_ipv6_count_as_much_as_others() -> None:
+    words = np.zeros((20_000, 2), np.uint64)
+    words[:, 1] = np.arange(20_000, dtype=np.uint64) * np.uint64(2)
+    most = Content(AddressSet.empty(), from_addresses6(words))
+    less = Content(AddressSet.empty(), from_addresses6(words[1500:]))
+    assert make_plan(most, less, Rules()).way is Way.DIFFERENCE
+
+
+def test_no_difference_is_larger_than_its_bound() -> None:
     large, larger = spaced(0, 3_000_000), spaced(0, 3_000_001 + MOST_ENTRIES)
     assert make_plan(large, larger, Rules()).way is Way.REPLACE
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from enforcement.kernel.base import Content, Counters, Rules, Verdict
-from enforcement.kernel.iptables_rules import LOG_PREFIX
 from enforcement.kernel.kernel_log import KernelLog
+from enforcement.kernel.log_limit import LOG_PREFIX
 from enforcement.kernel.self_test import SelfTest, self_test
 from netsets.cidr import AddressSet
 from tests.fakes.namespace_log import namespaces_log
