@@ -7,7 +7,7 @@ is of another type is never touched, but told of.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -16,6 +16,7 @@ from itertools import chain
 from enforcement.kernel import ipset_deeds as deeds, layout
 from enforcement.kernel.base import Content, Plan, SetState, Way
 from enforcement.kernel.errors import EnforceError, EnforceRefused, KernelDiffers
+from enforcement.kernel.ipset_bridge import Bridge, bridge, putting_back, taking_out
 from enforcement.kernel.ipset_dump import Header
 from enforcement.kernel.ipset_errors import NotUnderstood
 from enforcement.kernel.ipset_fill import Filler, NetlinkFiller
@@ -83,7 +84,11 @@ class IpsetSets:
             coming = {one.name: len(one.added) for one in _changes(plan)}
             if _have_room(coming):
                 return replace(plan, memory=_memory(coming))
-        return replace(plan, way=Way.REPLACE, memory=_memory(_sizes(plan.wanted)))
+        over = bridge(_changes(plan), plan.wanted.block)
+        memory = _memory(_sizes(plan.wanted)) + _memory(
+            {name: len(one) for name, one in over.items()}
+        )
+        return replace(plan, way=Way.REPLACE, memory=memory)
 
     def make_missing(self) -> None:
         """Make the live sets that are missing, empty; refuse one of our name of another type."""
@@ -93,7 +98,8 @@ class IpsetSets:
     def apply(self, plan: Plan) -> None:
         """Bring the live sets to what the plan wants; on an error they are what they were."""
         if plan.way is Way.REPLACE:
-            self._replace(plan.wanted, _settled(plan))
+            laid = bridge(_changes(plan), plan.wanted.block)
+            self._replace(plan.wanted, _settled(plan), laid)
         elif plan.way is Way.DIFFERENCE:
             self._change(list(_changes(plan)), plan.wanted)
 
@@ -107,11 +113,11 @@ class IpsetSets:
         before = plan.current or Content.empty()
         try:
             if plan.way is Way.REPLACE:
-                _swap_back(plan)
+                self._swap_back(plan, before)
             else:
                 self._change([one.undone() for one in _changes(plan)], before)
         except (EnforceRefused, KernelDiffers):
-            self._replace(before, frozenset())
+            self._replace(before, frozenset(), {})
 
     def settle(self) -> None:
         """Destroy what stands aside, from this or from a run that was killed."""
@@ -126,7 +132,7 @@ class IpsetSets:
             deeds.destroy(netlink, [*_ASIDE, *ours])
         deeds.refuse_foreign(found)
 
-    def _replace(self, wanted: Content, kept: Collection[SetName]) -> None:
+    def _replace(self, wanted: Content, kept: Collection[SetName], over: Bridge) -> None:
         """Fill sets aside, count them, swap them all; `kept` are those that stay as they are."""
         filled = {name: entries for name, entries in _parts(wanted) if name not in kept}
         with Netlink() as netlink, ExitStack() as undo:
@@ -134,11 +140,43 @@ class IpsetSets:
             deeds.destroy(netlink, _ASIDE)
             undo.callback(_try_to_destroy, netlink)
             for name, entries in filled.items():
-                deeds.do(netlink, [deeds.making(aside(name), name, len(entries))])
+                room = len(entries) + len(over.get(name, ()))
+                deeds.do(netlink, [deeds.making(aside(name), name, room)])
                 self._fill(name, entries)
-            deeds.count(netlink, {aside(name): len(entries) for name, entries in filled.items()})
-            deeds.swap(netlink, [(str(name), aside(name)) for name in filled])
+            laid = self._lay(over)
+            deeds.count(
+                netlink,
+                {aside(name): len(one) + len(laid.get(name, ())) for name, one in filled.items()},
+            )
+            _switch(netlink, filled, laid)
             undo.pop_all()
+
+    def _swap_back(self, plan: Plan, before: Content) -> None:
+        changes = [one.undone() for one in _changes(plan)]
+        replaced = {aside(one.name) for one in changes if len(one) or plan.current is None}
+        with Netlink() as netlink:
+            kept = deeds.headers(netlink, _ASIDE)
+            if not replaced <= kept.keys():
+                gone = min(replaced - kept.keys())
+                raise KernelDiffers(f"set {gone}, which was live before, is gone: fill it anew")
+            over = bridge(changes, before.block)
+            with suppress(EnforceRefused):  # going back does not hang on a limit or on memory
+                over = self._lay(over)
+            _switch(netlink, [name for name in SETS if aside(name) in kept], over)
+            if plan.current is not None:
+                sizes = _sizes(plan.current)
+                deeds.count(netlink, {str(name): size for name, size in sizes.items()})
+
+    def _lay(self, over: Bridge) -> Bridge:
+        """Put a bridge into the sets aside; return it, or none where the kernel cannot have one."""
+        try:
+            if self._filler.has_batches:
+                for name, entries in over.items():
+                    self._filler.fill(aside(name), name, entries)
+                return over
+        except NotUnderstood:
+            self._filler = RestoreFiller()
+        return {}
 
     def _fill(self, name: SetName, entries: Entries) -> None:
         if len(entries):
@@ -231,16 +269,15 @@ def _settled(plan: Plan) -> frozenset[SetName]:
     )
 
 
-def _swap_back(plan: Plan) -> None:
-    replaced = {aside(one.name) for one in _changes(plan) if len(one) or plan.current is None}
-    with Netlink() as netlink:
-        kept = deeds.headers(netlink, _ASIDE)
-        if not replaced <= kept.keys():
-            gone = min(replaced - kept.keys())
-            raise KernelDiffers(f"set {gone}, which was live before, is gone: fill it anew")
-        deeds.swap(netlink, [(str(name), aside(name)) for name in SETS if aside(name) in kept])
-        if plan.current is not None:
-            deeds.count(netlink, {str(name): size for name, size in _sizes(plan.current).items()})
+def _switch(netlink: Netlink, names: Iterable[SetName], laid: Bridge) -> None:
+    """Swap sets with those aside, which hold a bridge, and take it out, all in one send."""
+    allow_first = sorted(names, key=lambda name: name.role != "allow")
+    deeds.swap(
+        netlink,
+        [(str(name), aside(name)) for name in allow_first],
+        after=taking_out(laid),
+        undo=putting_back(laid, {name: aside(name) for name in laid}),
+    )
 
 
 def _try_to_destroy(netlink: Netlink) -> None:

@@ -6,7 +6,7 @@ are most of a list: they stand in a set of their own, which is probed once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,6 +19,7 @@ from netsets.diff import PrefixDifference
 
 Role = Literal["block", "allow"]
 Version = Literal[4, 6]
+Deed = Literal["add", "del"]
 Column = Array32 | Array64  # IPv4: (n,); IPv6: (n, 2), hi and lo
 WIDTH: dict[Version, int] = {4: 32, 6: 128}
 
@@ -91,6 +92,19 @@ def changes(role: Role, difference: PrefixDifference) -> Iterator[SetChange]:
     both = zip(parts(role, difference.added), parts(role, difference.removed), strict=True)
     for (name, added), (_, removed) in both:
         yield SetChange(name, *_apart(added, removed))
+
+
+def in_order(changes: Iterable[SetChange]) -> Iterator[tuple[Deed, SetName, Entries]]:
+    """Yield what is done to the sets, one deed at a time, each harmless before the next.
+
+    What is allowed comes first and goes last, what is blocked comes before it goes. In between both
+    lists allow, and an address that is dropped is one that the old list or the new one drops.
+    """
+    allow_first = sorted(changes, key=lambda one: one.name.role != "allow")
+    for one in allow_first:
+        yield "add", one.name, one.added
+    for one in reversed(allow_first):
+        yield "del", one.name, one.removed
 
 
 def sizes(role: Role, prefixes: Prefixes) -> Iterator[tuple[SetName, int]]:
