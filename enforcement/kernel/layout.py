@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from netsets import cidr
 from netsets._ranges4 import Array8, Array32, Array64
@@ -64,7 +65,7 @@ def parts(role: Role, prefixes: Prefixes) -> Iterator[tuple[SetName, Entries]]:
         (6, prefixes.v6_first, prefixes.v6_length),
     )
     for version, first, length in families:
-        is_net = length < WIDTH[version]
+        is_net = (length < WIDTH[version]) | _is_zero(first)
         for wanted in (False, True):
             chosen = is_net == wanted
             yield SetName(role, wanted, version), Entries(*_loadable(first[chosen], length[chosen]))
@@ -109,15 +110,21 @@ def in_order(changes: Iterable[SetChange]) -> Iterator[tuple[Deed, SetName, Entr
 
 def sizes(role: Role, prefixes: Prefixes) -> Iterator[tuple[SetName, int]]:
     """Yield the four sets of a list with how many entries `parts` gives each."""
-    families: tuple[tuple[Version, Array8], ...] = (
-        (4, prefixes.v4_length),
-        (6, prefixes.v6_length),
+    families: tuple[tuple[Version, Column, Array8], ...] = (
+        (4, prefixes.v4_first, prefixes.v4_length),
+        (6, prefixes.v6_first, prefixes.v6_length),
     )
-    for version, length in families:
-        single = int(np.count_nonzero(length == WIDTH[version]))
+    for version, first, length in families:
+        single = int(np.count_nonzero((length == WIDTH[version]) & ~_is_zero(first)))
         halved = int(np.count_nonzero(length == 0))
         yield SetName(role, is_net=False, version=version), single
         yield SetName(role, is_net=True, version=version), len(length) - single + halved
+
+
+def _is_zero(first: Column) -> npt.NDArray[np.bool_]:
+    """Tell which addresses are all zeros: `hash:ip` refuses those, `hash:net` takes them."""
+    zero: npt.NDArray[np.bool_] = first == 0 if first.ndim == 1 else ~first.any(axis=1)
+    return zero
 
 
 def _apart(a: Entries, b: Entries) -> tuple[Entries, Entries]:

@@ -105,6 +105,18 @@ def test_a_list_of_everything_lies_in_halves(sets: IpsetSets, everything: tuple[
     assert held(sets) == content(("0.0.0.0/0", "::/1")).digests()
 
 
+def test_the_addresses_of_all_zeros_are_held(sets: IpsetSets) -> None:
+    """A set of single addresses refuses them, and with them a list that has one of them."""
+    wanted = content(("0.0.0.0/32", "::"), ("0.0.0.0/32", "192.0.2.1"))
+    sets.apply(replacement(wanted))
+    assert held(sets) == wanted.digests()
+    plan = difference(wanted, content(("0.0.0.0/31",), ("::",)))
+    sets.apply(plan)
+    assert held(sets) == plan.wanted.digests()
+    sets.revert(plan)
+    assert held(sets) == wanted.digests()
+
+
 def test_a_random_difference_is_applied_and_undone(sets: IpsetSets) -> None:
     rng = np.random.default_rng(5)
     before, other = random_content(rng, 5_000), random_content(rng, 300)
