@@ -123,7 +123,8 @@ def sizes(role: Role, prefixes: Prefixes) -> Iterator[tuple[SetName, int]]:
 
 def _is_zero(first: Column) -> npt.NDArray[np.bool_]:
     """Tell which addresses are all zeros: `hash:ip` refuses those, `hash:net` takes them."""
-    zero: npt.NDArray[np.bool_] = first == 0 if first.ndim == 1 else ~first.any(axis=1)
+    words = first if first.ndim == 1 else first.any(axis=1)
+    zero: npt.NDArray[np.bool_] = words == 0
     return zero
 
 

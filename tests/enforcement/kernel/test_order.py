@@ -196,7 +196,7 @@ def test_a_kill_while_canaries_are_waited_for_is_taken_back_where_one_is_lost(si
     canaries = Pinged(site.network, SERVER4, CANARY4)
     child = os.fork()
     if child == 0:
-        canaries.lost = _kill  # type: ignore[method-assign]
+        canaries.lost = _kill  # type: ignore[method-assign,assignment]
         canaries.answering = lambda: canaries.addresses  # type: ignore[method-assign]
         try:
             site.enforce(BAD6, CANARY4, canaries=canaries)
