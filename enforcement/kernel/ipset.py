@@ -27,6 +27,7 @@ from enforcement.kernel.errors import (
     EnforceUnavailable,
     KernelDiffers,
 )
+from enforcement.kernel.ipset_bridge import Bridge, bridge, putting_back, taking_out
 from enforcement.kernel.ipset_dump import Header
 from enforcement.kernel.ipset_errors import NotUnderstood
 from enforcement.kernel.ipset_fill import Filler, NetlinkFiller
@@ -96,9 +97,11 @@ class IpsetSets:
             coming = {one.name: len(one.added) for one in _changes(plan)}
             if _have_room(coming):
                 return replace(plan, memory=_memory(coming))
-        moving = {one.name: len(one) for one in _movers(plan.current, _changes(plan))}
-        needed = _memory(_sizes(plan.wanted)) + _memory(moving)
-        return replace(plan, way=Way.REPLACE, memory=needed)
+        over = bridge(_changes(plan), plan.wanted.block)
+        memory = _memory(_sizes(plan.wanted)) + _memory(
+            {name: len(one) for name, one in over.items()}
+        )
+        return replace(plan, way=Way.REPLACE, memory=memory)
 
     def make_missing(self) -> None:
         """Make the live sets that are missing, empty; refuse one of our name of another type."""
@@ -108,7 +111,8 @@ class IpsetSets:
     def apply(self, plan: Plan) -> None:
         """Bring the live sets to what the plan wants; on an error they are what they were."""
         if plan.way is Way.REPLACE:
-            self._replace(plan.wanted, _settled(plan), _movers(plan.current, _changes(plan)))
+            laid = bridge(_changes(plan), plan.wanted.block)
+            self._replace(plan.wanted, _settled(plan), laid)
         elif plan.way is Way.DIFFERENCE:
             self._change(list(_changes(plan)), plan.wanted)
 
@@ -123,10 +127,10 @@ class IpsetSets:
         before = plan.current or Content.empty()
         back = [one.undone() for one in _changes(plan)]
         try:
-            if plan.way is Way.DIFFERENCE or not self._swap_back(plan):
+            if plan.way is Way.DIFFERENCE or not self._swap_back(plan, before):
                 self._change(back, before)
         except (EnforceRefused, KernelDiffers):
-            self._replace(before, frozenset(), [])
+            self._replace(before, frozenset(), {})
 
     def settle(self) -> None:
         """Destroy what stands aside, from this or from a run that was killed.
@@ -147,9 +151,7 @@ class IpsetSets:
             deeds.destroy(netlink, [*_ASIDE, *ours])
         deeds.refuse_foreign(found)
 
-    def _replace(
-        self, wanted: Content, kept: Collection[SetName], movers: Sequence[SetChange]
-    ) -> None:
+    def _replace(self, wanted: Content, kept: Collection[SetName], over: Bridge) -> None:
         """Fill sets aside, count them, swap them all; `kept` are those that stay as they are."""
         filled = {name: entries for name, entries in _parts(wanted) if name not in kept}
         with Netlink() as netlink, ExitStack() as undo:
@@ -157,46 +159,48 @@ class IpsetSets:
             deeds.destroy(netlink, _ASIDE)
             undo.callback(_try_to_destroy, netlink)
             for name, entries in filled.items():
-                deeds.do(netlink, [deeds.making(aside(name), name, len(entries))])
+                room = len(entries) + len(over.get(name, ()))
+                deeds.do(netlink, [deeds.making(aside(name), name, room)])
                 self._fill(name, entries)
-            deeds.count(netlink, {aside(name): len(entries) for name, entries in filled.items()})
-            self._swap(netlink, filled, movers)
+            laid = self._lay(over)
+            deeds.count(
+                netlink,
+                {aside(name): len(one) + len(laid.get(name, ())) for name, one in filled.items()},
+            )
+            _switch(netlink, filled, laid)
             undo.pop_all()
 
-    def _swap(
-        self, netlink: Netlink, names: Collection[SetName], movers: Sequence[SetChange]
-    ) -> None:
-        """Swap sets with what stands aside, the movers being live before; all or none."""
-        fitting = [one for one in movers if _have_room({one.name: len(one.added)})]
-        # Allowed first: no address is dropped because it is blocked before it is allowed.
-        due = sorted(names, key=lambda name: (name.role == "block", not name.is_net))
-        try:
-            self._by_filler(lambda filler: filler.change(fitting))
-            deeds.swap(netlink, [(str(name), aside(name)) for name in due])
-        except EnforceError:
-            with suppress(EnforceError):  # they lie in networks that are live: nothing is dropped
-                self._by_filler(lambda filler: filler.change([one.undone() for one in fitting]))
-            raise
-
-    def _swap_back(self, plan: Plan) -> bool:
+    def _swap_back(self, plan: Plan, before: Content) -> bool:
         """Swap back what was kept aside; tell whether it was done, which a listing forbids."""
-        back = _movers(plan.wanted, (one.undone() for one in _changes(plan)))
-        moved = [one.undone() for one in _movers(plan.current, _changes(plan))]
-        replaced = {aside(one.name) for one in _changes(plan) if len(one) or plan.current is None}
+        changes = [one.undone() for one in _changes(plan)]
+        replaced = {aside(one.name) for one in changes if len(one) or plan.current is None}
         with Netlink() as netlink:
             kept = deeds.headers(netlink, _ASIDE)
             if not replaced <= kept.keys():
                 gone = min(replaced - kept.keys())
                 raise KernelDiffers(f"set {gone}, which was live before, is gone: fill it anew")
+            over = bridge(changes, before.block)
+            with suppress(EnforceRefused):  # going back does not hang on a limit or on memory
+                over = self._lay(over)
             try:
-                self._swap(netlink, [name for name in SETS if aside(name) in kept], back)
+                _switch(netlink, [name for name in SETS if aside(name) in kept], over)
             except EnforceUnavailable:
                 return False
-            self._by_filler(lambda filler: filler.change(moved))
             if plan.current is not None:
                 sizes = _sizes(plan.current)
                 deeds.count(netlink, {str(name): size for name, size in sizes.items()})
         return True
+
+    def _lay(self, over: Bridge) -> Bridge:
+        """Put a bridge into the sets aside; return it, or none where the kernel cannot have one."""
+        try:
+            if self._filler.has_batches:
+                for name, entries in over.items():
+                    self._filler.fill(aside(name), name, entries)
+                return over
+        except NotUnderstood:
+            self._filler = RestoreFiller()
+        return {}
 
     def _fill(self, name: SetName, entries: Entries) -> None:
         if len(entries):
@@ -289,14 +293,15 @@ def _settled(plan: Plan) -> frozenset[SetName]:
     )
 
 
-def _movers(live: Content | None, changes: Iterable[SetChange]) -> list[SetChange]:
-    """Return the addresses that come into sets of addresses out of a network that is live."""
-    if live is None:
-        return []
-    coming = (one for one in changes if len(one.added) and not one.name.is_net)
-    held = {"block": live.block, "allow": live.allow}
-    found = (layout.within(held[one.name.role], one) for one in coming)
-    return [one for one in found if len(one)]
+def _switch(netlink: Netlink, names: Iterable[SetName], laid: Bridge) -> None:
+    """Swap sets with those aside, which hold a bridge, and take it out, all in one send."""
+    allow_first = sorted(names, key=lambda name: name.role != "allow")
+    deeds.swap(
+        netlink,
+        [(str(name), aside(name)) for name in allow_first],
+        after=taking_out(laid),
+        undo=putting_back(laid, {name: aside(name) for name in laid}),
+    )
 
 
 def _try_to_destroy(netlink: Netlink) -> None:

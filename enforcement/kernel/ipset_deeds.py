@@ -127,21 +127,29 @@ def destroy(netlink: Netlink, called: Iterable[str]) -> None:
     raise refusal(left[0].deed, min(HELD))
 
 
-def swap(netlink: Netlink, pairs: Sequence[tuple[str, str]]) -> None:
+def swap(
+    netlink: Netlink,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    after: Sequence[Request] = (),
+    undo: Sequence[Request] = (),
+) -> None:
     """Give each of two sets the other's name, for all pairs in one call that no kill divides.
 
-    All are swapped, or none. While another program lists one of them, the kernel refuses that
-    one: the others are swapped back at once, and all are tried again.
+    The same call takes the steps `after` the swaps. All are swapped, or none. While another program
+    lists one of them, the kernel refuses that one: the steps to `undo` those after are taken, the
+    others are swapped back at once, and all are tried again.
     """
     requests = [
         Request(f"swapping set {one} with {two}", wire.swap(one, two)) for one, two in pairs
     ]
     for _ in range(_TRIES):
-        numbers = refused(netlink, requests)
+        numbers = refused(netlink, [*requests, *after])
         if not numbers:
             return
-        _swap_back(netlink, [request for at, request in enumerate(requests) if at not in numbers])
-        _raise_unless_held(requests, numbers)
+        swapped = [one for at, one in enumerate(requests) if at not in numbers]
+        _swap_back(netlink, [*undo, *swapped])
+        _raise_unless_held([*requests, *after], numbers)
         time.sleep(_PAUSE)
     raise EnforceUnavailable(
         f"{requests[0].deed} and the others: another program has been listing one of them for "

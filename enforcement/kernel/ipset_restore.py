@@ -7,12 +7,13 @@ divide a change: what is read back afterwards tells.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 import numpy as np
 
 from enforcement.kernel.commands import run
 from enforcement.kernel.errors import EnforceRefused
-from enforcement.kernel.layout import Entries, SetChange, SetName
+from enforcement.kernel.layout import Entries, SetChange, SetName, in_order
 from netsets.cidr import Prefixes
 from netsets.render import text
 
@@ -23,15 +24,18 @@ _COMMAND = ("ipset", "-exist", "restore")  # what is there, or gone, already is 
 class RestoreFiller:
     """Lines for `ipset restore`, which stops at the first that is refused."""
 
+    has_batches: ClassVar[bool] = False
+
     def fill(self, called: str, name: SetName, entries: Entries) -> None:
         """Give it the entries as lines."""
         _restore(called, lines("add", called, name, entries))
 
     def change(self, changes: Sequence[SetChange]) -> None:
-        """Give it all lines that add, then all that take out."""
-        come = [lines("add", str(one.name), one.name, one.added) for one in changes]
-        go = [lines("del", str(one.name), one.name, one.removed) for one in changes]
-        _restore(", ".join(str(one.name) for one in changes), b"".join(come + go))
+        """Give it all lines, in the order of `layout.in_order`."""
+        script = (
+            lines(deed, str(name), name, entries) for deed, name, entries in in_order(changes)
+        )
+        _restore(", ".join(str(one.name) for one in changes), b"".join(script))
 
 
 def lines(verb: str, called: str, name: SetName, entries: Entries) -> bytes:

@@ -7,7 +7,7 @@ alone stands among the networks: `hash:ip` does not take it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,6 +20,7 @@ from netsets.diff import PrefixDifference
 
 Role = Literal["block", "allow"]
 Version = Literal[4, 6]
+Deed = Literal["add", "del"]
 Column = Array32 | Array64  # IPv4: (n,); IPv6: (n, 2), hi and lo
 WIDTH: dict[Version, int] = {4: 32, 6: 128}
 
@@ -90,15 +91,17 @@ def changes(role: Role, difference: PrefixDifference) -> Iterator[SetChange]:
         yield SetChange(name, *_apart(added, removed))
 
 
-def within(held: AddressSet, change: SetChange) -> SetChange:
-    """Return of what comes into a set of addresses that which a list holds already."""
-    first, length = change.added.first, change.added.length
-    if change.name.version == 4:
-        chosen = held.contains4(first.astype(np.uint32, copy=False))
-    else:
-        chosen = held.contains6(first.astype(np.uint64, copy=False))
-    nothing = Entries(first[:0], length[:0])
-    return SetChange(change.name, Entries(first[chosen], length[chosen]), nothing)
+def in_order(changes: Iterable[SetChange]) -> Iterator[tuple[Deed, SetName, Entries]]:
+    """Yield what is done to the sets, one deed at a time, each harmless before the next.
+
+    What is allowed comes first and goes last, what is blocked comes before it goes. In between both
+    lists allow, and an address that is dropped is one that the old list or the new one drops.
+    """
+    allow_first = sorted(changes, key=lambda one: one.name.role != "allow")
+    for one in allow_first:
+        yield "add", one.name, one.added
+    for one in reversed(allow_first):
+        yield "del", one.name, one.removed
 
 
 def sizes(role: Role, prefixes: Prefixes) -> Iterator[tuple[SetName, int]]:

@@ -33,8 +33,9 @@ _LEGACY = (
 class NftablesEnforcer:
     """The table `inet tscm`: sets, counters and chains, replaced together in one transaction.
 
-    nft applies a whole text or nothing of it, and the kernel shows packets the old table or the
-    new one: a kill at any point leaves either. There is nothing kept aside.
+    nft applies a whole text or nothing of it: a kill at any point leaves the old table or the new
+    one. Packets to a network may pass for the moment in which the kernel takes the new elements in
+    (docs/decisions/0014). There is nothing kept aside.
     """
 
     name: ClassVar[str] = "nftables"

@@ -7,7 +7,8 @@ journal.json         there while an apply is under way: what was in force and wh
 sets/<sha256>        the lists that these name, as `netsets.codec` writes them
 
 Every file is written aside, fsynced and renamed: it is there whole or not at all. One that is not
-what was written, after a disk or a person damaged it, is named and never read half.
+what was written, after a disk or a person damaged it, is named and never read half. `state.json` is
+there before any of the others: where it alone is missing, somebody lost it.
 """
 
 from __future__ import annotations
@@ -82,8 +83,15 @@ class StateFolder:
                 yield
 
     def state(self) -> State | None:
-        """Return what is in force, None where nothing ever was. Raises StateDamaged."""
-        return self._read(self._state, open_state)
+        """Return what is in force, None where nothing ever was.
+
+        Raises StateDamaged where it is damaged, or missing beside what is only there after it.
+        """
+        left = self._left_alone()  # before the state is read: it is written before those
+        state = self._read(self._state, open_state)
+        if state is None and left:
+            raise StateDamaged(f"{self._state} is missing, while {left} is there: {_LATER}")
+        return state
 
     def previous(self) -> State | None:
         """Return what was in force before, None where nothing was. Raises StateDamaged."""
@@ -107,6 +115,7 @@ class StateFolder:
 
     def write_journal(self, journal: Journal) -> None:
         """Write down what is about to be done, or how far it has come."""
+        self._begin()
         self._write(self._journal, seal_journal(journal))
 
     def end_journal(self) -> None:
@@ -130,6 +139,7 @@ class StateFolder:
 
         After this a prune of the store or the loss of the database does not matter.
         """
+        self._begin()
         return Content(
             self._take(target.block_digest, stored), self._take(target.allow_digest, stored)
         )
@@ -142,6 +152,7 @@ class StateFolder:
 
     def keep(self, content: Content) -> tuple[str, str]:
         """Hold lists that stand in no store; return their digests."""
+        self._begin()
         block, allow = (self._keep(encode(one)) for one in (content.block, content.allow))
         return block, allow
 
@@ -164,6 +175,23 @@ class StateFolder:
             for path in self._sets.iterdir():
                 if path.name not in named:
                     path.unlink()
+
+    def _begin(self) -> None:
+        """Say that nothing is in force yet, so that a state that is missing later is an accident.
+
+        It is done before the first list is held, and never over a state that somebody lost.
+        """
+        if self._bytes(self._state) is None and not self._left_alone():
+            self._write(self._state, seal_state(State(None)))
+
+    def _left_alone(self) -> str:
+        """Name what no folder holds that has never had a state, "" where nothing is."""
+        with _told(self.path, "read"):
+            for path in (self._previous, self._journal):
+                if path.exists():
+                    return path.name
+            held = self._sets.exists() and any(self._sets.iterdir())
+            return f"{self._sets.name}/ with lists" if held else ""
 
     def _load(self, digest: str) -> AddressSet:
         path = self._set(digest)

@@ -27,11 +27,21 @@ def killed(how: str, kills: int) -> dict[str, int]:
     return figures
 
 
-@pytest.mark.parametrize(("way", "kills"), [("replace", 100), ("difference", 100)])
-def test_200_kills_leave_the_old_or_the_new_list_and_the_next_start_finishes(
-    way: str, kills: int
+@pytest.mark.parametrize(
+    ("kind", "kills"),
+    [
+        ("replace", 80),
+        ("difference", 80),
+        ("nftables", 25),
+        ("legacy", 10),
+        ("verdict", 25),
+        ("first", 25),
+    ],
+)
+def test_hundreds_of_kills_leave_the_old_or_the_new_list_and_the_next_start_finishes(
+    kind: str, kills: int
 ) -> None:
-    figures = killed(way, kills)
+    figures = killed(kind, kills)
     assert figures["old"] + figures["new"] == kills
 
 

@@ -14,6 +14,7 @@ from enforcement.kernel.base import Plan, Rules, Target
 from enforcement.kernel.boot import main, restore
 from enforcement.kernel.errors import EnforceRefused, StateDamaged
 from enforcement.kernel.records import State
+from enforcement.kernel.verify import verify
 from tests.enforcement.kernel.pretended import Pretended, content_of
 from tests.fakes.appliance import CHECKOUT
 
@@ -115,6 +116,31 @@ def test_a_damaged_state_leaves_what_is_in_the_kernel(site: Pretended, last: Tar
     with pytest.raises(StateDamaged, match="The kernel holds a list, which stays"):
         boot(site)
     assert in_force(site, "203.0.113.0/24")
+
+
+def test_a_state_that_is_missing_is_no_word_that_nothing_is_in_force(
+    site: Pretended, last: Target, capsys: pytest.CaptureFixture[str]
+) -> None:
+    enforcer_named("memory").remove()  # the process's own pretended kernel
+    (site.path / "state.json").unlink()
+    with pytest.raises(StateDamaged, match=r"state\.json is missing, while state\.previous\.json"):
+        verify(host=site.host, now=NOW)
+    assert main([str(site.path)]) == 1
+    assert "What was in force before it was restored: edge #1" in capsys.readouterr().err
+    outcome = site.enforce(last)
+    assert "is missing" in outcome.healed[0]
+    assert site.holds(last)
+    assert verify(host=site.host, now=NOW).healed == ()
+
+
+def test_a_missing_state_beside_lists_alone_is_told_and_nothing_is_done(
+    site: Pretended, last: Target
+) -> None:
+    for name in ("state.json", "state.previous.json"):
+        (site.path / name).unlink()
+    with pytest.raises(StateDamaged, match=r"while sets/ with lists is there.*Nothing was rest"):
+        boot(site)
+    assert site.kernel.content is None
 
 
 @pytest.mark.parametrize("name", ["state.previous.json", "sets", None])

@@ -49,6 +49,14 @@ class Half(NetlinkFiller):
         super().fill(called, name, Entries(entries.first[:half], entries.length[:half]))
 
 
+class HalfRestored(RestoreFiller):
+    """Fills sets by halves, by the program."""
+
+    def fill(self, called: str, name: SetName, entries: Entries) -> None:
+        half = len(entries) // 2
+        super().fill(called, name, Entries(entries.first[:half], entries.length[:half]))
+
+
 class Refused(NetlinkFiller):
     """Has the kernel refuse the last network: no set of ours takes a /0."""
 
@@ -77,6 +85,14 @@ class Deaf(NetlinkFiller):
 def test_a_count_that_is_not_as_intended_leaves_the_live_sets_alone(sets: IpsetSets) -> None:
     with pytest.raises(KernelDiffers, match=r"TSblockaddr\.new has 0 entries and not 1:"):
         IpsetSets(Half()).apply(replacement(AFTER, current=BEFORE))
+    assert held(sets) == BEFORE.digests()
+    assert not [name for name in ipset("list", "-n").split() if name.endswith(".new")]
+
+
+def test_a_short_count_by_the_program_leaves_the_live_sets_alone(sets: IpsetSets) -> None:
+    wanted = content(tuple(f"198.51.100.{last}" for last in range(0, 200, 2)))
+    with pytest.raises(KernelDiffers, match=r"TSblockaddr\.new has 50 entries and not 100:"):
+        IpsetSets(HalfRestored()).apply(replacement(wanted, current=BEFORE))
     assert held(sets) == BEFORE.digests()
     assert not [name for name in ipset("list", "-n").split() if name.endswith(".new")]
 

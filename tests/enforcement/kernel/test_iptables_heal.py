@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import errno
+import fcntl
+import os
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -154,6 +160,27 @@ def test_a_line_that_is_refused_leaves_the_old_chains_whole(host: Gateway, versi
     with pytest.raises(EnforceUnavailable, match="changed nothing"):
         tool.restore("\n".join(["*filter", *lines, "COMMIT", ""]))
     assert tool.filter() == before
+
+
+def test_a_write_waits_for_the_lock_of_another_program() -> None:
+    with gateway("iptables-legacy") as host, ThreadPoolExecutor(1) as beside:
+        rules = IptablesRules(host.program)
+        with Path("/run/xtables.lock").open("a") as lock:  # the machine's: other tests wait too
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            written = beside.submit(rules.write, RULES)
+            ends = time.monotonic() + 20
+            while "iptables-legacy-restore" not in _children() and not written.done():
+                assert time.monotonic() < ends
+                time.sleep(0.005)  # polled: nothing tells when it waits
+            assert not written.done()
+        written.result(timeout=20)
+        assert rules.faults(RULES) == ()
+
+
+def _children() -> str:
+    """Return the commands of the programs that this process has started."""
+    done = ["ps", "-o", "args=", "--ppid", str(os.getpid())]
+    return subprocess.run(done, capture_output=True, text=True, timeout=20, check=False).stdout
 
 
 def test_without_sets_nothing_is_written_and_the_set_is_named(host: Gateway) -> None:

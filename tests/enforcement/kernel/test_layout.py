@@ -16,6 +16,7 @@ from enforcement.kernel.layout import (
     SetName,
     addresses,
     changes,
+    in_order,
     parts,
     sizes,
 )
@@ -90,3 +91,16 @@ def test_entries_of_both_families_keep_their_types() -> None:
     for name, entries in parts("block", AddressSet.of("192.0.2.1", "2001:db8::/32").prefixes()):
         assert entries.first.dtype == (np.uint32 if name.version == 4 else np.uint64)
         assert entries.length.dtype == np.uint8
+
+
+def test_what_is_allowed_comes_first_and_goes_last() -> None:
+    none = Entries(np.empty(0, np.uint32), np.empty(0, np.uint8))
+    both = [SetChange(name, none, none) for name in SETS]
+    order = [(deed, name.role) for deed, name, _ in in_order(both)]
+    assert (
+        order
+        == [("add", "allow")] * 4
+        + [("add", "block")] * 4
+        + [("del", "block")] * 4
+        + [("del", "allow")] * 4
+    )

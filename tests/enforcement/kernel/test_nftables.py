@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -215,17 +215,27 @@ def test_a_kill_at_any_time_leaves_the_old_table_or_the_new(enforcer: NftablesEn
         for seed in (1, 2)
     ]
     bring(enforcer, lists[0])
-    digests = {one.digests() for one in lists}
-    seen = set()
-    for attempt in range(20):
-        text = nft_text.replacement(lists[(attempt + 1) % 2], meant(RULES), TALLIES)
-        with suppress(subprocess.TimeoutExpired):  # which kills it
-            subprocess.run(["nft", "-f", "-"], input=text, timeout=0.006 * attempt, check=True)
+    digests = [one.digests() for one in lists]
+    texts = [nft_text.replacement(one, meant(RULES), TALLIES) for one in lists]
+    began = time.monotonic()
+    nft("-f", "-", given=texts[1].decode())
+    usual, in_force, killed, ended = time.monotonic() - began, 1, 0, 0
+    for attempt in range(24):
+        wanted = 1 - in_force
+        try:
+            subprocess.run(
+                ["nft", "-f", "-"], input=texts[wanted], timeout=usual * attempt / 12, check=True
+            )
+        except subprocess.TimeoutExpired:  # which kills it
+            killed += 1
+        else:
+            ended += 1
         live = enforcer.read(RULES)
         assert live.faults == ()
         assert live.content is not None
-        seen.add(live.content.digests())
-    assert seen <= digests
+        in_force = digests.index(live.content.digests())  # raises for a mix
+    assert killed >= 3, (killed, ended)
+    assert ended >= 3, (killed, ended)
 
 
 def singles(seed: int, count: int) -> npt.NDArray[np.uint32]:

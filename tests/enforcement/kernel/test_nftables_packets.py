@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import errno
+import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -138,6 +139,23 @@ def test_a_pause_lets_packets_by_until_the_kernel_ends_it(
     assert enforcer.read(over).faults == ()
     assert not network.pings("client", one)
     assert error_of_sending(network, one) == errno.EPERM
+
+
+def test_the_kernel_ends_a_pause_by_itself(
+    network: Lab, enforcer: NftablesEnforcer, version: int
+) -> None:
+    one = HOSTS[version][4]
+    # By the kernel's own clock.
+    end = datetime.now(UTC) + timedelta(seconds=3)
+    paused = Rules(paused_until=end)
+    enforce(enforcer, block=(one,), rules=paused)
+    assert error_of_sending(network, one) == 0
+    deadline = time.monotonic() + 20
+    while error_of_sending(network, one) == 0:  # polled: nothing tells when it ends
+        assert time.monotonic() < deadline
+    assert datetime.now(UTC) >= end
+    assert not network.pings("client", one)
+    assert enforcer.read(paused).faults == ()  # nobody wrote a rule
 
 
 def test_what_is_dropped_is_logged_and_what_is_allowed_is_not(

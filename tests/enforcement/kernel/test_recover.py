@@ -89,6 +89,22 @@ def test_a_kill_at_any_line_of_an_apply_leaves_old_or_new_and_is_recovered(
     assert min(left.values()) > 20, left
 
 
+def test_a_kill_at_any_line_of_a_first_apply_leaves_nothing_or_the_list_and_no_damage(
+    tmp_path: Path,
+) -> None:
+    left = {"nothing": 0, "list": 0}
+    for number, site in fresh_sites(tmp_path):
+        first = site.store.target("192.0.2.0/24")
+        if not killed_at(number, enforcing(site, first)):
+            break
+        assert all("missing" not in said for said in check(site))
+        assert site.holds(first) or site.holds(None)
+        left["list" if site.holds(first) else "nothing"] += 1
+        site.enforce(first)
+        assert site.holds(first)
+    assert min(left.values()) > 20, left
+
+
 def test_a_kill_at_any_line_of_a_rollback_ends_with_the_old_list(tmp_path: Path) -> None:
     for number, site in fresh_sites(tmp_path):
         first, second = two(site)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -117,6 +118,30 @@ def test_a_damaged_state_is_named_and_does_not_replace_a_whole_previous_one(
         folder.state()
     folder.write_state(second)
     assert folder.previous() == first
+
+
+@pytest.mark.parametrize("left", ["state.previous.json", "journal.json", "sets/"])
+def test_a_state_that_is_missing_beside_others_was_lost(
+    folder: StateFolder, store: Store, left: str
+) -> None:
+    target = store.target("192.0.2.1")
+    folder.take(target, store)
+    assert folder.state() == State(None)
+    folder.write_state(State(target))
+    folder.write_journal(Journal(target, target, Way.REPLACE))
+    for name in {"state.previous.json", "journal.json"} - {left}:
+        (folder.path / name).unlink()
+    if left != "sets/":
+        shutil.rmtree(folder.path / "sets")
+    (folder.path / "state.json").unlink()
+    with pytest.raises(StateDamaged, match=rf"state\.json is missing, while {left}.* is there: "):
+        folder.state()
+    (folder.path / "sets").mkdir(exist_ok=True)
+    folder.take(target, store)  # which does not say that nothing is in force
+    with pytest.raises(StateDamaged, match="is missing"):
+        folder.state()
+    folder.write_state(State(None))
+    assert folder.state() == State(None)
 
 
 def test_a_state_is_not_taken_for_a_journal_nor_one_of_another_format(
