@@ -27,7 +27,7 @@ from enforcement.kernel.errors import (
     EnforceUnavailable,
     KernelDiffers,
 )
-from enforcement.kernel.ipset_bridge import Bridge, bridge, putting_back, taking_out
+from enforcement.kernel.ipset_bridge import Bridge, bridge, early, putting_back, taking_out
 from enforcement.kernel.ipset_dump import Header
 from enforcement.kernel.ipset_errors import NotUnderstood
 from enforcement.kernel.ipset_fill import Filler, NetlinkFiller
@@ -98,8 +98,14 @@ class IpsetSets:
             if _have_room(coming):
                 return replace(plan, memory=_memory(coming))
         over = bridge(_changes(plan), plan.wanted.block)
-        memory = _memory(_sizes(plan.wanted)) + _memory(
-            {name: len(one) for name, one in over.items()}
+        ahead = {one.name: len(one) for one in early(plan.current, _changes(plan))}
+        memory = sum(
+            _memory(sizes)
+            for sizes in (
+                _sizes(plan.wanted),
+                {name: len(one) for name, one in over.items()},
+                ahead,
+            )
         )
         return replace(plan, way=Way.REPLACE, memory=memory)
 
@@ -112,7 +118,7 @@ class IpsetSets:
         """Bring the live sets to what the plan wants; on an error they are what they were."""
         if plan.way is Way.REPLACE:
             laid = bridge(_changes(plan), plan.wanted.block)
-            self._replace(plan.wanted, _settled(plan), laid)
+            self._replace(plan.wanted, _settled(plan), laid, early(plan.current, _changes(plan)))
         elif plan.way is Way.DIFFERENCE:
             self._change(list(_changes(plan)), plan.wanted)
 
@@ -130,7 +136,7 @@ class IpsetSets:
             if plan.way is Way.DIFFERENCE or not self._swap_back(plan, before):
                 self._change(back, before)
         except (EnforceRefused, KernelDiffers):
-            self._replace(before, frozenset(), {})
+            self._replace(before, frozenset(), {}, [])
 
     def settle(self) -> None:
         """Destroy what stands aside, from this or from a run that was killed.
@@ -151,7 +157,13 @@ class IpsetSets:
             deeds.destroy(netlink, [*_ASIDE, *ours])
         deeds.refuse_foreign(found)
 
-    def _replace(self, wanted: Content, kept: Collection[SetName], over: Bridge) -> None:
+    def _replace(
+        self,
+        wanted: Content,
+        kept: Collection[SetName],
+        over: Bridge,
+        ahead: Sequence[SetChange],
+    ) -> None:
         """Fill sets aside, count them, swap them all; `kept` are those that stay as they are."""
         filled = {name: entries for name, entries in _parts(wanted) if name not in kept}
         with Netlink() as netlink, ExitStack() as undo:
@@ -167,12 +179,30 @@ class IpsetSets:
                 netlink,
                 {aside(name): len(one) + len(laid.get(name, ())) for name, one in filled.items()},
             )
-            _switch(netlink, filled, laid)
+            self._switch(netlink, filled, laid, ahead)
             undo.pop_all()
+
+    def _switch(
+        self,
+        netlink: Netlink,
+        names: Iterable[SetName],
+        laid: Bridge,
+        ahead: Sequence[SetChange],
+    ) -> None:
+        """Swap sets with those aside, which hold a bridge, what comes early being live before."""
+        fitting = [one for one in ahead if _have_room({one.name: len(one.added)})]
+        try:
+            self._by_filler(lambda filler: filler.change(fitting))
+            _swap(netlink, names, laid)
+        except EnforceError:
+            with suppress(EnforceError):  # they lie in networks that are live: nothing changes
+                self._by_filler(lambda filler: filler.change([one.undone() for one in fitting]))
+            raise
 
     def _swap_back(self, plan: Plan, before: Content) -> bool:
         """Swap back what was kept aside; tell whether it was done, which a listing forbids."""
         changes = [one.undone() for one in _changes(plan)]
+        came_early = [one.undone() for one in early(plan.current, _changes(plan))]
         replaced = {aside(one.name) for one in changes if len(one) or plan.current is None}
         with Netlink() as netlink:
             kept = deeds.headers(netlink, _ASIDE)
@@ -182,10 +212,12 @@ class IpsetSets:
             over = bridge(changes, before.block)
             with suppress(EnforceRefused):  # going back does not hang on a limit or on memory
                 over = self._lay(over)
+            there = [name for name in SETS if aside(name) in kept]
             try:
-                _switch(netlink, [name for name in SETS if aside(name) in kept], over)
+                self._switch(netlink, there, over, early(plan.wanted, changes))
             except EnforceUnavailable:
                 return False
+            self._by_filler(lambda filler: filler.change(came_early))
             if plan.current is not None:
                 sizes = _sizes(plan.current)
                 deeds.count(netlink, {str(name): size for name, size in sizes.items()})
@@ -293,7 +325,7 @@ def _settled(plan: Plan) -> frozenset[SetName]:
     )
 
 
-def _switch(netlink: Netlink, names: Iterable[SetName], laid: Bridge) -> None:
+def _swap(netlink: Netlink, names: Iterable[SetName], laid: Bridge) -> None:
     """Swap sets with those aside, which hold a bridge, and take it out, all in one send."""
     allow_first = sorted(names, key=lambda name: name.role != "allow")
     deeds.swap(

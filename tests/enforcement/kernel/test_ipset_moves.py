@@ -41,7 +41,7 @@ def enforcer() -> Iterator[IptablesEnforcer]:
     """Rules over empty sets, and a way for packets."""
     sh("ip", "route", "add", "198.51.100.0/24", "dev", "lo")
     made = IptablesEnforcer()
-    made.write_rules(Rules())
+    made.write_rules(Rules(log_limit="1/hour"))
     try:
         yield made
     finally:

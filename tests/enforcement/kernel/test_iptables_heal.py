@@ -174,7 +174,7 @@ def test_a_write_waits_for_the_lock_of_another_program() -> None:
                 time.sleep(0.005)  # polled: nothing tells when it waits
             assert not written.done()
         written.result(timeout=20)
-        assert rules.faults(RULES) == ()
+        assert rules.read(RULES).faults == ()
 
 
 def _children() -> str:

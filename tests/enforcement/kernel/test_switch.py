@@ -40,7 +40,7 @@ def enforcer() -> Iterator[IptablesEnforcer]:
     sh("ip", "-6", "route", "add", "2001:db8:5::/64", "dev", "lo")
     made = IptablesEnforcer()
     try:
-        made.write_rules(Rules())
+        made.write_rules(Rules(log_limit="1/hour"))
         yield made
     finally:
         clean()
