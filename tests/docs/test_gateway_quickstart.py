@@ -40,4 +40,4 @@ def test_the_page_walks_through_what_a_gateway_can_be_told() -> None:
 
 def test_a_flag_that_there_is_not_is_found() -> None:
     with pytest.raises(Exception, match="No such option"):
-        parse(("check", "sample-gateway", "--adress", "192.0.2.1"))
+        parse(("check", "sample-gateway", "--adr", "192.0.2.1"))
