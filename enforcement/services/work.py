@@ -92,7 +92,7 @@ def _serve(job: _Job) -> list[str]:
     now = job.clock()
     _end_pause(job.gateway, now=now)
     wanted = wanted_of(job.device, now=now)
-    if wanted is None:
+    if wanted is None or _is_refused(job.gateway, wanted):
         records.write_nothing_wanted(job.gateway)
     deed = _due_deed(job.gateway, wanted, now=now)
     return [*done, _do(job, deed, wanted)] if deed is not None else done
@@ -145,10 +145,15 @@ def _is_wanted(gateway: Gateway, wanted: Wanted) -> bool:
 
     After a failed read-back too: an apply writes anew whatever was damaged.
     """
-    if wanted.lasting_digest == gateway.refused_target:
+    if _is_refused(gateway, wanted):
         return False
     is_broken = gateway.state_word == GatewayState.FAILED
     return gateway.due_at is not None or is_broken or wanted.digest != gateway.target
+
+
+def _is_refused(gateway: Gateway, wanted: Wanted) -> bool:
+    """Tell whether it was rolled back, and nobody has asked for it since."""
+    return wanted.lasting_digest == gateway.refused_target
 
 
 def _is_to_be_read(gateway: Gateway, *, now: datetime) -> bool:
