@@ -271,9 +271,7 @@ def at_random(kind: Kind, kills: int) -> dict[str, int]:
     seed = random.randrange(2**32)
     chance = random.Random(seed)
     left = {"old": 0, "new": 0}
-    # While nft replaces its table, a packet to a blocked network may pass: see decision 14.
-    is_closed = not kind.is_first and kind.enforcer != "nftables"
-    with site(kind) as one, sending(blocked=is_closed) as sent:
+    with site(kind) as one, sending(blocked=not kind.is_first) as sent:
         if kind.is_first:
             one.release()
         usual = in_a_child(lambda: _take(one, 1)) or 0.0
