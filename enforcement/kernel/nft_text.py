@@ -68,8 +68,8 @@ def _deletions(found: Ruleset, generation: str) -> Iterator[bytes]:
 def _cleared(found: Ruleset, chains: Mapping[str, Chain]) -> Iterator[bytes]:
     """Yield what empties all chains and deletes those that are not as ours are to be.
 
-    The others stay where they are: a packet between a chain that goes and one that comes at the
-    same hook would pass both.
+    The others stay at their hooks: a new chain is asked before the old one there, and a packet
+    might meet the new one before its rules count and the old one when its rules do no more.
     """
     for name in found.chains:
         yield f"flush chain {_NAME} {name}\n".encode()
