@@ -11,7 +11,15 @@ from typing import Any
 from enforcement.kernel.base import Content, Counters, SetState
 from enforcement.kernel.errors import EnforceUnavailable
 from enforcement.kernel.layout import SETS, SetName
-from enforcement.kernel.nft_rules import COUNTERS, INBOUND, OUTBOUND, PRIORITY, Chain, Rule
+from enforcement.kernel.nft_rules import (
+    COUNTERS,
+    GENERATIONS,
+    INBOUND,
+    OUTBOUND,
+    PRIORITY,
+    Chain,
+    Rule,
+)
 from netsets.cidr import union
 from netsets.parse import Parsed, parse_text
 
@@ -44,7 +52,16 @@ class ChainFound:
     """A chain that is there: its hook, None for one that others jump to, and its rules."""
 
     hook: tuple[object, ...] | None
-    rules: list[object] = field(default_factory=list)
+    rules: list[list[dict[str, Any]]] = field(default_factory=list)
+
+    def fits(self, chain: Chain) -> bool:
+        """Tell whether packets come here as they are to come to a chain of ours."""
+        return self.hook == hook_of(chain)
+
+
+def hook_of(chain: Chain) -> tuple[object, ...] | None:
+    """Return the hook that a chain is meant to have."""
+    return ("filter", chain.hook, PRIORITY, "accept") if chain.hook else None
 
 
 @dataclass(slots=True)
@@ -55,17 +72,35 @@ class Ruleset:
     is_dormant: bool = False  # nothing in it is in force
     sets: dict[str, SetFound] = field(default_factory=dict)
     chains: dict[str, ChainFound] = field(default_factory=dict)
-    tallies: dict[str, tuple[int, int]] = field(default_factory=dict)  # packets and bytes
+    packets: dict[str, int] = field(default_factory=dict)  # by counter
+
+    @property
+    def generation(self) -> str:
+        """The live generation: the one that the rules ask.
+
+        Where they ask none, or both as often, it is the one of which more sets are there.
+        """
+        rules = [rule for chain in self.chains.values() for rule in chain.rules]
+        asked = [part["match"].get("right") for rule in rules for part in rule if "match" in part]
+
+        def weight(generation: str) -> tuple[int, int]:
+            names = [f"{name}{generation}" for name in SETS]
+            return sum(asked.count(f"@{name}") for name in names), len(self.sets.keys() & names)
+
+        return max(GENERATIONS, key=weight)
+
+    def held(self, generation: str) -> dict[SetName, SetFound]:
+        """Return the sets of a generation that are there."""
+        kernel_names = ((name, f"{name}{generation}") for name in SETS)
+        return {name: self.sets[known] for name, known in kernel_names if known in self.sets}
 
     def counters(self) -> Counters:
         """Return what the rules have matched; zeros where they are not there."""
-        packets = {name: packets for name, (packets, _) in self.tallies.items()}
-        return Counters(inbound=packets.get(INBOUND, 0), outbound=packets.get(OUTBOUND, 0))
+        return Counters(self.packets.get(INBOUND, 0), self.packets.get(OUTBOUND, 0))
 
     def loaded(self) -> dict[str, int | None]:
-        """Return how many entries each of our sets that is there was loaded with."""
-        names = (str(name) for name in SETS)
-        return {name: self.sets[name].loaded for name in names if name in self.sets}
+        """Return how many entries each live set that is there was loaded with."""
+        return {str(name): one.loaded for name, one in self.held(self.generation).items()}
 
 
 def read_ruleset(output: bytes) -> Ruleset:
@@ -119,7 +154,7 @@ def _take(found: Ruleset, kind: str, told: dict[str, Any]) -> None:
             str(told["type"]), "interval" in told.get("flags", ()), loaded
         )
     elif kind == "counter":
-        found.tallies[told["name"]] = (int(told["packets"]), int(told["bytes"]))
+        found.packets[told["name"]] = int(told["packets"])
     elif kind == "chain":
         found.chains[told["name"]] = ChainFound(_hook(told))
     elif kind == "rule":
@@ -150,13 +185,14 @@ def faults(found: Ruleset, chains: Mapping[str, Chain]) -> tuple[str, ...]:
 def _faults(found: Ruleset, chains: Mapping[str, Chain]) -> Iterator[str]:
     if found.is_dormant:
         yield f"table {FAMILY} {TABLE} is dormant: none of its rules is in force"
-    yield from (f"counter {name} is missing" for name in COUNTERS if name not in found.tallies)
+    yield from (f"counter {name} is missing" for name in COUNTERS if name not in found.packets)
+    generation = found.generation
+    held = found.held(generation)
     for name in SETS:
-        there = found.sets.get(str(name))
-        if there is None:
-            yield f"set {name} is missing"
-        elif not there.fits(name):
-            yield f"set {name} is of another type: {there.type}"
+        if name not in held:
+            yield f"set {name}{generation} is missing"
+        elif not held[name].fits(name):
+            yield f"set {name}{generation} is of another type: {held[name].type}"
     yield from (f"chain {name} is not ours" for name in found.chains if name not in chains)
     for chain, one in chains.items():
         yield from _chain_faults(chain, one, found.chains.get(chain))
@@ -166,9 +202,9 @@ def _chain_faults(name: str, chain: Chain, there: ChainFound | None) -> Iterator
     if there is None:
         yield f"chain {name} is missing"
         return
-    hook = ("filter", chain.hook, PRIORITY, "accept") if chain.hook else None
-    if there.hook != hook:
-        yield f"chain {name} has another hook, priority or policy: {there.hook}, not {hook}"
+    if not there.fits(chain):
+        meant = hook_of(chain)
+        yield f"chain {name} has another hook, priority or policy: {there.hook}, not {meant}"
     rules = [[part.told for part in rule] for rule in chain.rules]
     foreign = [rule for rule in there.rules if rule not in rules]
     lacking = [
@@ -199,15 +235,16 @@ class Elements:
     faults: tuple[str, ...]  # what cannot be read, one sentence each
 
 
-def read_elements(output: bytes) -> Elements:
-    """Read what `nft list table inet tscm` tells of the elements of our sets.
+def read_elements(output: bytes, *, generation: str = "") -> Elements:
+    """Read what `nft list table inet tscm` tells of the elements of a generation of our sets.
 
     Addresses, prefixes and ranges are read; an element with a time-out, a comment or a counter is
     none of ours.
     """
-    held = {name: parse_text(text) for name in SETS if (text := _listed(output, name)) is not None}
+    listed = {name: _listed(output, f"{name}{generation}") for name in SETS}
+    held = {name: parse_text(text) for name, text in listed.items() if text is not None}
     odd = tuple(
-        f"set {name} holds what is not ours: {', '.join(one.samples)[:_SHOWN]}"
+        f"set {name}{generation} holds what is not ours: {', '.join(one.samples)[:_SHOWN]}"
         for name, one in held.items()
         if one.rejected
     )
@@ -223,7 +260,7 @@ def _content(held: Mapping[SetName, Parsed]) -> Content:
     return Content(block, allow)
 
 
-def _listed(output: bytes, name: SetName) -> bytes | None:
+def _listed(output: bytes, name: str) -> bytes | None:
     """Return the elements of a set, one a line; None where the set is not there."""
     start = output.find(f"\n\tset {name} {{\n".encode())
     if start < 0:

@@ -4,6 +4,9 @@ A packet pays for the block sets alone. What one of them holds goes to a verdict
 allow sets stand first: they return, and the rest is logged, counted and dropped. Sources and
 destinations have a verdict chain each, so that an allowed source opens no way to a blocked
 destination. Nothing here accepts a packet: what returns goes on to the tables of others.
+
+The sets have two generations, which take turns: the chains ask one of them, which is the live one,
+while the other is filled.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal
 
 from enforcement.kernel.base import Rules, Verdict
@@ -21,6 +25,9 @@ from enforcement.kernel.log_limit import BURST, LOG_PREFIX, read_limit
 
 PRIORITY = -10  # a bit before the filter tables of others, after connections are known
 INBOUND, OUTBOUND = COUNTERS = ("TSinbound", "TSoutbound")
+# What the names of sets end with. Where nothing is there yet the first counts as live, so that a
+# first list is filled in under the plain names.
+GENERATIONS = ("_b", "")
 _LAST_SECOND = (1 << 63) // 10**9  # the kernel counts in nanoseconds
 
 Side = Literal["saddr", "daddr"]
@@ -45,20 +52,26 @@ class Chain:
     hook: str = ""  # where packets come in; "" for a chain that others jump to
 
 
-def meant(rules: Rules) -> Mapping[str, Chain]:
-    """Return the chains by name, each after those that it jumps to.
+def other(generation: str) -> str:
+    """Return the generation that is not live while this one is."""
+    return next(one for one in GENERATIONS if one != generation)
+
+
+def meant(rules: Rules, *, generation: str = "") -> Mapping[str, Chain]:
+    """Return the chains that ask a generation, by name, each after those that it jumps to.
 
     Raises EnforceRefused for a limit or an end of a pause that the kernel cannot hold.
     """
     pause = _pause(rules.paused_until)
-    both = (*_lookups("saddr", "TSfrom"), *_lookups("daddr", "TSto"))
+    lookups, verdict = partial(_lookups, generation), partial(_verdict, generation, rules)
+    both = (*lookups("saddr", "TSfrom"), *lookups("daddr", "TSto"))
     return {
-        "TSfrom": Chain(_verdict("saddr", INBOUND, rules)),
-        "TSto": Chain(_verdict("daddr", INBOUND, rules)),
-        "TSout": Chain(_verdict("daddr", OUTBOUND, rules)),
+        "TSfrom": Chain(verdict("saddr", INBOUND)),
+        "TSto": Chain(verdict("daddr", INBOUND)),
+        "TSout": Chain(verdict("daddr", OUTBOUND)),
         "TSinput": Chain((*pause, *both), "input"),
         "TSforward": Chain((*pause, *both), "forward"),
-        "TSoutput": Chain((*pause, *_lookups("daddr", "TSout")), "output"),
+        "TSoutput": Chain((*pause, *lookups("daddr", "TSout")), "output"),
     }
 
 
@@ -78,13 +91,13 @@ def _pause(until: datetime | None) -> tuple[Rule, ...]:
     return ((Part(f"meta time < {second}", {"match": time}), _RETURN),)
 
 
-def _lookups(side: Side, verdict: str) -> tuple[Rule, ...]:
+def _lookups(generation: str, side: Side, verdict: str) -> tuple[Rule, ...]:
     jump = Part(f"jump {verdict}", {"jump": {"target": verdict}})
-    return tuple((_held_by(name, side), jump) for name in _sets("block"))
+    return tuple((_held_by(name, generation, side), jump) for name in _sets("block"))
 
 
-def _verdict(side: Side, counter: str, rules: Rules) -> tuple[Rule, ...]:
-    allowed = tuple((_held_by(name, side), _RETURN) for name in _sets("allow"))
+def _verdict(generation: str, rules: Rules, side: Side, counter: str) -> tuple[Rule, ...]:
+    allowed = tuple((_held_by(name, generation, side), _RETURN) for name in _sets("allow"))
     log = (*_limit(rules.log_limit), _LOG)
     count = Part(f'counter name "{counter}"', {"counter": counter})
     if rules.verdict is Verdict.DROP:
@@ -97,12 +110,10 @@ def _sets(role: Role) -> tuple[SetName, ...]:
     return tuple(name for name in SETS if name.role == role)
 
 
-def _held_by(name: SetName, side: Side) -> Part:
-    protocol = "ip" if name.version == 4 else "ip6"
+def _held_by(name: SetName, generation: str, side: Side) -> Part:
+    protocol, asked = "ip" if name.version == 4 else "ip6", f"@{name}{generation}"
     left = {"payload": {"protocol": protocol, "field": side}}
-    return Part(
-        f"{protocol} {side} @{name}", {"match": {"op": "==", "left": left, "right": f"@{name}"}}
-    )
+    return Part(f"{protocol} {side} {asked}", {"match": {"op": "==", "left": left, "right": asked}})
 
 
 def _limit(text: str) -> Rule:

@@ -14,7 +14,7 @@ import numpy as np
 from enforcement.kernel.base import Content
 from enforcement.kernel.layout import SETS, Entries, SetName, parts
 from enforcement.kernel.nft_read import FAMILY, TABLE, Ruleset, comment
-from enforcement.kernel.nft_rules import COUNTERS, PRIORITY, Chain
+from enforcement.kernel.nft_rules import COUNTERS, PRIORITY, Chain, other
 from netsets.cidr import Prefixes
 from netsets.render import text
 
@@ -27,40 +27,64 @@ _NONE4 = np.empty(0, np.uint32), np.empty(0, np.uint8)
 _NONE6 = np.empty((0, 2), np.uint64), np.empty(0, np.uint8)
 
 
-def replacement(
-    content: Content, chains: Mapping[str, Chain], tallies: Mapping[str, tuple[int, int]]
-) -> bytes:
-    """Return what puts a whole new table in the place of the one there, if there is one.
+def filling(found: Ruleset, content: Content, *, generation: str) -> bytes:
+    """Return what makes the sets of a generation that no rule asks, in the place of leftovers."""
+    return b"".join((ADDITION, *_deletions(found, generation), *_sets(content, generation)))
 
-    The counters go on from `tallies`, packets and bytes by name.
+
+def switch(found: Ruleset, chains: Mapping[str, Chain]) -> bytes:
+    """Return what puts chains that ask the other generation in place of those found.
+
+    The sets that were live go. What the counters hold stays.
     """
-    return b"".join((REMOVAL, ADDITION, *_counters(tallies), *_sets(content), *_new_chains(chains)))
+    old = _deletions(found, found.generation)
+    return b"".join((*_cleared(found, chains), *_counters(found), *_rules(chains), *old))
+
+
+def clearance(found: Ruleset) -> bytes:
+    """Return what deletes the sets that are not live; nothing where there are none."""
+    return b"".join(_deletions(found, other(found.generation)))
 
 
 def repair(found: Ruleset, chains: Mapping[str, Chain]) -> bytes:
     """Return what makes the table whole; sets and counters that are there keep what they hold."""
-    old = list(found.chains)
-    lines = [ADDITION]
-    lines += [f"flush chain {_NAME} {name}\n".encode() for name in old]
-    lines += [f"delete chain {_NAME} {name}\n".encode() for name in old]
-    lines += _counters({name: (0, 0) for name in COUNTERS if name not in found.tallies})
+    lines = [ADDITION, *_cleared(found, chains), *_counters(found)]
+    generation = found.generation
+    held = found.held(generation)
     for name in SETS:
-        there = found.sets.get(str(name))
-        if there is not None and not there.fits(name):
-            lines.append(f"delete set {_NAME} {name}\n".encode())
-        if there is None or not there.fits(name):
-            lines.append(f"add set {_NAME} {name} {{ {_head(name, 0)} }}\n".encode())
-    return b"".join((*lines, *_new_chains(chains)))
+        fits = name in held and held[name].fits(name)
+        if name in held and not fits:
+            lines.append(f"delete set {_NAME} {name}{generation}\n".encode())
+        if not fits:
+            lines.append(f"add set {_NAME} {name}{generation} {{ {_head(name, 0)} }}\n".encode())
+    return b"".join((*lines, *_rules(chains)))
 
 
-def _counters(tallies: Mapping[str, tuple[int, int]]) -> Iterator[bytes]:
+def _deletions(found: Ruleset, generation: str) -> Iterator[bytes]:
+    for name in found.held(generation):
+        yield f"delete set {_NAME} {name}{generation}\n".encode()
+
+
+def _cleared(found: Ruleset, chains: Mapping[str, Chain]) -> Iterator[bytes]:
+    """Yield what empties all chains and deletes those that are not as ours are to be.
+
+    The others stay at their hooks: a new chain is asked before the old one there, and a packet
+    might meet the new one before its rules count and the old one when its rules do no more.
+    """
+    for name in found.chains:
+        yield f"flush chain {_NAME} {name}\n".encode()
+    for name, there in found.chains.items():
+        if name not in chains or not there.fits(chains[name]):
+            yield f"delete chain {_NAME} {name}\n".encode()
+
+
+def _counters(found: Ruleset) -> Iterator[bytes]:
     for name in COUNTERS:
-        if name in tallies:
-            packets, size = tallies[name]
-            yield f"add counter {_NAME} {name} {{ packets {packets} bytes {size}; }}\n".encode()
+        if name not in found.packets:
+            yield f"add counter {_NAME} {name}\n".encode()
 
 
-def _new_chains(chains: Mapping[str, Chain]) -> Iterator[bytes]:
+def _rules(chains: Mapping[str, Chain]) -> Iterator[bytes]:
     for name, chain in chains.items():
         base = (
             f" {{ type filter hook {chain.hook} priority {PRIORITY}; policy accept; }}"
@@ -72,12 +96,12 @@ def _new_chains(chains: Mapping[str, Chain]) -> Iterator[bytes]:
             yield f"add rule {_NAME} {name} {' '.join(part.text for part in rule)}\n".encode()
 
 
-def _sets(content: Content) -> Iterator[bytes]:
+def _sets(content: Content, generation: str) -> Iterator[bytes]:
     for name, entries in (
         *parts("block", content.block.prefixes()),
         *parts("allow", content.allow.prefixes()),
     ):
-        yield f"add set {_NAME} {name} {{ {_head(name, len(entries))}".encode()
+        yield f"add set {_NAME} {name}{generation} {{ {_head(name, len(entries))}".encode()
         if len(entries):
             yield b" elements = {\n"
             yield _elements(name, entries)

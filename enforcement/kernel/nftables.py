@@ -1,8 +1,9 @@
-"""The enforcer of hosts that have nftables and no iptables: one table, which is replaced whole."""
+"""The enforcer of hosts that have nftables and no iptables: one table, whose sets take turns."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -10,10 +11,10 @@ from typing import ClassVar
 from enforcement.kernel import commands, nft_read, nft_text
 from enforcement.kernel.base import Content, Counters, Live, Plan, Rules, SetState, Way
 from enforcement.kernel.commands import Done
-from enforcement.kernel.errors import EnforceRefused, EnforceUnavailable
+from enforcement.kernel.errors import EnforceError, EnforceRefused, EnforceUnavailable
 from enforcement.kernel.layout import sizes
 from enforcement.kernel.nft_read import FAMILY, TABLE, Elements, Ruleset
-from enforcement.kernel.nft_rules import COUNTERS, meant
+from enforcement.kernel.nft_rules import meant, other
 from enforcement.kernel.plan import make_plan
 
 # Bytes that nft and the kernel need together while an entry is loaded, of which the kernel keeps
@@ -31,11 +32,13 @@ _LEGACY = (
 
 
 class NftablesEnforcer:
-    """The table `inet tscm`: sets, counters and chains, replaced together in one transaction.
+    """The table `inet tscm`: sets of two generations, counters, and chains that ask one of both.
 
-    nft applies a whole text or nothing of it: a kill at any point leaves the old table or the new
-    one. Packets to a network may pass for the moment in which the kernel takes the new elements in
-    (docs/decisions/0014). There is nothing kept aside.
+    nft applies a whole text or nothing of it. A first one fills the sets of the generation that is
+    not live; a second one makes the chains ask it and deletes the other. A kill at any point leaves
+    the old list live or the new one, and perhaps sets that no rule asks: those are not read, and
+    go with `settle` or the next apply. In one transaction packets to a network would pass for a
+    moment (docs/decisions/0014). Sets are told of by their names without a generation.
     """
 
     name: ClassVar[str] = "nftables"
@@ -48,9 +51,10 @@ class NftablesEnforcer:
         seen here, and elements that another program took out or put in are seen by `read` alone.
         Sets that say nothing are read.
         """
-        loaded = self._ruleset().loaded()
+        found = self._ruleset()
+        loaded = found.loaded()
         if None in loaded.values():
-            return self._elements(0).sets
+            return self._elements(found).sets
         return {name: SetState(count or 0, 0) for name, count in loaded.items()}
 
     def read(self, rules: Rules) -> Live:
@@ -60,10 +64,11 @@ class NftablesEnforcer:
         element again for every 32 KiB that it tells, so twice the list takes four times as long.
         """
         found = self._ruleset()
-        faults, warnings = nft_read.faults(found, meant(rules)), tuple(_other_enforcer())
+        chains = meant(rules, generation=found.generation)
+        faults, warnings = nft_read.faults(found, chains), tuple(_other_enforcer())
         if not found.is_there:
             return Live(None, {}, faults, Counters(), warnings)
-        held = self._elements(sum(count or 0 for count in found.loaded().values()))
+        held = self._elements(found)
         return Live(held.content, held.sets, (*faults, *held.faults), found.counters(), warnings)
 
     def read_counters(self) -> Counters:
@@ -73,7 +78,8 @@ class NftablesEnforcer:
     def plan(self, current: Content | None, wanted: Content, rules: Rules) -> Plan:
         """Return the steps, which replace all or do nothing.
 
-        `memory` is what nft and the kernel need together while the sets are loaded.
+        `memory` is what nft and the kernel need together while the sets are loaded, on top of those
+        that are live until then.
         """
         plan = make_plan(current, wanted, rules)
         if plan.way is Way.NOTHING:
@@ -86,37 +92,51 @@ class NftablesEnforcer:
         Sets and counters that are there keep what they hold; where nothing differs nothing is done.
         A dormant table is waked before.
         """
-        found, chains = self._ruleset(), meant(rules)
+        found = self._ruleset()
+        chains = meant(rules, generation=found.generation)
         if found.is_dormant:
             _load(nft_text.ADDITION)
         if nft_read.faults(found, chains):
             _load(nft_text.repair(found, chains))
 
     def apply(self, plan: Plan) -> None:
-        """Put what the plan wants, its rules too, in the place of the table, in one transaction.
+        """Put what the plan wants, its rules too, in the place of what is live.
 
-        Where nft does not end in time it is killed, and the table is the old one or the new one.
+        The new sets are filled first, and then in one transaction they are asked and the old ones
+        are gone. Where nft does not end in time it is killed, and the list is the old or the new.
+        A dormant table is waked before.
         """
         if plan.way is not Way.NOTHING:
             self._replace(plan.wanted, plan.rules)
 
     def revert(self, plan: Plan) -> None:
-        """Load what was there before the plan, under the rules of the plan; empty sets for None."""
+        """Put back what was there before the plan, as `apply` does; empty sets for None."""
         if plan.way is not Way.NOTHING:
             self._replace(plan.current or Content.empty(), plan.rules)
 
     def settle(self) -> None:
-        """Do nothing: nothing is kept aside."""
+        """Delete the sets that are not live, which a run that was killed left."""
+        if text := nft_text.clearance(self._ruleset()):
+            _load(text)
 
     def remove(self) -> None:
         """Delete the table and all in it."""
         _load(nft_text.REMOVAL)
 
     def _replace(self, content: Content, rules: Rules) -> None:
-        """Replace the table; what comes between reading the counters and this is not counted."""
-        tallies = dict.fromkeys(COUNTERS, (0, 0)) | self._ruleset().tallies
-        text = nft_text.replacement(content, meant(rules), tallies)
-        _load(text, entries=text.count(b",\n"))
+        found = self._ruleset()
+        spare = other(found.generation)
+        chains = meant(rules, generation=spare)
+        if found.is_dormant:
+            _load(nft_text.ADDITION)
+        text = nft_text.filling(found, content, generation=spare)
+        try:
+            _load(text, entries=text.count(b",\n"))
+            _load(nft_text.switch(found, chains))
+        except EnforceError:
+            with suppress(EnforceError):  # what it failed by is told already
+                self.settle()  # looks which is live: an nft that was killed may have ended its work
+            raise
 
     def _ruleset(self) -> Ruleset:
         # Terse and for all tables of the family: every other listing fetches the elements too.
@@ -124,13 +144,15 @@ class NftablesEnforcer:
         _check(done, "nft cannot list its tables")
         return nft_read.read_ruleset(done.output)
 
-    def _elements(self, loaded: int) -> Elements:
+    def _elements(self, found: Ruleset) -> Elements:
+        # Those that are not live are listed too.
+        loaded = sum(one.loaded or 0 for one in found.sets.values())
         seconds = _SECONDS + _READ_SECONDS * (loaded / 1e6) ** 2
         done = _nft("list", "table", FAMILY, TABLE, seconds=seconds)
         if done.code != 0 and "No such file" in done.complaint:
             return Elements(None, {}, ())  # gone since we looked
         _check(done, f"nft cannot list table {FAMILY} {TABLE}")
-        return nft_read.read_elements(done.output)
+        return nft_read.read_elements(done.output, generation=found.generation)
 
 
 def memory_for(content: Content) -> int:

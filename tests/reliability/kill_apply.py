@@ -28,12 +28,14 @@ from enforcement.kernel.apply import enforce, release
 from enforcement.kernel.base import Enforcer, Rules, Target, Verdict, Way, digest_of
 from enforcement.kernel.host import Host, NoCanaries
 from enforcement.kernel.iptables import IptablesEnforcer
+from enforcement.kernel.layout import SETS
 from enforcement.kernel.nftables import NftablesEnforcer
 from enforcement.kernel.state import StateFolder
 from netsets import cidr
 from netsets.cidr import AddressSet
 from netsets.codec import encode
 from tests.enforcement.kernel.kills import at_line, files_of
+from tests.enforcement.kernel.nft_table import ruleset
 from tests.fakes.gateway import clean, sh
 
 BLOCKED, ALLOWED = ("203.0.113.1", "2001:db8:5::1"), ("203.0.113.200", "2001:db8:5::c8")
@@ -137,8 +139,9 @@ class Site:
         assert state is not None
         assert state.target == self.targets[number]
         assert not self.folder.has_journal()
-        sets = 0 if self.kind.enforcer == "nftables" else 8
-        assert len(sh("ipset", "list", "-n").split()) == sets
+        is_nft = self.kind.enforcer == "nftables"
+        assert len(sh("ipset", "list", "-n").split()) == (0 if is_nft else len(SETS))
+        assert len(ruleset().sets) == (len(SETS) if is_nft else 0)
 
 
 @contextmanager
@@ -272,9 +275,7 @@ def at_random(kind: Kind, kills: int) -> dict[str, int]:
     seed = random.randrange(2**32)
     chance = random.Random(seed)
     left = {"old": 0, "new": 0}
-    # While nft replaces its table, a packet to a blocked network may pass: see decision 14.
-    is_closed = not kind.is_first and kind.enforcer != "nftables"
-    with site(kind) as one, sending(blocked=is_closed) as sent:
+    with site(kind) as one, sending(blocked=not kind.is_first) as sent:
         if kind.is_first:
             one.release()
         usual = in_a_child(lambda: _take(one, 1)) or 0.0

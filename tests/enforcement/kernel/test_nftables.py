@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import HealthCheck, given, settings
 from numpy.random import default_rng
 
-from enforcement.kernel import commands, nft_text, nftables, room
+from enforcement.kernel import commands, nftables, room
 from enforcement.kernel.base import Content, Counters, Rules, SetState, Verdict, Way
 from enforcement.kernel.errors import EnforceRefused, EnforceUnavailable
-from enforcement.kernel.layout import SETS, SetName
-from enforcement.kernel.nft_rules import meant
+from enforcement.kernel.layout import SETS
 from enforcement.kernel.nftables import NftablesEnforcer
 from netsets.cidr import AddressSet, from_prefixes4, from_prefixes6, union
+from tests.enforcement.kernel.nft_table import (
+    NEW,
+    OLD,
+    RULES,
+    bring,
+    nft,
+    proves,
+    singles,
+)
 from tests.fakes.gateway import clean, sh
 from tests.netsets.helpers import build, pairs
 
 pytestmark = pytest.mark.kernel
 
-RULES = Rules()
-TALLIES = {"TSinbound": (0, 0), "TSoutbound": (0, 0)}
-OLD = Content(AddressSet.of("192.0.2.1", "198.51.100.0/24", "2001:db8::/32"), AddressSet.empty())
-NEW = Content(AddressSet.of("192.0.2.7", "2001:db8::1"), AddressSet.of("203.0.113.0/25"))
 EVERY_RULE = (
     RULES,
     Rules(Verdict.REJECT),
@@ -44,25 +46,6 @@ def enforcer() -> Iterator[NftablesEnforcer]:
     """The enforcer; nothing is left in this namespace afterwards."""
     yield NftablesEnforcer()
     clean()
-
-
-def nft(*words: str, given: str = "") -> str:
-    """Do what another program or person might do."""
-    return sh("nft", *words, given=given)
-
-
-def bring(enforcer: NftablesEnforcer, wanted: Content, rules: Rules = RULES) -> None:
-    enforcer.apply(enforcer.plan(None, wanted, rules))
-
-
-def proves(enforcer: NftablesEnforcer, wanted: Content, rules: Rules = RULES) -> None:
-    """Hold everything that is read back to what is meant."""
-    live = enforcer.read(rules)
-    assert live.faults == ()
-    assert live.content is not None
-    assert live.content.digests() == wanted.digests()
-    assert live.content.block.count == wanted.block.count
-    assert live.sets == enforcer.states()
 
 
 def test_rules_come_over_empty_sets_and_once_more_changes_nothing(
@@ -170,76 +153,6 @@ def test_a_hundred_thousand_entries_are_loaded_and_proven(enforcer: NftablesEnfo
     proves(enforcer, wanted)
     enforcer.write_rules(Rules(Verdict.REJECT))
     proves(enforcer, wanted, Rules(Verdict.REJECT))
-
-
-@pytest.mark.parametrize("before", [True, False])
-def test_a_bad_element_leaves_the_old_table_whole(
-    enforcer: NftablesEnforcer, monkeypatch: pytest.MonkeyPatch, before: bool
-) -> None:
-    if before:
-        bring(enforcer, OLD)
-    was = nft("-a", "list", "ruleset")
-    run = commands.run
-
-    def with_overlap(command: list[str], *, given: bytes = b"", seconds: float) -> commands.Done:
-        """Stand for a disk, a wire or a memory that turns one address into another."""
-        spoilt = given.replace(b"198.51.100.128/25,", b"198.51.100.0/24,")
-        return run(command, given=spoilt, seconds=seconds)
-
-    monkeypatch.setattr(commands, "run", with_overlap)
-    bad = Content(AddressSet.of("198.51.100.0/26", "198.51.100.128/25"), NEW.allow)
-    with pytest.raises(EnforceRefused, match=r"did not take table inet tscm.*stays as it was"):
-        bring(enforcer, bad)
-    assert nft("-a", "list", "ruleset") == was
-
-
-def test_a_kernel_refusal_in_the_middle_leaves_the_old_table_whole(
-    enforcer: NftablesEnforcer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bring(enforcer, OLD)
-    was = nft("-a", "list", "ruleset")
-    # ENFILE: the set is full, which the kernel finds when it has taken much of the transaction.
-    monkeypatch.setattr("enforcement.kernel.nft_text._head", _too_small)
-    with pytest.raises(EnforceRefused, match="Too many open files"):
-        bring(enforcer, Content(OLD.block, AddressSet.of("192.0.2.1", "192.0.2.3")))
-    assert nft("-a", "list", "ruleset") == was
-
-
-def _too_small(name: SetName, _entries: int) -> str:
-    return f"type ipv{name.version}_addr; {'flags interval;' if name.is_net else 'size 1;'}"
-
-
-def test_a_kill_at_any_time_leaves_the_old_table_or_the_new(enforcer: NftablesEnforcer) -> None:
-    lists = [
-        Content(from_prefixes4(singles(seed, 20_000), np.full(20_000, 32)), OLD.block)
-        for seed in (1, 2)
-    ]
-    bring(enforcer, lists[0])
-    digests = [one.digests() for one in lists]
-    texts = [nft_text.replacement(one, meant(RULES), TALLIES) for one in lists]
-    began = time.monotonic()
-    nft("-f", "-", given=texts[1].decode())
-    usual, in_force, killed, ended = time.monotonic() - began, 1, 0, 0
-    for attempt in range(24):
-        wanted = 1 - in_force
-        try:
-            subprocess.run(
-                ["nft", "-f", "-"], input=texts[wanted], timeout=usual * attempt / 12, check=True
-            )
-        except subprocess.TimeoutExpired:  # which kills it
-            killed += 1
-        else:
-            ended += 1
-        live = enforcer.read(RULES)
-        assert live.faults == ()
-        assert live.content is not None
-        in_force = digests.index(live.content.digests())  # raises for a mix
-    assert killed >= 3, (killed, ended)
-    assert ended >= 3, (killed, ended)
-
-
-def singles(seed: int, count: int) -> npt.NDArray[np.uint32]:
-    return default_rng(seed).integers(1 << 24, 223 << 24, count, dtype=np.uint32)
 
 
 def test_a_flush_by_somebody_else_is_seen_and_healed(enforcer: NftablesEnforcer) -> None:
@@ -373,7 +286,7 @@ def test_rules_of_the_other_enforcer_are_warned_about(
 
 
 def test_a_plan_says_what_memory_nft_and_the_kernel_need() -> None:
-    wanted = Content(from_prefixes4(singles(5, 100_000), np.full(100_000, 32)), AddressSet.empty())
+    wanted = Content(singles(5, 100_000), AddressSet.empty())
     with pytest.raises(EnforceRefused, match=r"need 5\d MiB .* 50 MiB"):
         room.refuse_beyond(100 << 20, needed=NftablesEnforcer().plan(None, wanted, RULES).memory)
     needed = NftablesEnforcer().plan(None, wanted, RULES).memory

@@ -1,4 +1,4 @@
-"""SIGKILL while nft is at work: what comes next finds one table or the other, and it stays."""
+"""SIGKILL while nft is at work: what comes next finds one list or the other, and it stays."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from enforcement.kernel.base import Content, Rules
 from enforcement.kernel.nftables import NftablesEnforcer
 from enforcement.kernel.state import StateFolder
+from tests.enforcement.kernel.nft_table import proves, ruleset
 from tests.fakes.gateway import clean
 
 pytestmark = pytest.mark.kernel
 ENTRIES = 100_000
-# Puts every second address of 2.0.0.0/8 and what follows into the table.
+# Blocks every second address of 2.0.0.0/8 and what follows.
 APPLIES = f"""
 import sys
 from pathlib import Path
@@ -45,9 +48,10 @@ def loading(parent: int) -> int:
     ends = time.monotonic() + 60
     while time.monotonic() < ends:
         for child in children.read_text().split():
-            words = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
-            if words[1:2] == [b"-f"]:
-                return int(child)
+            with suppress(FileNotFoundError, ProcessLookupError):  # it has ended since
+                words = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
+                if words[1:2] == [b"-f"]:
+                    return int(child)
     raise AssertionError("nft was not started")
 
 
@@ -61,6 +65,7 @@ def is_at_work(process: int) -> bool:
 @pytest.mark.usefixtures("_no_table")
 def test_nothing_comes_into_force_after_the_next_run_has_begun(tmp_path: Path) -> None:
     folder, enforcer = StateFolder(tmp_path / "enforcer"), NftablesEnforcer()
+    enforcer.write_rules(Rules())
     command = [sys.executable, "-c", APPLIES, str(folder.path)]
     with subprocess.Popen(command) as applying:
         nft = loading(applying.pid)
@@ -68,5 +73,7 @@ def test_nothing_comes_into_force_after_the_next_run_has_begun(tmp_path: Path) -
     assert is_at_work(nft)
     with folder.locked("the next", seconds=60):
         assert not is_at_work(nft)
-        # It had its text whole, and nobody stopped it.
-        assert enforcer.states()["TSblockaddr"].entries == ENTRIES
+        # It had its text whole, and nobody stopped it; but nobody is left to make the rules ask.
+        assert ruleset().sets["TSblockaddr"].loaded == ENTRIES
+        assert enforcer.states()["TSblockaddr"].entries == 0
+        proves(enforcer, Content.empty())

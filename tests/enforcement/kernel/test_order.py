@@ -18,6 +18,7 @@ from enforcement.kernel.host import Canaries, Host, NoCanaries
 from enforcement.kernel.layout import SETS
 from enforcement.kernel.state import StateFolder
 from enforcement.kernel.verify import verify
+from tests.enforcement.kernel.nft_table import live
 from tests.enforcement.kernel.pretended import Store
 from tests.fakes.gateway import clean, sh
 from tests.fakes.network import MORE4, MORE6, SERVER4, Lab
@@ -62,7 +63,7 @@ class Site:
         else:
             word = {"add": "add element", "del": "delete element", "flush": "flush set"}[deed]
             elements = f"{{ {', '.join(addresses)} }}" if addresses else ""
-            sh("nft", f"{word} inet tscm TSblockaddr {elements}")
+            sh("nft", f"{word} inet tscm {live('TSblockaddr')} {elements}")
 
     def nothing_is_left(self) -> bool:
         """Tell whether the kernel has neither sets nor rules of ours."""
