@@ -17,7 +17,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import replace
-from itertools import chain
 
 from enforcement.kernel import ipset_deeds as deeds, layout
 from enforcement.kernel.base import Content, Plan, SetState, Way
@@ -93,20 +92,14 @@ class IpsetSets:
         """
         if plan.way is Way.NOTHING:
             return replace(plan, memory=0)
+        changes = _changes(plan)
         if plan.way is Way.DIFFERENCE:
-            coming = {one.name: len(one.added) for one in _changes(plan)}
+            coming = {one.name: len(one.added) for one in changes}
             if _have_room(coming):
                 return replace(plan, memory=_memory(coming))
-        over = bridge(_changes(plan), plan.wanted.block)
-        ahead = {one.name: len(one) for one in early(plan.current, _changes(plan))}
-        memory = sum(
-            _memory(sizes)
-            for sizes in (
-                _sizes(plan.wanted),
-                {name: len(one) for name, one in over.items()},
-                ahead,
-            )
-        )
+        over = {name: len(one) for name, one in bridge(changes, plan.wanted.block).items()}
+        ahead = {one.name: len(one) for one in early(plan.current, changes)}
+        memory = sum(map(_memory, (_sizes(plan.wanted), over, ahead)))
         return replace(plan, way=Way.REPLACE, memory=memory)
 
     def make_missing(self) -> None:
@@ -116,11 +109,15 @@ class IpsetSets:
 
     def apply(self, plan: Plan) -> None:
         """Bring the live sets to what the plan wants; on an error they are what they were."""
-        if plan.way is Way.REPLACE:
-            laid = bridge(_changes(plan), plan.wanted.block)
-            self._replace(plan.wanted, _settled(plan), laid, early(plan.current, _changes(plan)))
-        elif plan.way is Way.DIFFERENCE:
-            self._change(list(_changes(plan)), plan.wanted)
+        if plan.way is Way.NOTHING:
+            return
+        changes = _changes(plan)
+        if plan.way is Way.DIFFERENCE:
+            self._change(changes, plan.wanted)
+            return
+        laid = bridge(changes, plan.wanted.block)
+        kept = _settled(plan, changes)
+        self._replace(plan.wanted, kept, laid, early(plan.current, changes))
 
     def revert(self, plan: Plan) -> None:
         """Bring the live sets back to what they were before the plan was applied.
@@ -131,9 +128,10 @@ class IpsetSets:
         if plan.way is Way.NOTHING:
             return
         before = plan.current or Content.empty()
-        back = [one.undone() for one in _changes(plan)]
+        changes = _changes(plan)
+        back = [one.undone() for one in changes]
         try:
-            if plan.way is Way.DIFFERENCE or not self._swap_back(plan, before):
+            if plan.way is Way.DIFFERENCE or not self._swap_back(plan, before, changes):
                 self._change(back, before)
         except (EnforceRefused, KernelDiffers):
             self._replace(before, frozenset(), {}, [])
@@ -199,22 +197,22 @@ class IpsetSets:
                 self._by_filler(lambda filler: filler.change([one.undone() for one in fitting]))
             raise
 
-    def _swap_back(self, plan: Plan, before: Content) -> bool:
+    def _swap_back(self, plan: Plan, before: Content, changes: Sequence[SetChange]) -> bool:
         """Swap back what was kept aside; tell whether it was done, which a listing forbids."""
-        changes = [one.undone() for one in _changes(plan)]
-        came_early = [one.undone() for one in early(plan.current, _changes(plan))]
+        back = [one.undone() for one in changes]
+        came_early = [one.undone() for one in early(plan.current, changes)]
         replaced = {aside(one.name) for one in changes if len(one) or plan.current is None}
         with Netlink() as netlink:
             kept = deeds.headers(netlink, _ASIDE)
             if not replaced <= kept.keys():
                 gone = min(replaced - kept.keys())
                 raise KernelDiffers(f"set {gone}, which was live before, is gone: fill it anew")
-            over = bridge(changes, before.block)
+            over = bridge(back, before.block)
             with suppress(EnforceRefused):  # going back does not hang on a limit or on memory
                 over = self._lay(over)
             there = [name for name in SETS if aside(name) in kept]
             try:
-                self._switch(netlink, there, over, early(plan.wanted, changes))
+                self._switch(netlink, there, over, early(plan.wanted, back))
             except EnforceUnavailable:
                 return False
             self._by_filler(lambda filler: filler.change(came_early))
@@ -291,8 +289,8 @@ def _sizes(content: Content) -> dict[SetName, int]:
     }
 
 
-def _changes(plan: Plan) -> Iterator[SetChange]:
-    return chain(layout.changes("block", plan.block), layout.changes("allow", plan.allow))
+def _changes(plan: Plan) -> list[SetChange]:
+    return [*layout.changes("block", plan.block), *layout.changes("allow", plan.allow)]
 
 
 def _memory(entries: Mapping[SetName, int]) -> int:
@@ -310,12 +308,12 @@ def _have_room(coming: Mapping[SetName, int]) -> bool:
     )
 
 
-def _settled(plan: Plan) -> frozenset[SetName]:
+def _settled(plan: Plan, changes: Iterable[SetChange]) -> frozenset[SetName]:
     """Return the sets that a plan leaves as they are, and that hold as many as they should."""
     if plan.current is None:
         return frozenset()
     sizes = _sizes(plan.wanted)
-    alike = {str(one.name): one.name for one in _changes(plan) if not len(one)}
+    alike = {str(one.name): one.name for one in changes if not len(one)}
     with Netlink() as netlink:
         found = deeds.headers(netlink, alike)
     return frozenset(
