@@ -95,7 +95,7 @@ def other_backend(tool: Tool, *tables: str) -> Tool | None:
     names those tables, or any where none are given.
     """
     if not tool.is_legacy:
-        there = _legacy_tables(tool.version)
+        there = legacy_tables(tool.version)
         if not there or not there.issuperset(tables):
             return None
     family = "iptables" if tool.version == 4 else "ip6tables"
@@ -133,7 +133,8 @@ def _is_legacy(program: str) -> bool:
     return "nf_tables" not in said
 
 
-def _legacy_tables(version: Version) -> frozenset[str]:
+def legacy_tables(version: Version) -> frozenset[str]:
+    """Return the tables that the kernel names, without making any; none where it cannot be told."""
     try:
         return frozenset(Path(_NAMES[version]).read_text().split())
     except OSError:  # no such kernel module, or not for us to read

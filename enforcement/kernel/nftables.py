@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import ClassVar
 
 from enforcement.kernel import commands, nft_read, nft_text
 from enforcement.kernel.base import Content, Counters, Live, Plan, Rules, SetState, Way
 from enforcement.kernel.commands import Done
 from enforcement.kernel.errors import EnforceError, EnforceRefused, EnforceUnavailable
-from enforcement.kernel.layout import sizes
+from enforcement.kernel.iptables_backend import legacy_tables
+from enforcement.kernel.iptables_rules import HOOKS
+from enforcement.kernel.layout import Version, sizes
 from enforcement.kernel.nft_read import FAMILY, TABLE, Elements, Ruleset
 from enforcement.kernel.nft_rules import meant, other
 from enforcement.kernel.plan import make_plan
@@ -24,10 +25,10 @@ _ADDRESS, _NETWORK = 600, 1500
 _SECONDS = 120.0
 _SECONDS_PER_ENTRY = 100e-6  # twenty times what was measured
 _READ_SECONDS = 120.0  # for a million entries; nft is given them in a time that is quadratic
-_HOOK = "TSinput"  # of the iptables enforcer
-_LEGACY = (
-    ("iptables-legacy-save", Path("/proc/net/ip_tables_names")),
-    ("ip6tables-legacy-save", Path("/proc/net/ip6_tables_names")),
+_HOOK = HOOKS["INPUT"]  # of the iptables enforcer
+_LEGACY: tuple[tuple[str, Version], ...] = (
+    ("iptables-legacy-save", 4),
+    ("ip6tables-legacy-save", 6),
 )
 
 
@@ -194,8 +195,9 @@ def _other_enforcer() -> Iterator[str]:
     for family, table, chain in nft_read.read_chains(done.output):
         if chain == _HOOK and (family, table) != (FAMILY, TABLE):
             yield _both(f"{family} {table}")
-    for program, tables in _LEGACY:
-        if _is_used(tables) and commands.find(program):
+    for program, version in _LEGACY:
+        # To ask the program would make the table.
+        if "filter" in legacy_tables(version) and commands.find(program):
             saved = commands.run([program, "-t", "filter"])
             if f":{_HOOK} ".encode() in saved.output:
                 yield _both(program.removesuffix("-save"))
@@ -206,11 +208,3 @@ def _both(where: str) -> str:
         f"chain {_HOOK} of the iptables enforcer is in {where}: packets are held to the lists of"
         " both enforcers; take it out with the enforcer that wrote it"
     )
-
-
-def _is_used(tables: Path) -> bool:
-    """Tell whether legacy rules were written; to ask for them would make their table."""
-    try:
-        return "filter" in tables.read_text().split()
-    except OSError:  # no such kernel module
-        return False
