@@ -11,8 +11,8 @@ MOST_CHANGED = 0.1
 MOST_ENTRIES = 200_000
 
 
-def make_plan(current: Content | None, wanted: Content, rules: Rules, *, memory: int = 0) -> Plan:
-    """Return the steps from one content to another; an enforcer says what memory they need.
+def make_plan(current: Content | None, wanted: Content, rules: Rules) -> Plan:
+    """Return the steps from one content to another; an enforcer adds what memory they need.
 
     `current` is None where the sets are not there; they are then filled anew.
     """
@@ -26,4 +26,4 @@ def make_plan(current: Content | None, wanted: Content, rules: Rules, *, memory:
         way = Way.REPLACE
     else:
         way = Way.DIFFERENCE if changes else Way.NOTHING
-    return Plan(current, wanted, rules, way, block, allow, memory)
+    return Plan(current, wanted, rules, way, block, allow, memory=0)
