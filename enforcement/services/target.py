@@ -45,50 +45,57 @@ def wanted_of(device: Device, *, now: datetime) -> Wanted | None:
     felt when the kernel ends the pause. While a list that is too large waits to be packed they
     stay too: what fits may be old.
     """
-    if _rules(device, now=now).paused_until is not None or _is_to_be_packed(device):
+    if _rules(device, now=now).paused_until is not None:
         return _in_force(device, now=now)
-    snapshot = device.published
-    return None if snapshot is None else _of_snapshot(device, snapshot, now=now)
+    snapshot = device.policy.current if device.policy_updates else device.pinned_snapshot
+    if snapshot is None:
+        return None
+    block = _block_digest(device, snapshot)
+    if block is None:
+        return _in_force(device, now=now)
+    return _of_snapshot(device, snapshot, block, now=now)
 
 
 def newest_of(device: Device, *, now: datetime) -> Wanted | None:
     """Return what a gateway enforces with policy updates on, None where nothing is published."""
     snapshot = device.newest_fitting
-    if snapshot is None:
+    block = None if snapshot is None else _block_digest(device, snapshot)
+    if snapshot is None or block is None:
         return None
-    return _of_snapshot(device, snapshot, now=now)
+    return _of_snapshot(device, snapshot, block, now=now)
 
 
-def _of_snapshot(device: Device, snapshot: Snapshot, *, now: datetime) -> Wanted:
-    target = Target(
-        label=str(snapshot),
-        enforcer=device.enforcer,
-        block_digest=_block_digest(device, snapshot),
-        allow_digest=snapshot.allow_digest,
-        rules=_rules(device, now=now),
-        snapshot=snapshot.number,
-    )
-    return Wanted(target, snapshot)
+def _of_snapshot(device: Device, snapshot: Snapshot, block: str, *, now: datetime) -> Wanted:
+    lists = (block, snapshot.allow_digest)
+    return Wanted(_target(device, str(snapshot), lists, snapshot.number, now=now), snapshot)
 
 
 def _in_force(device: Device, *, now: datetime) -> Wanted | None:
     """Return the lists in force under the rules of now, None where none are."""
     gateway = device.gateway
-    if not gateway.target or gateway.snapshot_number is None:
-        return None
     number = gateway.snapshot_number
+    if not gateway.target or number is None:
+        return None
     snapshot = Snapshot.objects.filter(
         policy=device.policy_id, number=number, allow_digest=gateway.allow_digest
     ).first()
-    target = Target(
-        label=str(snapshot) if snapshot else f"snapshot {number}",
+    label = str(snapshot) if snapshot else f"snapshot {number}"
+    lists = (gateway.block_digest, gateway.allow_digest)
+    return Wanted(_target(device, label, lists, number, now=now), snapshot)
+
+
+def _target(
+    device: Device, label: str, lists: tuple[str, str], number: int, *, now: datetime
+) -> Target:
+    block, allow = lists
+    return Target(
+        label=label,
         enforcer=device.enforcer,
-        block_digest=gateway.block_digest,
-        allow_digest=gateway.allow_digest,
+        block_digest=block,
+        allow_digest=allow,
         rules=_rules(device, now=now),
         snapshot=number,
     )
-    return Wanted(target, snapshot)
 
 
 def _rules(device: Device, *, now: datetime) -> Rules:
@@ -100,20 +107,13 @@ def _rules(device: Device, *, now: datetime) -> Rules:
     )
 
 
-def _is_to_be_packed(device: Device) -> bool:
-    """Tell whether what is published for a gateway is made to fit it within the minute."""
-    if device.policy_updates:
-        return device.is_too_small
-    pinned, most = device.pinned_snapshot, device.max_policy_size
-    if pinned is None or most is None or pinned.entries <= most:
-        return False
-    return not pinned.packings.filter(most=most).exists()
+def _block_digest(device: Device, snapshot: Snapshot) -> str | None:
+    """Return the block list of a snapshot, packed where the gateway is too small for it.
 
-
-def _block_digest(device: Device, snapshot: Snapshot) -> str:
-    """Return the block list of a snapshot, packed where the gateway is too small for it."""
+    None where it is to be packed, which is done within the minute.
+    """
     most = device.max_policy_size
     if most is None or snapshot.entries <= most:
         return snapshot.block_digest
     packing = snapshot.packings.filter(most=most).first()
-    return packing.block_digest if packing is not None else snapshot.block_digest
+    return packing.block_digest if packing is not None else None
