@@ -29,10 +29,10 @@ from enforcement.services.inquiries import ANSWERED_WITHIN, OPEN_MOST
 from netsets.cidr import AddressSet
 from policies.models import Policy
 from tests.enforcement.machines import NODE, PretendedMachine
+from tests.enforcement.services.site import MINUTE, fresh
 from tests.factories import make_gateway, make_policy, publish, republish
 
 pytestmark = pytest.mark.django_db
-MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
@@ -41,10 +41,6 @@ def device(now: datetime) -> Device:
     make_gateway(now=now, node=NODE, nickname="gw", policy=policy)
     publish(policy, now=now)
     return fresh()
-
-
-def fresh() -> Device:
-    return Device.objects.select_related("policy__current", "gateway").get()
 
 
 def asked(there: PretendedMachine, question: Question, now: datetime, **options: object) -> Inquiry:
