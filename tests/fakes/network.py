@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -22,6 +23,7 @@ SERVER4, SERVER6 = "198.51.100.2", "2001:db8:2::2"
 MORE4 = tuple(f"198.51.100.{last}" for last in range(10, 20))
 MORE6 = tuple(f"2001:db8:2::{last:x}" for last in range(0x10, 0x1A))
 _SECONDS = 20
+_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ def lab() -> Iterator[Lab]:
     """Make client and server around this namespace, with routes and forwarding, for the block."""
     mark = secrets.token_hex(3)
     made = Lab(f"tscm-c-{mark}", f"tscm-s-{mark}")
+    _forget_connections()
     with ExitStack() as undo:
         # Else no IPv6 address answers for the first second or two.
         Path("/proc/sys/net/ipv6/conf/default/accept_dad").write_text("0")
@@ -117,6 +120,13 @@ def lab() -> Iterator[Lab]:
         Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
         Path("/proc/sys/net/ipv6/conf/all/forwarding").write_text("1")
         yield made
+
+
+def _forget_connections() -> None:
+    """Empty the connection table: tests before in this namespace have left theirs in it."""
+    program = shutil.which("conntrack", path=_PATH)
+    if program is not None:  # tests that look at the table need it; setup.sh brings it
+        subprocess.run([program, "-F"], capture_output=True, timeout=_SECONDS, check=False)
 
 
 def _set_up(link: str, v4: str, v6: str) -> None:
@@ -141,7 +151,7 @@ def _set_up_peer(
 
 
 def _ip(*arguments: str) -> None:
-    environment = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
+    environment = {**os.environ, "PATH": _PATH}
     done = subprocess.run(
         ["ip", *arguments],
         capture_output=True,
