@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import ipaddress
 import os
 import re
 import secrets
@@ -22,95 +21,48 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
+from tscm_site.env_logs import LogSettings, read_log_settings
+from tscm_site.env_values import (
+    HOST,
+    Bind,
+    EnvironmentRefused,
+    absolute_path,
+    env_bind,
+    env_bind_or_none,
+    env_bool,
+    env_int,
+    env_list,
+    env_path,
+    env_str,
+    env_url,
+    is_ip,
+)
+from tscm_site.env_variables import DEFAULTS, SECRETS, VARIABLES
+
+__all__ = [
+    "CHECKOUT",
+    "LONGEST_SOCKET_PATH",
+    "SECRETS",
+    "VARIABLES",
+    "Bind",
+    "Environment",
+    "EnvironmentRefused",
+    "env_bind",
+    "env_bool",
+    "env_int",
+    "private_redis_socket",
+    "read_environment",
+]
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 # A unix socket's address holds 107 bytes; redis and its clients want a little room beside the name.
 LONGEST_SOCKET_PATH = 100
 
-_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?\.?")
 _NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ENV_FILE_LINE = re.compile(r"(?:export\s+)?([A-Z][A-Z0-9_]*)\s*=\s*(.*)")
-_TRUE = frozenset({"true", "1"})
-_FALSE = frozenset({"false", "0"})
 
 Enforce = Literal["auto", "yes", "no"]
 _ENFORCE: tuple[Enforce, ...] = ("auto", "yes", "no")
-
-
-class EnvironmentRefused(Exception):
-    """A variable holds something unusable: says which one, what it holds, what is accepted."""
-
-    def __init__(self, variable: str, value: str, accepted: str) -> None:
-        super().__init__(f"{variable}={value}: not accepted. Accepted: {accepted}")
-        self.variable, self.value, self.accepted = variable, value, accepted
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """One variable; in its default `<data>` stands for the data folder."""
-
-    name: str
-    default: str
-    meaning: str
-
-
-VARIABLES: tuple[Variable, ...] = (
-    Variable("TSCM_DATA_DIR", "./var", "Folder of all that is kept; relative to the checkout."),
-    Variable("TSCM_LOG_DIR", "<data>/log", "Folder of the processes' logs."),
-    Variable("TSCM_CONSOLE_BIND", "127.0.0.1:8000", "Address and port of the console and the API."),
-    Variable("TSCM_FEED_BIND", "0.0.0.0:8001", "Address and port where firewalls fetch feeds."),
-    Variable(
-        "TSCM_NOTIFY_BIND",
-        "",
-        "Address and port where zone servers may say NOTIFY; empty: nobody listens.",
-    ),
-    Variable("TSCM_DATABASE_URL", "sqlite:///<data>/tscm.sqlite3", "SQLite or PostgreSQL."),
-    Variable(
-        "TSCM_BROKER_URL",
-        "redis+socket://<data>/run/redis.sock",
-        "Queue: the private Redis that `make run` starts, or a Redis or RabbitMQ elsewhere.",
-    ),
-    Variable("TSCM_DNS_SERVERS", "ts-dns.threatstop.com", "DNS servers of the lists, in order."),
-    Variable("TSCM_LIST_FOLDERS", "<data>/lists", "Folders that lists may be read from."),
-    Variable("TSCM_NODE", "", "Name by which devices mean this machine; empty: its host name."),
-    Variable("TSCM_ENFORCE", "auto", "Start the enforcer here: auto (where it may be), yes, no."),
-    Variable(
-        "TSCM_ENFORCE_DIR",
-        "<data>/enforce",
-        "Folder of what is in force in this machine's kernel, for the next boot.",
-    ),
-    Variable("TSCM_SECRET_KEY", "", "Signs sessions and forms; made at the first start."),
-    Variable("TSCM_FIELD_KEYS", "", "Fernet keys of encrypted fields; made at the first start."),
-    Variable("TSCM_DEBUG", "false", "Show details of errors in the browser; never on a network."),
-    Variable("TSCM_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]", "Names that reach the console."),
-    Variable("TSCM_CSRF_TRUSTED_ORIGINS", "", "Origins (`https://name`) of a proxy before it."),
-    Variable("TSCM_WORKER_CONCURRENCY", "4", "Jobs that the worker does at the same time."),
-    Variable("TSCM_REDIS_SERVER", "", "Path of redis-server; looked for when empty."),
-)
-# Keys, and URLs that carry passwords: each may also come in a file, named by NAME_FILE.
-SECRETS = ("TSCM_DATABASE_URL", "TSCM_BROKER_URL", "TSCM_SECRET_KEY", "TSCM_FIELD_KEYS")
-_DEFAULTS = {variable.name: variable.default for variable in VARIABLES}
-
-
-@dataclass(frozen=True, slots=True)
-class Bind:
-    """Where a server listens; `str()` gives `host:port`, IPv6 in brackets."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-    @property
-    def is_wildcard(self) -> bool:
-        """True when it listens on every address of the machine."""
-        return self.host in {"0.0.0.0", "::"}  # noqa: S104  compared with, never bound
-
-    @property
-    def url(self) -> str:
-        """The address to type on this machine."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
-        return f"http://{Bind(host, self.port)}/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +89,7 @@ class Environment:
     csrf_trusted_origins: tuple[str, ...]
     worker_concurrency: int
     redis_server: Path | None  # None: whatever redis-server is found
+    logs: LogSettings
 
     @property
     def run_dir(self) -> Path:
@@ -182,75 +135,8 @@ def read_environment(
         csrf_trusted_origins=_trusted_origins(given),
         worker_concurrency=env_int("TSCM_WORKER_CONCURRENCY", given, least=1, most=256),
         redis_server=_redis_server(given, checkout),
+        logs=read_log_settings(given, checkout=checkout),
     )
-
-
-def env_str(name: str, environ: Mapping[str, str]) -> str:
-    """The value of `name`, or its default from VARIABLES; in both `<data>` is the data folder."""
-    value = environ.get(name, "").strip() or _DEFAULTS[name]
-    return value.replace("<data>", environ.get("<data>", "<data>"))
-
-
-def env_bool(name: str, environ: Mapping[str, str]) -> bool:
-    """True or False; anything else than true, false, 1 and 0 is refused."""
-    value = env_str(name, environ)
-    if value.lower() in _TRUE:
-        return True
-    if value.lower() in _FALSE:
-        return False
-    raise EnvironmentRefused(name, value, "true, false, 1, 0")
-
-
-def env_int(name: str, environ: Mapping[str, str], *, least: int, most: int) -> int:
-    """A whole number from `least` to `most`."""
-    value = env_str(name, environ)
-    if re.fullmatch(r"[0-9]{1,9}", value) and least <= int(value) <= most:
-        return int(value)
-    raise EnvironmentRefused(name, value, f"a whole number from {least} to {most}")
-
-
-def env_path(name: str, environ: Mapping[str, str], *, relative_to: Path) -> Path:
-    """An absolute path; a relative one starts at `relative_to`, `~` is the home folder."""
-    return _absolute(name, env_str(name, environ), relative_to=relative_to)
-
-
-def _absolute(name: str, value: str, *, relative_to: Path) -> Path:
-    if "\0" in value or "\n" in value:
-        raise EnvironmentRefused(name, repr(value), "a path on one line")
-    # Not resolve(): a link such as /srv/tscm -> /mnt/disk2 is the administrator's to move.
-    return Path(os.path.normpath(relative_to / Path(value).expanduser()))
-
-
-def env_list(name: str, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """The comma separated parts of a value, without blanks and empty parts."""
-    return tuple(part.strip() for part in env_str(name, environ).split(",") if part.strip())
-
-
-def env_bind(name: str, environ: Mapping[str, str]) -> Bind:
-    """An address and a port: `127.0.0.1:8000`, `[::1]:8000` or `name:8000`."""
-    value = env_str(name, environ)
-    host, _, port = value.rpartition(":")
-    bracketed = host.startswith("[") and host.endswith("]")
-    host = host[1:-1] if bracketed else host
-    known = _is_ip(host, version=6) if bracketed else bool(_HOST.fullmatch(host))
-    if known and re.fullmatch(r"[0-9]{1,5}", port) and 1 <= int(port) <= 65535:
-        return Bind(host, int(port))
-    raise EnvironmentRefused(name, value, "address:port, such as 127.0.0.1:8000 or [::1]:8000")
-
-
-def env_bind_or_none(name: str, environ: Mapping[str, str]) -> Bind | None:
-    """An address and a port, None where the value is empty."""
-    return env_bind(name, environ) if env_str(name, environ) else None
-
-
-def env_url(name: str, environ: Mapping[str, str], *, schemes: tuple[str, ...]) -> str:
-    """A URL of one of `schemes`; a refusal shows the scheme only, since URLs carry passwords."""
-    value = env_str(name, environ)
-    scheme, found, rest = value.partition("://")
-    if found and rest and scheme in schemes:
-        return value
-    accepted = ", ".join(f"{scheme}://…" for scheme in schemes)
-    raise EnvironmentRefused(name, f"{scheme if found else ''}…", accepted)
 
 
 def env_secret(
@@ -284,7 +170,7 @@ def _read_env_file(path: Path) -> dict[str, str]:
     """The settings of a `.env` file; empty when there is none."""
     if not path.is_file():
         return {}
-    known = set(_DEFAULTS) | {f"{name}_FILE" for name in SECRETS}
+    known = set(DEFAULTS) | {f"{name}_FILE" for name in SECRETS}
     settings: dict[str, str] = {}
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         text = line.strip()
@@ -383,7 +269,7 @@ def _broker_url(environ: Mapping[str, str]) -> str:
 def _dns_servers(environ: Mapping[str, str]) -> tuple[str, ...]:
     servers = env_list("TSCM_DNS_SERVERS", environ)
     for server in servers:
-        if not (_is_ip(server, version=6) or _HOST.fullmatch(server)):
+        if not (is_ip(server, version=6) or HOST.fullmatch(server)):
             raise EnvironmentRefused("TSCM_DNS_SERVERS", server, "host names and addresses")
     if not servers:
         raise EnvironmentRefused("TSCM_DNS_SERVERS", "", "at least one host name or address")
@@ -393,7 +279,9 @@ def _dns_servers(environ: Mapping[str, str]) -> tuple[str, ...]:
 def _list_folders(environ: Mapping[str, str], checkout: Path) -> tuple[Path, ...]:
     """The folders given, absolute; none of them may be the whole machine."""
     name = "TSCM_LIST_FOLDERS"
-    folders = tuple(_absolute(name, text, relative_to=checkout) for text in env_list(name, environ))
+    folders = tuple(
+        absolute_path(name, text, relative_to=checkout) for text in env_list(name, environ)
+    )
     for folder in folders:
         if folder == Path("/"):
             raise EnvironmentRefused(name, str(folder), "folders that hold lists and nothing else")
@@ -445,10 +333,3 @@ def _redis_server(environ: Mapping[str, str], checkout: Path) -> Path | None:
     if os.access(path, os.X_OK) and path.is_file():
         return path
     raise EnvironmentRefused("TSCM_REDIS_SERVER", str(path), "the path of a program")
-
-
-def _is_ip(text: str, *, version: int) -> bool:
-    try:
-        return ipaddress.ip_address(text).version == version
-    except ValueError:
-        return False

@@ -78,6 +78,25 @@ def test_nothing_set_gives_a_working_appliance_beside_the_checkout(checkout: Pat
     assert not environment.debug
 
 
+def test_what_is_said_of_logs_is_read_as_what_it_is(checkout: Path) -> None:
+    stock = read_environment({}, checkout=checkout).logs
+    assert (str(stock.bind), stock.extra_bind, str(stock.tls_bind)) == (
+        "[::]:514", None, "[::]:6514",
+    )  # fmt: skip
+    assert (stock.tls_certificate, stock.tls_key, stock.upload_ca) == (None, None, None)
+    assert (stock.sync_seconds, stock.memory_bytes, stock.free_bytes) == (1.0, 128 << 20, 10**9)
+    given = {
+        "TSCM_SYSLOG_TLS_CERTIFICATE": "tls/syslog.pem",
+        "TSCM_SYSLOG_SYNC_SECONDS": "0.25",
+        "TSCM_LOG_UPLOAD_URL": "http://127.0.0.1:8514/upload",
+        "TSCM_LOG_CA": "~/ca.pem",
+    }
+    logs = read_environment(given, checkout=checkout).logs
+    assert logs.tls_certificate == logs.tls_key == checkout / "tls" / "syslog.pem"
+    assert (logs.sync_seconds, logs.upload_ca) == (0.25, Path.home() / "ca.pem")
+    assert logs.upload_url == "http://127.0.0.1:8514/upload"
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -97,6 +116,20 @@ def test_nothing_set_gives_a_working_appliance_beside_the_checkout(checkout: Pat
         ("TSCM_NOTIFY_BIND", "everywhere"),
         ("TSCM_DNS_SERVERS", "192.0.2.53,http://dns.example"),
         ("TSCM_DNS_SERVERS", ","),
+        ("TSCM_SYSLOG_BIND", "514"),
+        ("TSCM_SYSLOG_EXTRA_BIND", "1470"),
+        ("TSCM_SYSLOG_TLS_KEY", "/etc/tscm/syslog.key"),
+        ("TSCM_SYSLOG_TLS_CLIENT_CA", "/etc/tscm/ca.pem"),
+        ("TSCM_SYSLOG_SYNC_SECONDS", "0.05"),
+        ("TSCM_SYSLOG_SYNC_SECONDS", "61"),
+        ("TSCM_SYSLOG_SYNC_SECONDS", "1s"),
+        ("TSCM_SYSLOG_MEMORY_MB", "15"),
+        ("TSCM_LOG_FREE_MB", "-1"),
+        ("TSCM_LOG_UPLOAD_URL", "http://logs.example.net/upload"),
+        ("TSCM_LOG_UPLOAD_URL", "https://logs.example.net:99999/upload"),
+        ("TSCM_LOG_UPLOAD_URL", "https://[::1/upload"),
+        ("TSCM_LOG_UPLOAD_URL", "https://logs.example.net/a b"),
+        ("TSCM_LOG_UPLOAD_URL", "https:///upload"),
         ("TSCM_CSRF_TRUSTED_ORIGINS", "tscm.example.net"),
         ("TSCM_NODE", "gateway 1"),
         ("TSCM_NODE", "-gateway"),

@@ -1,0 +1,75 @@
+"""The whole list of variables; each has a default, which stands for an empty one too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One variable; in its default `<data>` stands for the data folder."""
+
+    name: str
+    default: str
+    meaning: str
+
+
+VARIABLES: tuple[Variable, ...] = (
+    Variable("TSCM_DATA_DIR", "./var", "Folder of all that is kept; relative to the checkout."),
+    Variable("TSCM_LOG_DIR", "<data>/log", "Folder of the processes' logs."),
+    Variable("TSCM_CONSOLE_BIND", "127.0.0.1:8000", "Address and port of the console and the API."),
+    Variable("TSCM_FEED_BIND", "0.0.0.0:8001", "Address and port where firewalls fetch feeds."),
+    Variable(
+        "TSCM_NOTIFY_BIND",
+        "",
+        "Address and port where zone servers may say NOTIFY; empty: nobody listens.",
+    ),
+    Variable("TSCM_SYSLOG_BIND", "[::]:514", "Address and port of syslog, by UDP and TCP."),
+    Variable("TSCM_SYSLOG_EXTRA_BIND", "", "One more for TCP, such as [::]:1470; empty: none."),
+    Variable("TSCM_SYSLOG_TLS_BIND", "[::]:6514", "Address and port of syslog by TLS."),
+    Variable(
+        "TSCM_SYSLOG_TLS_CERTIFICATE",
+        "",
+        "PEM file of the certificate syslog by TLS is offered with; empty: it is not.",
+    ),
+    Variable("TSCM_SYSLOG_TLS_KEY", "", "PEM file of its key; empty: the certificate's file."),
+    Variable(
+        "TSCM_SYSLOG_TLS_CLIENT_CA",
+        "",
+        "PEM file of the CA that senders by TLS must have a certificate of; empty: they need none.",
+    ),
+    Variable("TSCM_SYSLOG_SYNC_SECONDS", "1", "Seconds until a received line is surely on disk."),
+    Variable("TSCM_SYSLOG_MEMORY_MB", "128", "Memory for lines that wait to be written, in MB."),
+    Variable("TSCM_LOG_FREE_MB", "1000", "Disk space that logs must leave free, in MB."),
+    Variable(
+        "TSCM_LOG_UPLOAD_URL",
+        "https://logs.threatstop.com:443/logupload.pl",
+        "Where the batches of log lines are posted to.",
+    ),
+    Variable("TSCM_LOG_CA", "", "PEM file of one more CA to trust in uploads and forwarding."),
+    Variable("TSCM_DATABASE_URL", "sqlite:///<data>/tscm.sqlite3", "SQLite or PostgreSQL."),
+    Variable(
+        "TSCM_BROKER_URL",
+        "redis+socket://<data>/run/redis.sock",
+        "Queue: the private Redis that `make run` starts, or a Redis or RabbitMQ elsewhere.",
+    ),
+    Variable("TSCM_DNS_SERVERS", "ts-dns.threatstop.com", "DNS servers of the lists, in order."),
+    Variable("TSCM_LIST_FOLDERS", "<data>/lists", "Folders that lists may be read from."),
+    Variable("TSCM_NODE", "", "Name by which devices mean this machine; empty: its host name."),
+    Variable("TSCM_ENFORCE", "auto", "Start the enforcer here: auto (where it may be), yes, no."),
+    Variable(
+        "TSCM_ENFORCE_DIR",
+        "<data>/enforce",
+        "Folder of what is in force in this machine's kernel, for the next boot.",
+    ),
+    Variable("TSCM_SECRET_KEY", "", "Signs sessions and forms; made at the first start."),
+    Variable("TSCM_FIELD_KEYS", "", "Fernet keys of encrypted fields; made at the first start."),
+    Variable("TSCM_DEBUG", "false", "Show details of errors in the browser; never on a network."),
+    Variable("TSCM_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]", "Names that reach the console."),
+    Variable("TSCM_CSRF_TRUSTED_ORIGINS", "", "Origins (`https://name`) of a proxy before it."),
+    Variable("TSCM_WORKER_CONCURRENCY", "4", "Jobs that the worker does at the same time."),
+    Variable("TSCM_REDIS_SERVER", "", "Path of redis-server; looked for when empty."),
+)
+# Keys, and URLs that carry passwords: each may also come in a file, named by NAME_FILE.
+SECRETS = ("TSCM_DATABASE_URL", "TSCM_BROKER_URL", "TSCM_SECRET_KEY", "TSCM_FIELD_KEYS")
+DEFAULTS = {variable.name: variable.default for variable in VARIABLES}
