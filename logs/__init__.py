@@ -1,0 +1,1 @@
+"""What came back: lines received, spooled, rotated, shipped, each of them counted."""

@@ -1,0 +1,527 @@
+"""A spool whose file another program writes: each line is in one batch, or counted as lost."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import settings, strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from logs.spool import others_file
+from logs.spool.base import Chunk, Manifest, Place, SpoolError, SpoolFull, SpoolTaken
+from logs.spool.opening import is_others, open_spool
+from logs.spool.other import OtherSpool
+from logs.spool.others_file import OthersFile
+from logs.spool.seal import seal
+from logs.spool.segments import covered, read_segments
+from logs.spool.state import read_state
+from logs.spool.writer import Spool
+
+NOW = 1_772_326_956_123_456_000
+CLOSED_AT = datetime(2026, 3, 1, 1, 2, 36, tzinfo=UTC)
+ADDRESS = bytes(10) + b"\xff\xff\xc0\x00\x02\x07"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path / "edge", "syslog")
+
+
+@pytest.fixture
+def spool(place: Place) -> Iterator[OtherSpool]:
+    made = opened(place)
+    yield made
+    made.close()
+
+
+def opened(place: Place) -> OtherSpool:
+    return OtherSpool(place, device_id="tdid_0123abcd", now=NOW)
+
+
+def write(place: Place, *lines: bytes) -> None:
+    """Append lines as another program does, each with its end."""
+    with place.active.open("ab") as file:
+        file.write(b"".join(line + b"\n" for line in lines))
+
+
+def sealed(place: Place, number: int) -> Manifest:
+    return seal(place, number, device_id="tdid_0123abcd", writer="other", closed_at=CLOSED_AT)
+
+
+def batches(place: Place) -> list[bytes]:
+    return [place.batch(number).read_bytes() for number in place.numbers()]
+
+
+def assert_adds_up(spool: OtherSpool) -> None:
+    """Every line counted is in a batch or in the active file."""
+    counters, place = spool.state.counters, spool.place
+    assert counters.is_balanced
+    held = sum(batch.count(b"\n") for batch in batches(place))
+    assert counters.spooled == held + spool.state.lines
+
+
+def test_whole_lines_become_a_batch_and_the_other_program_writes_on(
+    place: Place, spool: OtherSpool
+) -> None:
+    with ExitStack() as stack:
+        file = stack.enter_context(place.active.open("ab", buffering=0))
+        file.write(b"one\ntwo\nthr")
+        spool.look(now=NOW)
+        assert (spool.state.lines, spool.state.bytes) == (2, 8)
+        assert spool.rotate() == 1
+        file.write(b"ee\n")
+        spool.look(now=NOW + 1)
+        assert spool.rotate() == 2
+    assert batches(place) == [b"one\ntwo\n", b"three\n"]
+    assert (sealed(place, 1).lines, sealed(place, 2).writer) == (2, "other")
+    assert spool.rotate() is None
+    assert_adds_up(spool)
+
+
+def test_a_batch_has_an_index_of_all_its_bytes(place: Place, spool: OtherSpool) -> None:
+    for moment, line in enumerate((b"one", b"twice")):
+        write(place, line)
+        spool.look(now=NOW + moment)
+    assert spool.rotate() == 1
+    segments = read_segments(place.batch_index(1))
+    assert segments["at"].tolist() == [NOW, NOW + 1]
+    assert segments["lines"].tolist() == [1, 1]
+    assert covered(segments) == len(b"one\ntwice\n")
+
+
+def test_what_is_in_batches_gives_its_room_back(place: Place, spool: OtherSpool) -> None:
+    for number in range(20):
+        write(place, *[b"%d" % (number % 10) * 1000] * 100)
+        spool.look(now=NOW)
+        spool.rotate()
+    found = place.active.stat()
+    assert found.st_size > 2_000_000
+    assert found.st_blocks * 512 <= 16_384
+    spool.look(now=NOW)
+    assert spool.state.bytes == 0
+
+
+def test_where_no_hole_can_be_made_all_goes_on_and_it_is_said_once(
+    place: Place,
+    spool: OtherSpool,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(others_file, "_fallocate", lambda *_: -1)
+    for _ in range(3):
+        write(place, b"x" * 10_000)
+        spool.look(now=NOW)
+        spool.rotate()
+    assert [len(batch) for batch in batches(place)] == [10_001] * 3
+    assert caplog.text.count("keeps its room on the disk") == 1
+    assert_adds_up(spool)
+
+
+def test_a_file_that_may_only_be_read_is_parted_all_the_same(place: Place) -> None:
+    place.folder.mkdir()
+    write(place, b"one")
+    opening = os.open
+
+    def refusing(path: Path, flags: int, *mode: int) -> int:
+        if path == place.active and flags & os.O_RDWR:
+            raise PermissionError(13, "Permission denied", str(path))
+        return opening(path, flags, *mode)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "open", refusing)
+        spool = opened(place)
+        spool.look(now=NOW)
+        assert spool.rotate() == 1
+        spool.close()
+
+
+def test_the_file_may_come_later(place: Place, spool: OtherSpool) -> None:
+    spool.look(now=NOW)
+    assert is_others(place)
+    write(place, b"one")
+    spool.look(now=NOW)
+    assert spool.state.lines == 1
+
+
+def test_a_restart_goes_on_behind_the_last_batch(place: Place) -> None:
+    spool = opened(place)
+    write(place, b"one")
+    spool.look(now=NOW)
+    spool.rotate()
+    write(place, b"two")
+    spool.look(now=NOW + 5)
+    spool.close()
+    write(place, b"three")
+    again = opened(place)
+    assert (again.recovered.found, again.recovered.lost) == (0, 0)
+    again.look(now=NOW + 9)
+    assert again.rotate() == 2
+    assert batches(place) == [b"one\n", b"two\nthree\n"]
+    assert read_segments(place.batch_index(2))["at"].tolist() == [NOW + 5, NOW + 9]
+    again.close()
+
+
+def test_a_batch_that_a_crash_left_uncounted_is_counted_once(place: Place) -> None:
+    spool = opened(place)
+    write(place, b"one", b"two")
+    spool.look(now=NOW)
+    before = place.state.read_bytes()
+    write(place, b"three")
+    spool._settle_file(now=NOW)
+    spool._count_more(now=NOW)  # in memory only
+    spool.rotate()
+    spool.close()
+    place.state.write_bytes(before)
+    again = opened(place)
+    assert again.recovered.found == 1
+    again.look(now=NOW)
+    assert (again.state.number, again.state.lines) == (2, 0)
+    assert again.state.counters.received == 3
+    assert_adds_up(again)
+    again.close()
+
+
+def test_a_truncated_file_begins_anew_and_what_was_counted_is_lost(
+    place: Place, spool: OtherSpool
+) -> None:
+    write(place, b"one", b"two")
+    spool.look(now=NOW)
+    os.truncate(place.active, 0)
+    write(place, b"three")
+    spool.look(now=NOW)
+    counters = spool.state.counters
+    assert (counters.received, counters.spooled, counters.lost) == (3, 1, 2)
+    spool.rotate()
+    assert batches(place) == [b"three\n"]
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_a_file_that_grew_again_past_the_mark_is_known_to_be_another_text(
+    place: Place, is_running: bool
+) -> None:
+    spool = opened(place)
+    write(place, b"one")
+    spool.look(now=NOW)
+    spool.rotate()
+    write(place, b"two")
+    spool.look(now=NOW)
+    if not is_running:
+        spool.close()
+    os.truncate(place.active, 0)
+    write(place, *(b"more %d" % number for number in range(100)))
+    if not is_running:
+        spool = opened(place)
+    spool.look(now=NOW)
+    assert spool.rotate() == 2
+    assert batches(place)[1].count(b"more") == 100
+    assert spool.state.counters.lost == 1
+    assert_adds_up(spool)
+    spool.close()
+
+
+def test_a_replaced_file_is_read_to_its_end_before_the_new_one(
+    place: Place, spool: OtherSpool
+) -> None:
+    write(place, b"one")
+    spool.look(now=NOW)
+    with place.active.open("ab") as old:
+        place.active.rename(place.folder / "old")
+        old.write(b"two\nthree without an end")
+    spool.look(now=NOW)
+    before = spool.is_replaced  # nobody writes to another one yet
+    write(place, b"four")
+    spool.look(now=NOW)
+    assert (before, spool.is_replaced) == (False, True)
+    assert spool.rotate() == 1
+    spool.look(now=NOW)
+    assert spool.rotate() == 2
+    assert batches(place) == [b"one\ntwo\nthree without an end\n", b"four\n"]
+    assert sealed(place, 1).bytes == covered(read_segments(place.batch_index(1)))
+    assert_adds_up(spool)
+
+
+def test_a_file_truncated_and_then_replaced_is_read_to_its_end(
+    place: Place, spool: OtherSpool
+) -> None:
+    write(place, b"one")
+    spool.look(now=NOW)
+    spool.rotate()
+    os.truncate(place.active, 0)
+    place.active.write_bytes(b"two\nwithout an end")
+    place.active.rename(place.folder / "old")
+    write(place, b"three")
+    spool.look(now=NOW)
+    assert spool.rotate() == 2
+    assert batches(place)[1] == b"two\nwithout an end\n"
+    assert_adds_up(spool)
+
+
+def test_a_file_replaced_while_nobody_looked_is_lost_as_far_as_it_was_counted(place: Place) -> None:
+    spool = opened(place)
+    write(place, b"one", b"two")
+    spool.look(now=NOW)
+    spool.close()
+    place.active.rename(place.folder / "old")
+    write(place, b"three")
+    again = opened(place)
+    assert again.recovered.lost == 2
+    again.look(now=NOW)
+    assert again.rotate() == 1
+    assert batches(place) == [b"three\n"]
+    again.close()
+
+
+def test_without_room_lines_are_counted_and_their_room_is_given_back(
+    place: Place, spool: OtherSpool
+) -> None:
+    write(place, b"one")
+    spool.look(now=NOW)
+    write(place, *[b"x" * 999] * 100)
+    spool.pass_over(now=NOW)
+    assert spool.state.counters.over_quota == 0  # first what was counted must be in a batch
+    spool.rotate()
+    spool.pass_over(now=NOW)
+    assert spool.state.counters.over_quota == 100
+    assert place.active.stat().st_blocks * 512 <= 16_384
+    write(place, b"two")
+    spool.look(now=NOW)
+    spool.rotate()
+    assert batches(place) == [b"one\n", b"two\n"]
+    assert_adds_up(spool)
+
+
+def test_a_batch_that_cannot_be_written_leaves_all_as_it_was(
+    place: Place, spool: OtherSpool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(place, b"one")
+    spool.look(now=NOW)
+    with monkeypatch.context() as patch:
+        patch.setattr(others_file, "write_all", _no_space)
+        with pytest.raises(SpoolFull, match="it is tried again"):
+            spool.rotate()
+    assert (spool.state.number, spool.state.lines) == (1, 1)
+    assert place.numbers() == []
+    assert spool.rotate() == 1
+    assert_adds_up(spool)
+
+
+def _no_space(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_lines_that_come_to_the_receiver_instead_are_refused_and_counted(
+    spool: OtherSpool,
+) -> None:
+    with pytest.raises(SpoolError, match="written by another program"):
+        spool.append([Chunk(b"one\ntwo\n", 2, NOW, "udp", ADDRESS)])
+    assert spool.state.counters.refused == 2
+    spool.refuse_over_quota(1)
+    assert spool.state.counters.is_balanced
+
+
+def test_two_processes_do_not_part_one_spool(place: Place, spool: OtherSpool) -> None:
+    with pytest.raises(SpoolTaken):
+        opened(place)
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SpoolError, match="cannot be used"):
+        opened(Place(tmp_path / "file" / "edge", "syslog"))
+
+
+def test_a_lost_state_is_made_of_the_batches_and_the_hole_is_no_line(place: Place) -> None:
+    spool = opened(place)
+    write(place, *[b"x" * 999] * 20)
+    spool.look(now=NOW)
+    spool.rotate()
+    sealed(place, 1)
+    spool.close()
+    place.state.unlink()
+    write(place, b"after")
+    again = opened(place)
+    again.look(now=NOW)
+    assert again.rotate() == 2
+    assert b"\0" not in batches(place)[1]
+    assert batches(place)[1].endswith(b"\nafter\n")
+    assert_adds_up(again)
+    again.close()
+
+
+def test_the_receivers_file_is_taken_over_and_given_back(place: Place) -> None:
+    ours = Spool(place, device_id="tdid_0123abcd", now=NOW)
+    ours.append([Chunk(b"one\n", 1, NOW, "udp", ADDRESS)])
+    ours.close()
+    theirs = open_spool(place, device_id="tdid_0123abcd", now=NOW, is_other=True)
+    assert isinstance(theirs, OtherSpool)
+    write(place, b"two")
+    theirs.look(now=NOW + 1)
+    assert theirs.rotate() == 1
+    assert read_segments(place.batch_index(1))["address"][0].tobytes() == ADDRESS
+    with place.active.open("ab") as file:
+        file.write(b"three\nfour without an end")
+    theirs.close()
+    again = open_spool(place, device_id="tdid_0123abcd", now=NOW)
+    assert isinstance(again, Spool)
+    assert batches(place) == [b"one\ntwo\n", b"three\nfour without an end\n"]
+    assert not is_others(place)
+    again.append([Chunk(b"five\n", 1, NOW, "udp", ADDRESS)])
+    assert again.state.counters.received == 5
+    assert place.active.read_bytes() == b"five\n"
+    again.close()
+
+
+def test_a_spool_of_nobody_is_no_others(place: Place) -> None:
+    place.folder.mkdir()
+    assert not is_others(place)
+    place.state.write_bytes(b"x" * 1024)
+    assert not is_others(place)
+
+
+@dataclass(slots=True)
+class Written:
+    """A file as the other program knows it, and how far it must be counted and in batches."""
+
+    lines: list[bytes] = field(default_factory=list)
+    pending: bytes = b""  # of a line without its end
+    counted: int = 0
+    batched: int = 0
+
+    @property
+    def open(self) -> int:
+        """How many lines are counted and in no batch."""
+        return self.counted - self.batched
+
+
+class Machine(RuleBasedStateMachine):
+    """Another program appends, truncates and replaces; we look, rotate and are killed.
+
+    The model says of each line where it must be in the end: in exactly one batch, in order; or
+    lost, where it was counted before the file was taken away; or nowhere, where nobody ever saw it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._holder = TemporaryDirectory()
+        self.place = Place(Path(self._holder.name) / "edge", "syslog")
+        self.place.folder.mkdir()
+        self.stream = self.place.active.open("ab", buffering=0)
+        self.spool = opened(self.place)
+        self.written = self.read = Written()  # what has the name, and what we hold
+        self.expected: list[bytes] = []  # what the batches must hold
+        self.lost = 0
+        self.lost_soon = 0  # as soon as we look
+        self.number = 0
+
+    def teardown(self) -> None:
+        self.spool.close()
+        self.stream.close()
+        self._holder.cleanup()
+
+    @rule(lines=st.integers(1, 5), width=st.sampled_from([0, 10, 3000]), is_torn=st.booleans())
+    def append(self, lines: int, width: int, is_torn: bool) -> None:
+        for _ in range(lines):
+            self.number += 1
+            line = b"line %b%d" % (b"." * width, self.number)
+            self.stream.write(line + b"\n")
+            self.written.lines.append(self.written.pending + line)
+            self.written.pending = b""
+        if is_torn:
+            self.written.pending += b"<torn>"
+            self.stream.write(b"<torn>")
+
+    @rule()
+    def look(self) -> None:
+        self.spool.look(now=NOW)
+        self._notice()
+        if self.read is not self.written and (self.written.lines or self.written.pending):
+            self._finish()
+            self.spool.look(now=NOW)
+        self.read.counted = len(self.read.lines)
+
+    @rule()
+    def rotate(self) -> None:
+        self.look()
+        self._rotate()
+
+    @rule()
+    def rotate_without_a_look(self) -> None:
+        truncated = self.lost_soon
+        self._rotate() if not truncated else self.spool.rotate()
+        self._notice()
+
+    @rule()
+    def crash(self) -> None:
+        """What is on disk stays; the process is gone, and what only it held."""
+        self.spool.close()
+        self.spool = opened(self.place)
+        self._notice()
+        if self.read is not self.written:
+            self.lost += self.read.open
+            self.read = self.written
+
+    @precondition(lambda self: self.read is self.written)
+    @rule()
+    def crash_between_the_batch_and_the_mark(self) -> None:
+        self.look()
+        before = self.place.state.read_bytes()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(OthersFile, "give_back", lambda *_: None)  # it comes behind the mark
+            self._rotate()
+            self.spool.close()
+        self.place.state.write_bytes(before)
+        self.spool = opened(self.place)
+
+    @precondition(lambda self: self.read is self.written)
+    @rule()
+    def truncate(self) -> None:
+        os.truncate(self.place.active, 0)
+        self.lost_soon += self.written.open
+        self.written.lines.clear()
+        self.written.pending = b""
+        self.written.counted = self.written.batched = 0
+
+    @precondition(lambda self: self.read is self.written and not self.lost_soon)
+    @rule()
+    def replace(self) -> None:
+        self.stream.close()
+        self.place.active.rename(self.place.folder / f"old-{self.number}")
+        self.stream = self.place.active.open("ab", buffering=0)
+        self.written = Written()
+
+    @invariant()
+    def every_line_is_where_it_must_be(self) -> None:
+        assert b"".join(batches(self.place)).split(b"\n")[:-1] == self.expected
+        assert self.spool.state.counters.lost == self.lost
+        assert_adds_up(self.spool)
+        state = read_state(self.place)
+        assert state is not None
+        assert state.counters == self.spool.state.counters
+
+    def _notice(self) -> None:
+        self.lost, self.lost_soon = self.lost + self.lost_soon, 0
+
+    def _finish(self) -> None:
+        """Have a file finished whose place was taken."""
+        old = self.read
+        self.expected += old.lines[old.batched :] + ([old.pending] if old.pending else [])
+        if self.spool.is_replaced:
+            self.spool.rotate()
+        self.read = self.written
+
+    def _rotate(self) -> None:
+        number = self.spool.rotate()
+        assert (number is None) == (not self.read.open)
+        self.expected += self.read.lines[self.read.batched : self.read.counted]
+        self.read.batched = self.read.counted
+
+
+TestMachine = Machine.TestCase
+TestMachine.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
