@@ -83,6 +83,9 @@ look_for_what_tests_need() {
   need dig bind9-dnsutils "tests that compare with dig"
   need knotd knot "tests of zone transfers against a second real server"
   need squid squid "tests of retrievals through a real proxy"
+  need rsyslogd rsyslog "tests of logs from and to a real syslog server"
+  compgen -G '/usr/lib/*/rsyslog/lmnsd_ossl.so' >/dev/null || need lmnsd_ossl rsyslog-openssl "tests of logs by TLS"
+  need logger bsdutils "tests of logs from a real sender"
   compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || need postgres postgresql "tests on PostgreSQL"
   need ip iproute2 "kernel tests, in a network namespace"
   need ipset ipset "kernel tests of ipset"
@@ -137,7 +140,7 @@ disable_services() {
       nginx-light) service=nginx ;;
       knot) service=knot ;;
       squid) service=squid ;;
-      fail2ban | firewalld | ufw) service=$package ;;
+      fail2ban | firewalld | rsyslog | ufw) service=$package ;;
       *) continue ;;
     esac
     # For machines with systemd and without.
@@ -269,6 +272,24 @@ provide_second_reader() {
   fi
 }
 
+# loggen sends very many lines. It is in syslog-ng-core, which apt would put in the place of rsyslog:
+# so it is taken out of the package, and nothing is installed.
+provide_loggen() {
+  local scratch folder=.venv/share/loggen
+  [ "$purpose" = test ] || return 0
+  if [ -x "$folder/usr/bin/loggen" ] || ! command -v apt-get >/dev/null; then return; fi
+  say "taking loggen out of the package syslog-ng-core"
+  scratch=$(mktemp -d)
+  if (cd "$scratch" && apt-get download -qq syslog-ng-core && dpkg-deb -x syslog-ng-core_*.deb .) >/dev/null 2>&1; then
+    mkdir -p "$folder/usr/bin" "$folder/usr/lib/syslog-ng"
+    cp -a "$scratch"/usr/lib/syslog-ng/. "$folder/usr/lib/syslog-ng/"
+    cp "$scratch/usr/bin/loggen" "$folder/usr/bin/"
+  else
+    say "missing: loggen (tests of logs from very many connections); they will be skipped"
+  fi
+  rm -rf "$scratch"
+}
+
 # Debian has Chromium as a package, Ubuntu only as a snap: Playwright brings its own there.
 provide_browser() {
   local browsers=${PLAYWRIGHT_BROWSERS_PATH:-$HOME/.cache/ms-playwright}
@@ -294,6 +315,7 @@ main() {
   provide_python_packages
   provide_redis
   provide_second_reader
+  provide_loggen
   provide_browser
 }
 

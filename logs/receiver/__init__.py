@@ -1,0 +1,1 @@
+"""Syslog in: datagrams and streams, framed, told apart by sender, handed to the spools."""

@@ -1,0 +1,159 @@
+"""The reader of the kernel log as a whole: the log, one spool, and what is said of both."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from logs.receiver.closing import Closer
+from logs.receiver.intake import Backlog
+from logs.receiver.kernel_reader import Files, KernelReader
+from logs.receiver.report import Report
+from logs.receiver.senders import KnownSender
+from logs.receiver.writing import SpoolWriter
+
+log = logging.getLogger(__name__)
+
+_MEMORY_BYTES = 32 << 20  # the reader waits long before that
+_STOP_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What it is started with."""
+
+    node: str  # this machine, as its lines call it
+    log_dir: Path
+    started_at: datetime
+    sync_seconds: float = 1.0
+    least_free_bytes: int = 1_000_000_000  # below it nothing more is written
+    files: Files = field(default_factory=Files)
+
+
+class KernelReceiver:
+    """Keeps this kernel's lines from `start` to `stop`. Its methods are for one thread."""
+
+    def __init__(self, settings: Settings, *, clock: Callable[[], int]) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._backlog = Backlog(_MEMORY_BYTES)
+        self._closer = Closer(clock=clock)
+        self._writer = SpoolWriter(
+            self._backlog, self._closer,
+            log_dir=settings.log_dir, clock=clock, sync_seconds=settings.sync_seconds,
+        )  # fmt: skip
+        self._reader: KernelReader | None = None
+        self._sender: KnownSender | None = None
+        self._missed = self._lines = 0  # of readers that ended
+        self._reports = 0
+        self._free_bytes = settings.least_free_bytes
+
+    def start(self, senders: Iterable[KnownSender]) -> None:
+        """Open the spool of this machine's device, if it has one, then the log."""
+        self._closer.start()
+        self._writer.start()
+        self.follow(senders)
+
+    def follow(self, senders: Iterable[KnownSender]) -> None:
+        """Keep lines for this device from now on: the one that is this machine, if any is."""
+        sender = next(iter(senders), None)
+        before = self._end_reader() if _identity(sender) != _identity(self._sender) else None
+        self._sender = sender
+        self._writer.follow(() if sender is None else (sender,))
+        if sender is not None and self._reader is None:
+            self._reader = KernelReader(
+                sender, self._backlog,
+                host=self._settings.node, state_of=self._writer.state_of, clock=self._clock,
+                files=self._settings.files,
+            )  # fmt: skip
+            if before is not None:
+                self._reader.go_on_behind(before)
+            self._reader.start()
+
+    def ask_rotation(self, asked: Mapping[int, datetime]) -> None:
+        """Have the active file become a batch now; the asking is told back."""
+        self._writer.ask_rotation(asked)
+
+    def set_disk_bytes(self, sizes: Mapping[int, int]) -> None:
+        """Say how much the closed batches take now."""
+        self._writer.set_disk_bytes(sizes)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether none of its threads ended by itself."""
+        threads = (self._closer, self._writer, self._reader)
+        return all(thread is None or thread.is_alive() for thread in threads)
+
+    @property
+    def is_tight(self) -> bool:
+        """Whether the device is close to its quota, or the disk to its floor."""
+        return self._free_bytes < 2 * self._settings.least_free_bytes or self._writer.is_tight()
+
+    def report(self, *, is_last: bool = False) -> Report:
+        """Return how things stand, and what came since the last time."""
+        self._reports += 1
+        reader = self._reader
+        is_reading = reader is not None and reader.is_reading
+        return Report(
+            node=f"{self._settings.node} (kernel log)",
+            number=self._reports,
+            started_at=self._settings.started_at,
+            listeners=(str(self._settings.files.log),) if is_reading else (),
+            counters=self._counters(),
+            trouble="" if reader is None else reader.trouble,
+            spools=tuple(self._writer.entries()),
+            is_last=is_last,
+        )
+
+    def stop(self) -> None:
+        """Write what was read, close the spool and end."""
+        self._end_reader()
+        self._writer.stop()
+        _join(self._writer)
+        self._closer.stop()
+        _join(self._closer)
+
+    def _end_reader(self) -> KernelReader | None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.stop()
+            _join(reader)
+            self._missed += reader.missed
+            self._lines += reader.lines
+        return reader
+
+    def _counters(self) -> dict[str, int]:
+        """Return what is counted since the start, and a few levels as they are now."""
+        reader = self._reader
+        return {
+            "messages": self._lines + (reader.lines if reader else 0),
+            "missed_records": self._missed + (reader.missed if reader else 0),
+            "sync_failures": self._closer.sync_failures,
+            "held_bytes": self._backlog.held_bytes,
+            "free_bytes": self._look_for_room(),
+        }
+
+    def _look_for_room(self) -> int:
+        """Return how many bytes are free, and have writing stop below the floor."""
+        try:
+            found = os.statvfs(self._settings.log_dir)
+        except OSError:
+            return 0
+        self._free_bytes = found.f_bavail * found.f_frsize
+        self._writer.has_room = self._free_bytes >= self._settings.least_free_bytes
+        return self._free_bytes
+
+
+def _identity(sender: KnownSender | None) -> tuple[int, str] | None:
+    return None if sender is None else (sender.key, sender.device_id)
+
+
+def _join(thread: threading.Thread) -> None:
+    thread.join(_STOP_SECONDS)
+    if thread.is_alive():
+        log.error("kernel log: %s does not end", thread.name)

@@ -1,0 +1,223 @@
+"""The receiver as a whole: its listeners, its spools, and what it says of them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from logs.receiver.closing import Closer
+from logs.receiver.datagrams import DatagramLoop
+from logs.receiver.drops import kernel_drops
+from logs.receiver.intake import Backlog, Intake, Stranger
+from logs.receiver.listening import Certificates, Listen, ListenRefused, open_socket
+from logs.receiver.oddities import Tally
+from logs.receiver.report import EPOCH, Report, SenderEntry, moment_of
+from logs.receiver.senders import KnownSender, SenderTable, shown
+from logs.receiver.streams import StreamLoop
+from logs.receiver.writing import SpoolWriter
+
+log = logging.getLogger(__name__)
+
+_LISTEN_AGAIN_SECONDS = 10.0
+_STOP_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a receiver is started with."""
+
+    log_dir: Path
+    listen: tuple[Listen, ...]
+    certificates: Certificates | None = None  # what TLS is spoken with
+    memory_bytes: int = 128 << 20  # for lines that the disk has not taken yet
+    sync_seconds: float = 1.0
+    least_free_bytes: int = 1_000_000_000  # below it nothing more is written
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Which run of which machine's receiver this is."""
+
+    node: str
+    started_at: datetime
+
+
+class Receiver:
+    """Receives from `start` to `stop`. Its methods are for one thread."""
+
+    def __init__(self, settings: Settings, run: Run, *, clock: Callable[[], int]) -> None:
+        self._settings = settings
+        self._run = run
+        self._reports = 0
+        backlog = Backlog(settings.memory_bytes)
+        self._backlog = backlog
+        self._intake = Intake(backlog, clock=clock)
+        self._closer = Closer(clock=clock)
+        self._writer = SpoolWriter(
+            backlog, self._closer,
+            log_dir=settings.log_dir, clock=clock, sync_seconds=settings.sync_seconds,
+        )  # fmt: skip
+        self._loops: dict[Listen, DatagramLoop | StreamLoop] = {}
+        self._sockets: dict[Listen, socket.socket] = {}
+        self._where: dict[Listen, Listen] = {}
+        self._troubles: dict[Listen, str] = {}
+        self._listened_at = 0.0
+        self._free_bytes = settings.least_free_bytes
+
+    @property
+    def listening(self) -> tuple[Listen, ...]:
+        """Where it really listens."""
+        return tuple(self._where.values())
+
+    def start(self, senders: Iterable[KnownSender]) -> None:
+        """Open the spools of these senders' devices, then the sockets."""
+        self._closer.start()
+        self._writer.start()
+        self.follow(senders)
+        self.listen()
+
+    def follow(self, senders: Iterable[KnownSender]) -> None:
+        """Keep lines of these senders from now on."""
+        table = SenderTable(sender for sender in senders)
+        self._writer.follow(table.known.values())
+        self._intake.table = table
+
+    def listen(self) -> None:
+        """Open the sockets that are not open yet; those that fail are tried again by `report`."""
+        self._listened_at = time.monotonic()
+        for listen in self._settings.listen:
+            if listen not in self._loops:
+                self._open(listen)
+
+    def ask_rotation(self, asked: Mapping[int, datetime]) -> None:
+        """Have the active files of these devices become batches now; the asking is told back."""
+        self._writer.ask_rotation(asked)
+
+    def set_disk_bytes(self, sizes: Mapping[int, int]) -> None:
+        """Say how much the closed batches of devices take now."""
+        self._writer.set_disk_bytes(sizes)
+
+    @property
+    def is_tight(self) -> bool:
+        """Whether a device is close to its quota, or the disk to its floor."""
+        return self._free_bytes < 2 * self._settings.least_free_bytes or self._writer.is_tight()
+
+    def report(self, *, is_last: bool = False) -> Report:
+        """Return how things stand, and what came since the last time."""
+        if not is_last and time.monotonic() - self._listened_at > _LISTEN_AGAIN_SECONDS:
+            self.listen()
+        self._reports += 1
+        return Report(
+            node=self._run.node,
+            number=self._reports,
+            started_at=self._run.started_at,
+            listeners=tuple(map(str, self._where.values())),
+            counters=self._counters(),
+            trouble="; ".join([*self._troubles.values(), *([] if is_last else self._ended())]),
+            spools=tuple(self._writer.entries()),
+            senders=tuple(map(_told, self._intake.drain_strangers())),
+            is_last=is_last,
+        )
+
+    def stop(self) -> None:
+        """Take what the sockets hold, write it, close every spool and end."""
+        for loop in self._loops.values():
+            loop.stop()
+        self._join(self._loops.values())
+        for sock in self._sockets.values():
+            sock.close()
+        self._writer.stop()
+        self._join([self._writer])
+        self._closer.stop()
+        self._join([self._closer])
+
+    def _open(self, listen: Listen) -> None:
+        try:
+            tls = self._context() if listen.transport == "tls" else None
+            sock, where = open_socket(listen)
+        except ListenRefused as error:
+            if self._troubles.get(listen) != str(error):
+                log.error("receive: %s", error)  # noqa: TRY400  a sentence for an administrator
+            self._troubles[listen] = str(error)
+            return
+        loop: DatagramLoop | StreamLoop
+        if listen.transport == "udp":
+            loop = DatagramLoop(sock, self._intake)
+        else:
+            loop = StreamLoop(sock, self._intake, tls=tls)
+        self._troubles.pop(listen, None)
+        self._sockets[listen] = sock
+        port = sock.getsockname()[1]
+        self._where[listen] = Listen(where.transport, where.host, port)
+        self._loops[listen] = loop
+        loop.start()
+        log.info("receive: listening on %s", self._where[listen])
+
+    def _context(self) -> ssl.SSLContext:
+        if self._settings.certificates is None:
+            raise ListenRefused("TLS: no certificate is given; give one, and its key")
+        return self._settings.certificates.context()
+
+    def _ended(self) -> list[str]:
+        """Say which threads have ended, and should not have."""
+        threads = [self._writer, self._closer, *self._loops.values()]
+        ended = [thread.name for thread in threads if thread.ident and not thread.is_alive()]
+        return [f"{name}: has ended by a fault; restart the receiver" for name in ended]
+
+    def _counters(self) -> dict[str, int]:
+        """Return what is counted since the start, and a few levels as they are now."""
+        loops = list(self._loops.values())
+        tally = Tally.total([loop.tally for loop in loops])
+        datagrams = [loop for loop in loops if isinstance(loop, DatagramLoop)]
+        streams = [loop for loop in loops if isinstance(loop, StreamLoop)]
+        # What a socket's last datagram said may be older than what the kernel's table says.
+        drops = kernel_drops(loop.descriptor for loop in datagrams if loop.is_alive())
+        return {
+            **asdict(tally),
+            "kernel_drops": max(tally.kernel_drops, drops),
+            "refused_lines": self._intake.refused_lines,
+            "sync_failures": self._closer.sync_failures,
+            "open_connections": sum(loop.open_connections for loop in streams),
+            "held_bytes": self._backlog.held_bytes,
+            "free_bytes": self._look_for_room(),
+            "receive_bytes": min((loop.receive_bytes for loop in datagrams), default=0),
+        }
+
+    def _look_for_room(self) -> int:
+        """Return how many bytes are free, and have writing stop below the floor."""
+        try:
+            found = os.statvfs(self._settings.log_dir)
+        except OSError:
+            return 0
+        self._free_bytes = found.f_bavail * found.f_frsize
+        self._writer.has_room = self._free_bytes >= self._settings.least_free_bytes
+        return self._free_bytes
+
+    @staticmethod
+    def _join(threads: Iterable[threading.Thread]) -> None:
+        deadline = time.monotonic() + _STOP_SECONDS
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+            if thread.is_alive():
+                log.error("receive: %s does not end", thread.name)
+
+
+def _told(stranger: Stranger) -> SenderEntry:
+    first, last = moment_of(stranger.first_at), moment_of(stranger.last_at)
+    return SenderEntry(
+        address=shown(stranger.address),
+        lines=stranger.lines,
+        bytes=stranger.bytes,
+        transports=tuple(sorted(stranger.transports)),
+        first_at=first or EPOCH,
+        last_at=last or EPOCH,
+        sample=stranger.sample,
+    )
