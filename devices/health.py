@@ -27,6 +27,7 @@ class HealthState(TextChoices):
     SILENT = "silent", "stopped pulling"
     UNSEEN = "unseen", "kernel not read back"
     PAUSED = "paused", "enforcement paused"
+    LOGS_FAILING = "logs-failing", "logs not uploaded"
     STALE = "stale", "lists are old"
     NEVER_PULLED = "never-pulled", "waiting for its first pull"
     WAITING = "waiting", "waiting for its enforcer"
@@ -50,6 +51,7 @@ _TONES: dict[HealthState, Tone] = {
     HealthState.SILENT: "danger",
     HealthState.UNSEEN: "danger",
     HealthState.PAUSED: "warning",
+    HealthState.LOGS_FAILING: "warning",
     HealthState.STALE: "warning",
     HealthState.NEVER_PULLED: "info",
     HealthState.WAITING: "info",
@@ -83,7 +85,12 @@ def health_of(device: Device, *, now: datetime) -> Health:
     Reads `device.policy`, `policy.current`, `policy.sources` and, of gateways, `device.gateway`:
     prefetch them for a list.
     """
-    return _policy_trouble(device) or _delivery_trouble(device, now=now) or _calm(device, now=now)
+    return (
+        _policy_trouble(device)
+        or _delivery_trouble(device, now=now)
+        or _log_trouble(device)
+        or _calm(device, now=now)
+    )
 
 
 def last_seen(device: Device) -> datetime | None:
@@ -172,6 +179,17 @@ def _gateway_trouble(gateway: Gateway, *, now: datetime) -> Health | None:
             HealthState.PAUSED, f"The pause is over; the enforcer of {node} has not ended it yet."
         )
     return None
+
+
+def _log_trouble(device: Device) -> Health | None:
+    """Return what stands in the way of its logs; nothing where none are to be sent."""
+    if not (device.send_logs and device.log_trouble and device.log_trouble_since):
+        return None
+    since = f"{device.log_trouble_since:%Y-%m-%d %H:%M} UTC"
+    return Health(
+        HealthState.LOGS_FAILING,
+        f"No logs were uploaded since {since}; the lines are kept. {device.log_trouble}",
+    )
 
 
 def _calm(device: Device, *, now: datetime) -> Health:

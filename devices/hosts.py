@@ -32,11 +32,12 @@ def feed_base_url(bind: Listening) -> str:
 
     A server that listens on every address is reached by the machine's primary one.
     """
-    host = _reachable(bind.host)
+    host = reachable(bind.host)
     return f"http://[{host}]:{bind.port}/" if ":" in host else f"http://{host}:{bind.port}/"
 
 
-def _reachable(host: str) -> str:
+def reachable(host: str) -> str:
+    """Return the host by which others reach a server that is bound to `host`."""
     try:
         if not ipaddress.ip_address(host).is_unspecified:
             return host

@@ -81,6 +81,13 @@ class AlarmKind(TextChoices):
     STALE = "stale", "list is stale"
     HELD = "held", "held by the guard"
     FAILED = "failed", "could not be published"
+    UPLOAD_FAILING = "upload-failing", "logs are not uploaded"
+    UPLOAD_REFUSED = "upload-refused", "logs are refused"
+    LINES_MISSED = "lines-missed", "log lines were missed"
+    LEDGER = "ledger", "log lines do not add up"
+    RECEIVER_SILENT = "receiver-silent", "receiver is silent"
+    KERNEL_DROPS = "kernel-drops", "datagrams were dropped"
+    DISK_LOW = "disk-low", "disk of the logs is full"
 
     @property
     def tone(self) -> Tone:
@@ -116,4 +123,11 @@ _ALARM_TONES: dict[AlarmKind, Tone] = {
     AlarmKind.STALE: "warning",
     AlarmKind.HELD: "danger",
     AlarmKind.FAILED: "danger",
+    AlarmKind.UPLOAD_FAILING: "warning",
+    AlarmKind.UPLOAD_REFUSED: "danger",
+    AlarmKind.LINES_MISSED: "danger",
+    AlarmKind.LEDGER: "danger",
+    AlarmKind.RECEIVER_SILENT: "danger",
+    AlarmKind.KERNEL_DROPS: "warning",
+    AlarmKind.DISK_LOW: "danger",
 }

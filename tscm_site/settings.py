@@ -26,6 +26,19 @@ TSCM_DNS_SERVERS = ENVIRONMENT.dns_servers
 TSCM_LIST_FOLDERS = ENVIRONMENT.list_folders
 TSCM_NODE = ENVIRONMENT.node
 TSCM_ENFORCE_DIR = ENVIRONMENT.enforce_dir
+TSCM_LOG_DIR = ENVIRONMENT.log_dir
+TSCM_SYSLOG_BIND = ENVIRONMENT.logs.bind
+TSCM_SYSLOG_EXTRA_BIND = ENVIRONMENT.logs.extra_bind
+TSCM_SYSLOG_TLS_BIND = ENVIRONMENT.logs.tls_bind
+TSCM_SYSLOG_TLS_CERTIFICATE = ENVIRONMENT.logs.tls_certificate
+TSCM_SYSLOG_TLS_KEY = ENVIRONMENT.logs.tls_key
+TSCM_SYSLOG_TLS_CLIENT_CA = ENVIRONMENT.logs.tls_client_ca
+TSCM_SYSLOG_SYNC_SECONDS = ENVIRONMENT.logs.sync_seconds
+TSCM_SYSLOG_MEMORY_BYTES = ENVIRONMENT.logs.memory_bytes
+TSCM_LOG_FREE_BYTES = ENVIRONMENT.logs.free_bytes
+TSCM_LOG_UPLOAD_URL = ENVIRONMENT.logs.upload_url
+TSCM_LOG_CA = ENVIRONMENT.logs.upload_ca
+TSCM_UPLOAD_SECONDS = 300.0
 TSCM_FIELD_KEYS = ENVIRONMENT.field_keys
 TSCM_RETRIEVE_SECONDS = 60.0
 TSCM_SNAPSHOTS_KEPT = 48
@@ -50,6 +63,7 @@ INSTALLED_APPS = [
     "policies",
     "devices",
     "enforcement",
+    "logs",
     "feeds",
     "accounts",
 ]
@@ -234,6 +248,9 @@ SPECTACULAR_SETTINGS = {
         "GatewayState": "devices.models.GatewayState",
         "ApplicationOutcome": "enforcement.models.Outcome",
         "Trigger": "enforcement.models.Trigger",
+        "BatchState": "logs.states.BatchState",
+        "ForwardSource": "devices.models.ForwardSource",
+        "LogWriter": "devices.models.LogWriter",
     },
 }
 

@@ -43,8 +43,8 @@ _GATEWAY = "Its own kernel drops what is listed; an enforcer that runs on it loa
 class DeviceAdmin(UpdatingAdmin):
     """The pages of devices.
 
-    `enforcement.admin.device` registers a subclass in its place, with what gateways can be told:
-    that app stands on this one, which knows nothing of it.
+    `console.admin` registers a subclass in its place, with what enforcement and logs add: those
+    apps stand on this one, which knows nothing of them.
     """
 
     form = DeviceForm

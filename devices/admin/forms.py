@@ -47,7 +47,14 @@ _PURPOSES: tuple[tuple[str | None, str, tuple[str, ...]], ...] = (
             "test_address",
         ),
     ),
-    ("Logs", "", ("send_logs", "syslog_sources", "log_size", "syslog_forward")),
+    (
+        "Logs",
+        "",
+        (
+            "send_logs", "syslog_sources", "log_names", "log_size", "log_quota", "log_writer",
+            "syslog_forward", "forward_source",
+        ),
+    ),
     ("Upload proxy", "", ("upload_proxy", "upload_proxy_user", *SECRETS)),
     ("Public address", "", ("ip_type", "public_ip", "domain_name")),
 )  # fmt: skip

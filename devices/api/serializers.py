@@ -10,20 +10,21 @@ from rest_framework import serializers
 from devices.api.gateways import GatewaySerializer
 from devices.health import Health, HealthState, health_of
 from devices.kinds import CHOICES
-from devices.kinds.rules import LOG_SIZE_LEAST, LOG_SIZE_MOST
+from devices.kinds.rules import LOG_QUOTA_LEAST, LOG_QUOTA_MOST, LOG_SIZE_LEAST, LOG_SIZE_MOST
 from devices.models import Device, Pull
 from devices.services import feed_urls, lists_of
 from policies.api.compilations import AddressCount, CountsSerializer
-from policies.api.fields import Address, RowId, RowSerializer, Text, Whole
+from policies.api.fields import RowId, RowSerializer, Text, Whole
 from policies.models import Packing, Policy
 
 MAX_ITEMS = 64
 MAX_SERVERS = 8
 _COLUMNS = [
-    "device_id", "management_ip", "send_logs", "syslog_sources", "log_size", "policy_updates",
-    "syslog_forward", "upload_proxy", "upload_proxy_user", "max_policy_size", "ip_type",
-    "public_ip", "domain_name", "client_networks", "note", "node", "enforcer", "verdict",
-    "log_limit", "cut_connections", "canaries", "test_address",
+    "device_id", "management_ip", "send_logs", "syslog_sources", "log_size", "log_quota",
+    "log_names", "log_writer", "policy_updates", "syslog_forward", "forward_source", "upload_proxy",
+    "upload_proxy_user", "max_policy_size", "ip_type", "public_ip", "domain_name",
+    "client_networks", "note", "node", "enforcer", "verdict", "log_limit", "cut_connections",
+    "canaries", "test_address",
 ]  # fmt: skip
 _LISTS = ["block_list", "allow_list", "dns_server", "dns_port"]
 
@@ -95,7 +96,24 @@ class DeviceSettingsSerializer(RowSerializer[Device]):
         help_text="Empty for the site's own.",
     )
     dns_port = Whole(min_value=1, max_value=65535, required=False)
-    syslog_sources = serializers.ListField(child=Address(), required=False, max_length=MAX_ITEMS)
+    syslog_sources = serializers.ListField(
+        child=Text(max_length=50),
+        required=False,
+        max_length=MAX_ITEMS,
+        help_text="Addresses and networks that its log lines come from, beside its own address.",
+    )
+    log_names = serializers.ListField(
+        child=Text(max_length=253),
+        required=False,
+        max_length=MAX_ITEMS,
+        help_text="Host names or DeviceUUIDs in its log lines, where devices share an address.",
+    )
+    syslog_forward = Text(
+        max_length=2400,
+        required=False,
+        allow_blank=True,
+        help_text="host:port/udp, /tcp or /tls, several separated by commas.",
+    )
     client_networks = serializers.ListField(
         child=Text(max_length=50),
         required=False,
@@ -130,6 +148,7 @@ class DeviceSettingsSerializer(RowSerializer[Device]):
         fields = ["policy", *_COLUMNS, *_LISTS, "upload_proxy_password"]
         extra_kwargs = {
             "log_size": {"min_value": LOG_SIZE_LEAST, "max_value": LOG_SIZE_MOST},
+            "log_quota": {"min_value": LOG_QUOTA_LEAST, "max_value": LOG_QUOTA_MOST},
             "max_policy_size": {"min_value": 1, "max_value": 2_000_000_000},
             "note": {"max_length": 2000},
         }
@@ -156,6 +175,7 @@ class DeviceSerializer(RowSerializer[Device]):
     dns_server = serializers.SerializerMethodField()
     dns_port = serializers.SerializerMethodField()
     syslog_sources = serializers.ListField(child=serializers.CharField(), read_only=True)
+    log_names = serializers.ListField(child=serializers.CharField(), read_only=True)
     client_networks = serializers.ListField(child=serializers.CharField(), read_only=True)
     canaries = serializers.ListField(child=serializers.CharField(), read_only=True)
     health = serializers.SerializerMethodField()

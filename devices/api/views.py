@@ -62,7 +62,8 @@ def _with_published() -> QuerySet[Device]:
 class DeviceViewSet(TellingLeftOut, Reading[Device]):
     """The firewalls we serve.
 
-    `enforcement.api.devices` adds what gateways can be told: that app stands on this one.
+    `enforcement.api.devices` adds what gateways can be told, `logs.api.devices` what their logs
+    can: those apps stand on this one, and `tscm_site.api` puts them together.
     """
 
     queryset = (

@@ -12,15 +12,41 @@ SEND_LOGS = Setting("send_logs", "Send logs to ThreatSTOP", "yes", rules.yes_no)
 DNS_SERVER = Setting("dns_server", "DNS servers (empty for the site's own)", "", rules.servers)
 DNS_PORT = Setting("dns_port", "DNS port", "53", rules.port)
 LOG_SIZE = Setting("log_size", "Log rotate size", "100k", rules.log_size, is_advanced=True)
+LOG_QUOTA = Setting(
+    "log_quota", "Room for logs on this appliance", "1000M", rules.log_quota, is_advanced=True
+)
+LOG_NAMES = Setting(
+    "log_names",
+    "Names in its log lines (host or DeviceUUID; empty for none)",
+    "",
+    rules.log_names,
+    is_advanced=True,
+)
+LOG_WRITER = Setting(
+    "log_writer",
+    "Who writes its log files (receiver or rsyslog)",
+    "receiver",
+    rules.log_writer,
+    is_advanced=True,
+)
 POLICY_UPDATES = Setting(
     "policy_updates", "Enable policy updates", "yes", rules.yes_no, is_advanced=True
 )
-SYSLOG_FORWARD = Setting(
-    "syslog_forward",
-    "Forward syslog to (address:port/udp or /tcp)",
-    "",
-    rules.forward,
-    is_advanced=True,
+FORWARD = (
+    Setting(
+        "syslog_forward",
+        "Forward syslog to (host:port/udp, /tcp or /tls)",
+        "",
+        rules.forward,
+        is_advanced=True,
+    ),
+    Setting(
+        "forward_source",
+        "Sender in forwarded lines (none, structured-data or header)",
+        "none",
+        rules.forward_source,
+        is_advanced=True,
+    ),
 )
 UPLOAD_PROXY = (
     Setting(

@@ -12,15 +12,21 @@ NICKNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 DEVICE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
 DNS_NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*\.?")
-_SIZE = re.compile(r"([0-9]{1,9})\s*([kKmM]?)[bB]?")
+_SIZE = re.compile(r"([0-9]{1,12})\s*([kKmMgG]?)[bB]?")
+_UNITS = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
 _PROXY = re.compile(r"http://(?P<host>[^\s/@:]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})/?")
 _YES, _NO = frozenset({"y", "yes", "on", "true", "1"}), frozenset({"n", "no", "off", "false", "0"})
 # A host's own name: it is part of the name of a queue.
 NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 # More than 10,000 a second is more than a kernel can hold to.
 _RATE = re.compile(r"([1-9][0-9]{0,3}|10000)/second|[1-9][0-9]{0,4}/(minute|hour)")
+# A host name or a DeviceUUID, as it stands in a log line.
+_LOG_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
 LOG_SIZE_LEAST, LOG_SIZE_MOST = 1_000, 1_000_000_000
+LOG_QUOTA_LEAST, LOG_QUOTA_MOST = 1_000_000, 1_000_000_000_000
 MOST_ITEMS = 64
+MOST_TARGETS = 8
+_PROTOCOLS = frozenset({"udp", "tcp", "tls"})
 
 
 def nickname(name: str, value: object) -> str:
@@ -55,6 +61,12 @@ def addresses(name: str, value: object) -> list[str]:
 def networks(name: str, value: object) -> list[str]:
     """Addresses and networks, separated by blanks or commas."""
     return [_network(name, item) for item in _items(name, value)]
+
+
+def senders(name: str, value: object) -> list[str]:
+    """Addresses and networks that lines come from; one address stands without a length."""
+    found = [ipaddress.ip_network(item) for item in networks(name, value)]
+    return [str(one.network_address if one.num_addresses == 1 else one) for one in found]
 
 
 def canaries(name: str, value: object) -> list[str]:
@@ -103,11 +115,19 @@ def yes_no(name: str, value: object) -> bool:
 def log_size(name: str, value: object) -> int:
     """Bytes, or a number with k or M (1,000 and 1,000,000), such as 100k."""
     accepted = "a size such as 100k, from 1k to 1000M"
-    match = _SIZE.fullmatch(str(value).strip())
-    if match is None:
-        raise SettingRefused(name, value, accepted)
-    size = int(match[1]) * {"": 1, "k": 1_000, "m": 1_000_000}[match[2].lower()]
-    return _number(name, size, least=LOG_SIZE_LEAST, most=LOG_SIZE_MOST, accepted=accepted)
+    return _size(name, value, least=LOG_SIZE_LEAST, most=LOG_SIZE_MOST, accepted=accepted)
+
+
+def log_quota(name: str, value: object) -> int:
+    """Bytes, or a number with k, M or G, such as 1000M."""
+    accepted = "a size such as 1000M, from 1M to 1000G"
+    return _size(name, value, least=LOG_QUOTA_LEAST, most=LOG_QUOTA_MOST, accepted=accepted)
+
+
+def log_names(name: str, value: object) -> list[str]:
+    """Host names and DeviceUUIDs, separated by blanks or commas."""
+    accepted = "host names or DeviceUUIDs as they stand in the log lines"
+    return [_matching(_LOG_NAME, name, item, accepted) for item in _items(name, value)]
 
 
 def count(name: str, value: object) -> int | None:
@@ -119,20 +139,29 @@ def count(name: str, value: object) -> int | None:
 
 
 def forward(name: str, value: object) -> str:
-    """Where syslog is copied to: `address:port/udp` or `address:port/tcp`; "" is kept."""
-    text = str(value).strip()
-    if not text:
-        return ""
-    where, _, protocol = text.lower().partition("/")
-    host, _, number = where.rpartition(":")
-    if protocol not in {"udp", "tcp"} or not host:
-        raise SettingRefused(name, value, "address:port/udp or address:port/tcp")
-    bare = host.removeprefix("[").removesuffix("]")
-    found = address(name, bare)
-    if not found:
-        raise SettingRefused(name, value, "address:port/udp or address:port/tcp")
-    shown = f"[{found}]" if ":" in found else found
-    return f"{shown}:{port(name, number)}/{protocol}"
+    """Where syslog is copied to: `host:port/udp`, `/tcp` or `/tls`, several by commas or blanks.
+
+    "" is kept.
+    """
+    found = list(dict.fromkeys(_target(name, item) for item in _items(name, value)))
+    if len(found) > MOST_TARGETS:
+        raise SettingRefused(name, f"{len(found)} targets", f"up to {MOST_TARGETS} targets")
+    return ", ".join(found)
+
+
+def forward_source(name: str, value: object) -> str:
+    """How a forwarded line tells its sender; nothing means not at all."""
+    return one_of("none", "structured-data", "header")(name, value or "none")
+
+
+def log_writer(name: str, value: object) -> str:
+    """Who writes a device's log files; nothing means the receiver."""
+    return one_of("receiver", "rsyslog")(name, value or "receiver")
+
+
+def targets_of(forward: str) -> tuple[str, ...]:
+    """Return the targets of a stored `forward`, each as `host:port/protocol`."""
+    return tuple(forward.replace(",", " ").split())
 
 
 def proxy(name: str, value: object) -> str:
@@ -179,6 +208,22 @@ def _host(name: str, value: str) -> str:
         return str(ipaddress.ip_address(value))
     except ValueError:
         return _matching(DNS_NAME, name, value, "a host name or an address").rstrip(".")
+
+
+def _target(name: str, value: str) -> str:
+    """Return `host:port/protocol`, an IPv6 address in brackets."""
+    accepted = "host:port/udp, host:port/tcp or host:port/tls"
+    where, _, protocol = value.lower().partition("/")
+    host, _, number = where.rpartition(":")
+    is_bare = ":" in host and not (host.startswith("[") and host.endswith("]"))
+    if protocol not in _PROTOCOLS or is_bare:
+        raise SettingRefused(name, value, accepted)
+    try:
+        found = _host(name, host.removeprefix("[").removesuffix("]"))
+        shown = f"[{found}]" if ":" in found else found
+        return f"{shown}:{port(name, number)}/{protocol}"
+    except SettingRefused as error:
+        raise SettingRefused(name, value, accepted) from error
 
 
 def _network(name: str, value: str) -> str:
@@ -236,6 +281,16 @@ def _matching(pattern: re.Pattern[str], name: str, value: object, accepted: str)
     if pattern.fullmatch(found) is None:
         raise SettingRefused(name, value, accepted)
     return found
+
+
+def _size(name: str, value: object, *, least: int, most: int, accepted: str) -> int:
+    match = _SIZE.fullmatch(str(value).strip())
+    if match is None:
+        raise SettingRefused(name, value, accepted)
+    size = int(match[1]) * _UNITS[match[2].lower()]
+    if not least <= size <= most:
+        raise SettingRefused(name, value, accepted)
+    return size
 
 
 def _number(name: str, value: object, *, least: int, most: int, accepted: str) -> int:

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from devices.models.device import Device, IpType, Pull
+from devices.models.device import Device, ForwardSource, IpType, LogWriter, Pull
 from devices.models.gateway import Gateway, GatewayRelease, GatewayState
 
-__all__ = ["Device", "Gateway", "GatewayRelease", "GatewayState", "IpType", "Pull"]
+__all__ = [
+    "Device",
+    "ForwardSource",
+    "Gateway",
+    "GatewayRelease",
+    "GatewayState",
+    "IpType",
+    "LogWriter",
+    "Pull",
+]

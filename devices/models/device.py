@@ -8,7 +8,14 @@ from django.db.models import Q
 
 from devices.kinds import CHOICES, KINDS
 from devices.kinds.iptables import TEST_ADDRESS
-from devices.kinds.rules import DEVICE_ID, LOG_SIZE_LEAST, LOG_SIZE_MOST, NICKNAME
+from devices.kinds.rules import (
+    DEVICE_ID,
+    LOG_QUOTA_LEAST,
+    LOG_QUOTA_MOST,
+    LOG_SIZE_LEAST,
+    LOG_SIZE_MOST,
+    NICKNAME,
+)
 from policies.fields import EncryptedTextField
 from policies.models import Packing, Policy, Snapshot
 
@@ -39,15 +46,19 @@ class Verdict(models.TextChoices):
     REJECT = "reject", "reject"
 
 
-class DeviceManager(models.Manager["Device"]):
-    """Leaves the secret in the database until it is asked for.
+class LogWriter(models.TextChoices):
+    """Who writes a device's log files."""
 
-    A lost key must not take the device lists and the feeds down with it.
-    """
+    RECEIVER = "receiver", "this appliance"
+    RSYSLOG = "rsyslog", "rsyslog of this machine, as tsadmin rsyslog sets it up"
 
-    def get_queryset(self) -> models.QuerySet[Device]:
-        """Return all devices, secrets deferred."""
-        return super().get_queryset().defer("upload_proxy_password")
+
+class ForwardSource(models.TextChoices):
+    """How a forwarded line tells whom it came from."""
+
+    NONE = "none", "not at all: the bytes as they came"
+    STRUCTURED_DATA = "structured-data", "RFC 5424 structured data"
+    HEADER = "header", "a header with the sender's address"
 
 
 class Device(models.Model):
@@ -82,7 +93,21 @@ class Device(models.Model):
     send_logs = models.BooleanField("send logs to ThreatSTOP", default=True)
     syslog_sources = models.JSONField("additional syslog source IPs", default=list, blank=True)
     log_size = models.PositiveIntegerField("log rotate size", default=100_000)
-    syslog_forward = models.CharField(max_length=80, blank=True, default="")
+    log_quota = models.PositiveBigIntegerField(
+        "room for logs", default=1_000_000_000, help_text="Bytes on this appliance."
+    )
+    log_names = models.JSONField(
+        "names in its log lines", default=list, blank=True,
+        help_text="Host names or DeviceUUIDs, where devices share an address.",
+    )  # fmt: skip
+    log_writer = models.CharField(
+        "who writes its log files", max_length=16, choices=LogWriter.choices,
+        default=LogWriter.RECEIVER,
+    )  # fmt: skip
+    syslog_forward = models.CharField(max_length=2400, blank=True, default="")
+    forward_source = models.CharField(
+        max_length=16, choices=ForwardSource.choices, default=ForwardSource.NONE
+    )
     upload_proxy = models.CharField("log upload proxy", max_length=300, blank=True, default="")
     upload_proxy_user = models.CharField(max_length=100, blank=True, default="")
     upload_proxy_password = EncryptedTextField(blank=True, default="")
@@ -107,12 +132,12 @@ class Device(models.Model):
 
     last_pull_at = models.DateTimeField(null=True, editable=False)
     last_pull_number = models.PositiveIntegerField(null=True, editable=False)
-
-    objects = DeviceManager()
+    # Here and not with the rest of the logs: a list of devices shows it without asking for more.
+    log_trouble = models.TextField(blank=True, default="", editable=False)
+    log_trouble_since = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         ordering = ["nickname", "id"]
-        base_manager_name = "objects"
         constraints = [
             models.CheckConstraint(
                 condition=Q(nickname__regex=_PLAIN_NAME), name="device_nickname_is_plain"
@@ -123,6 +148,17 @@ class Device(models.Model):
             models.CheckConstraint(
                 condition=Q(log_size__gte=LOG_SIZE_LEAST, log_size__lte=LOG_SIZE_MOST),
                 name="device_log_size_is_in_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(log_quota__gte=LOG_QUOTA_LEAST, log_quota__lte=LOG_QUOTA_MOST),
+                name="device_log_quota_is_in_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(forward_source__in=ForwardSource.values),
+                name="device_forward_source_is_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(log_writer__in=LogWriter.values), name="device_log_writer_is_known"
             ),
             models.CheckConstraint(
                 condition=Q(ip_type__in=IpType.values), name="device_ip_type_is_known"

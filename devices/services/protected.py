@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from devices.kinds.rules import targets_of
 from devices.models import Device
 from policies.services import protect
 
@@ -44,10 +45,8 @@ def _named(device: Device) -> Iterator[tuple[str, str]]:
         yield address, "syslog source of {}"
     for canary in device.canaries:
         yield address_of(canary), "must stay reachable from {}"
-    yield (
-        device.syslog_forward.rpartition(":")[0].strip("[]"),
-        "where the syslog of {} is forwarded",
-    )
+    for target in targets_of(device.syslog_forward):
+        yield target.rpartition(":")[0].strip("[]"), "where the syslog of {} is forwarded"
     yield urlsplit(device.upload_proxy).hostname or "", "log upload proxy of {}"
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db.models import F, Q
 
+from devices.kinds.rules import targets_of
 from devices.models import Device
 from enforcement.kernel.canaries import MOST, Canary, lost, parse_canary, ping_fault, probe
 from enforcement.services.machine import Machine
@@ -60,9 +61,9 @@ def _named(device: Device) -> tuple[list[Canary], list[str]]:
     """
     named: list[Canary] = []
     left_out: list[str] = []
-    for text in (*device.canaries, device.syslog_forward):
+    for text in (*device.canaries, *targets_of(device.syslog_forward)):
         try:
-            named += [_read(text)] if text else []
+            named.append(_read(text))
         except ValueError as error:
             left_out.append(f"not asked: {error}")
     return named, left_out
@@ -75,7 +76,7 @@ def _read(text: str) -> Canary:
     if not protocol:
         return canary
     # Nothing answers to a datagram of syslog: the machine itself is asked.
-    return replace(canary, kind="log target", port=canary.port if protocol == "tcp" else None)
+    return replace(canary, kind="log target", port=None if protocol == "udp" else canary.port)
 
 
 def session_origin(node: str) -> str:

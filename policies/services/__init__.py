@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from policies.services.alarms import review_alarms
+from policies.services.alarms import Cause, keep_alarms, review_alarms
 from policies.services.approve import approve_candidate, discard_candidate, held_candidate
 from policies.services.changes import record_change
 from policies.services.compile import CompileReport, compile_policy_now
@@ -61,6 +61,7 @@ __all__ = [
     "AddressRefused",
     "Busy",
     "CannotPack",
+    "Cause",
     "CompileReport",
     "InUse",
     "LinesRefused",
@@ -94,6 +95,7 @@ __all__ = [
     "find_or_make_source",
     "forget_protected",
     "held_candidate",
+    "keep_alarms",
     "make_policies_due",
     "members_of",
     "pack_snapshot",

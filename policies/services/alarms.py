@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from django.db import transaction
@@ -14,6 +15,7 @@ from policies.states import AlarmKind, PolicyState
 log = logging.getLogger(__name__)
 
 Cause = tuple[AlarmKind, str]
+_KINDS = (AlarmKind.STALE, AlarmKind.HELD, AlarmKind.FAILED)
 _TROUBLES = {PolicyState.HELD: AlarmKind.HELD, PolicyState.FAILED: AlarmKind.FAILED}
 
 
@@ -31,19 +33,31 @@ def review_alarms(*, now: datetime) -> None:
         kind = _TROUBLES[policy.state_word]
         wanted[kind, f"policy {policy.name}"] = policy.state_detail
     with transaction.atomic():
+        turned = keep_alarms(kinds=_KINDS, wanted=wanted, now=now)
+        stale_turned = {subject for kind, subject in turned if kind == AlarmKind.STALE}
+        names = [subject.removeprefix("source ") for subject in stale_turned]
+        Policy.objects.filter(sources__name__in=names).update(due_at=now)
+
+
+def keep_alarms(
+    *, kinds: Collection[AlarmKind], wanted: Mapping[Cause, str], now: datetime
+) -> set[Cause]:
+    """Make the open alarms of some kinds those that are wanted; return the causes that turned.
+
+    Each room keeps the kinds that are about what it does.
+    """
+    with transaction.atomic():
         held = {
             (AlarmKind(alarm.kind), alarm.subject): alarm
-            for alarm in Alarm.objects.filter(closed_at=None)
+            for alarm in Alarm.objects.filter(closed_at=None, kind__in=kinds)
         }
         over = [alarm for cause, alarm in held.items() if cause not in wanted]
         Alarm.objects.filter(pk__in=[alarm.pk for alarm in over]).update(closed_at=now)
         for cause, message in wanted.items():
             _raise(cause, message, held.get(cause), now=now)
-        turned = {subject for kind, subject in held.keys() ^ wanted.keys() if kind == "stale"}
-        names = [subject.removeprefix("source ") for subject in turned]
-        Policy.objects.filter(sources__name__in=names).update(due_at=now)
     for alarm in over:
         log.info("alarm over kind=%s subject=%s", alarm.kind, alarm.subject)
+    return set(held.keys() ^ wanted.keys())
 
 
 def _raise(cause: Cause, message: str, held: Alarm | None, *, now: datetime) -> None:

@@ -114,16 +114,18 @@ def test_what_belongs_to_a_device_is_protected_and_too_wide_networks_are_not(
     device = add(
         now,
         management_ip="192.0.2.10",
-        syslog_forward="[2001:db8::5]:514/udp",
+        syslog_forward="[2001:db8::5]:514/udp, siem.example:6514/tls, 192.0.2.5:514/tcp",
         upload_proxy="http://198.51.100.8:3128",
-        syslog_sources="192.0.2.10, 192.0.2.11",
+        syslog_sources="192.0.2.10, 192.0.2.11, 198.51.0.0/16, 10.0.0.0/8",
         client_networks="203.0.113.0/24, 172.16.0.0/16, 10.0.0.0/8, 2001:db8::/32, 2001::/16",
     )
     found = dict(ProtectedAddress.objects.values_list("network", "reason"))
     assert found == {
         "192.0.2.10": "management address of fmc",
         "192.0.2.11": "syslog source of fmc",
+        "198.51.0.0/16": "syslog source of fmc",
         "2001:db8::5": "where the syslog of fmc is forwarded",
+        "192.0.2.5": "where the syslog of fmc is forwarded",
         "198.51.100.8": "log upload proxy of fmc",
         "203.0.113.0/24": "may fetch the feeds of fmc",
         "172.16.0.0/16": "may fetch the feeds of fmc",

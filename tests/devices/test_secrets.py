@@ -9,7 +9,7 @@ from cryptography.fernet import Fernet
 from django.db import connection
 from pytest_django import Settings
 
-from devices.models import Device
+from devices.models import Device, Pull
 from devices.services import configure_device
 from policies.fields import DecryptionFailed
 from tests.factories import make_device, make_policy
@@ -54,3 +54,17 @@ def test_a_lost_key_fails_loudly_but_the_devices_stay_readable(
     configure_device(device=device, changes={"note": "x"}, actor="test", now=now)
     with pytest.raises(DecryptionFailed, match="TSCM_FIELD_KEYS"):
         _ = Device.objects.get(pk=device.pk).upload_proxy_password
+
+
+def test_a_lost_key_keeps_no_row_from_being_read_beside_which_a_device_is_joined(
+    now: datetime, settings: Settings
+) -> None:
+    device = make(now)
+    settings.TSCM_FIELD_KEYS = (Fernet.generate_key().decode(),)
+    pull = Pull.objects.create(
+        device=device, at=now, client="192.0.2.7", file="threatstop-block.txt", method="GET",
+        status=200, sent=0,
+    )  # fmt: skip
+    joined = Pull.objects.select_related("device").get(pk=pull.pk)
+    assert joined.device.nickname == device.nickname
+    assert "hunter2" not in repr(joined.device.__dict__)

@@ -53,6 +53,7 @@ def test_a_canary_with_a_port_is_asked_there_and_one_without_is_pinged(
     [
         ("192.0.2.14:514/udp", "log target 192.0.2.14", "icmp"),
         ("192.0.2.14:6514/tcp", "log target 192.0.2.14:6514", "tcp"),
+        ("192.0.2.14:6514/tls", "log target 192.0.2.14:6514", "tcp"),
         ("[2001:db8::14]:514/udp", "log target 2001:db8::14", "icmp"),
         ("[2001:db8::14]:6514/tcp", "log target [2001:db8::14]:6514", "tcp"),
     ],
@@ -62,6 +63,19 @@ def test_a_log_target_is_asked_at_its_port_where_that_is_tcp_and_pinged_else(
 ) -> None:
     [(told, canary)] = found(there, now, syslog_forward=target).by_name.items()
     assert (told, canary.protocol) == (name, protocol)
+
+
+def test_of_several_log_targets_each_that_has_an_address_is_asked(
+    there: PretendedMachine, now: datetime
+) -> None:
+    asked = found(
+        there,
+        now,
+        syslog_forward="192.0.2.14:514/udp, siem.example.net:6514/tls 192.0.2.15:514/tcp",
+    )
+    assert list(asked.by_name) == ["log target 192.0.2.14", "log target 192.0.2.15:514"]
+    (left_out,) = asked.left_out
+    assert "siem.example.net" in left_out
 
 
 def test_the_machines_of_administrators_are_asked_while_they_are_protected(

@@ -1,0 +1,1 @@
+"""Reads of logs: what adds up to what."""

@@ -1,0 +1,96 @@
+"""How the uploads of a device do, in a word and a sentence: one place for console and API."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import TextChoices
+
+from logs.models import Spool
+from logs.reports.ledger import Ledger
+from policies.states import Tone
+
+
+class UploadState(TextChoices):
+    """The word for a device's uploads."""
+
+    OFF = "off", "off"
+    STOPPED = "stopped", "stopped"
+    REFUSED = "refused", "refused"
+    FAILING = "failing", "failing"
+    WAITING = "waiting", "waiting"
+    CURRENT = "current", "up to date"
+    NOTHING = "nothing", "nothing yet"
+
+    @property
+    def tone(self) -> Tone:
+        """The tone this state is shown in."""
+        return _TONES[self]
+
+
+_TONES: dict[UploadState, Tone] = {
+    UploadState.OFF: "neutral",
+    UploadState.STOPPED: "danger",
+    UploadState.REFUSED: "danger",
+    UploadState.FAILING: "warning",
+    UploadState.WAITING: "info",
+    UploadState.CURRENT: "success",
+    UploadState.NOTHING: "neutral",
+}
+# Those for which there is something to try again.
+TROUBLED = (UploadState.STOPPED, UploadState.REFUSED, UploadState.FAILING)
+
+
+@dataclass(frozen=True, slots=True)
+class Uploads:
+    """How uploads do, and a sentence that says why and what to do."""
+
+    state: UploadState
+    detail: str
+
+    @property
+    def label(self) -> str:
+        """The word as people read it."""
+        return str(self.state.label)
+
+    @property
+    def tone(self) -> Tone:
+        """The tone it is shown in."""
+        return self.state.tone
+
+
+def uploads_of(spool: Spool, ledger: Ledger) -> Uploads:
+    """Return how the uploads of a spool's device do."""
+    state = _state(spool, ledger)
+    return Uploads(state, _detail(state, spool, ledger))
+
+
+def _state(spool: Spool, ledger: Ledger) -> UploadState:
+    checks = (
+        (UploadState.OFF, not spool.device.send_logs),
+        (UploadState.STOPPED, spool.stopped_at is not None),
+        (UploadState.REFUSED, ledger.batches_refused > 0),
+        (UploadState.FAILING, ledger.batches_waiting > 0 and spool.device.log_trouble != ""),
+        (UploadState.WAITING, ledger.batches_waiting > 0),
+        (UploadState.CURRENT, ledger.uploaded > 0),
+    )
+    return next((state for state, holds in checks if holds), UploadState.NOTHING)
+
+
+def _detail(state: UploadState, spool: Spool, ledger: Ledger) -> str:
+    trouble = spool.device.log_trouble
+    sentences = {
+        UploadState.OFF: "Its lines are kept and not uploaded: “send logs” is off.",
+        UploadState.STOPPED: (
+            f"{trouble} Nothing of this device is uploaded until the cause is mended and it is "
+            f"tried again."
+        ),
+        UploadState.REFUSED: (
+            f"{trouble} The batches behind it go on; it stays until it is tried again."
+        ),
+        UploadState.FAILING: f"{trouble} It is tried again by itself; the lines are kept.",
+        UploadState.WAITING: f"Batches that wait for their turn: {ledger.batches_waiting:,}.",
+        UploadState.CURRENT: "Every closed batch is uploaded.",
+        UploadState.NOTHING: "No batch was closed yet.",
+    }
+    return sentences[state].strip()

@@ -1,0 +1,64 @@
+"""Where the lines of a device are on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.conf import settings
+
+from devices.models import Device
+from devices.services import own_node
+from logs.models import Batch
+from logs.shippers.base import Batch as ClosedBatch
+from logs.spool.base import Manifest, Place, Writer, device_place, kernel_place
+
+REMOVED = "removed"
+_WRITERS: dict[str, Writer] = {"receiver": "receiver", "kernel": "kernel"}
+
+
+def log_dir() -> Path:
+    """Return the folder below which all spools are."""
+    return Path(settings.TSCM_LOG_DIR)
+
+
+def is_kernel(device: Device) -> bool:
+    """Tell whether a device is this machine: its lines come from the kernel here."""
+    return device.is_gateway and device.node == own_node()
+
+
+def place_of(device: Device) -> Place:
+    """Return where a device's spool is."""
+    if is_kernel(device):
+        return kernel_place(log_dir())
+    return device_place(log_dir(), device.nickname)
+
+
+def closed_batch(batch: Batch) -> ClosedBatch:
+    """Return a batch as it is on disk, for a shipper."""
+    return ClosedBatch(batch.device_id, _place_of_batch(batch), _manifest(batch))
+
+
+def _place_of_batch(batch: Batch) -> Place:
+    """Return where the files of a batch are: aside, where the device has another ID since."""
+    device = batch.spool.device
+    place = place_of(device)
+    if batch.device_id != device.device_id:
+        for folder in sorted((place.folder / REMOVED).glob(f"{batch.device_id}-*")):
+            aside = Place(folder, place.stem)
+            if aside.batch(batch.number).exists():
+                return aside
+    return place
+
+
+def _manifest(batch: Batch) -> Manifest:
+    return Manifest(
+        number=batch.number,
+        device_id=batch.device_id,
+        writer=_WRITERS.get(batch.writer, "other"),
+        lines=batch.lines,
+        bytes=batch.bytes,
+        sha256=batch.sha256,
+        first_at=batch.first_at,
+        last_at=batch.last_at,
+        closed_at=batch.closed_at,
+    )

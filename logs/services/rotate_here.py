@@ -1,0 +1,68 @@
+"""Close what is open in this process, where no receiver runs that could be asked."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from logs.receiver.report import SpoolEntry, moment_of
+from logs.receiver.senders import KnownSender
+from logs.services.places import log_dir
+from logs.services.record import record_spools
+from logs.services.rotate import rotations_asked
+from logs.spool.base import Manifest, Place, SpoolTaken
+from logs.spool.identity import settle_identity
+from logs.spool.opening import AnySpool, open_spool
+from logs.spool.other import OtherSpool
+from logs.spool.seal import seal, unsealed
+
+
+def rotate_here(*, sender: KnownSender, now: datetime) -> bool:
+    """Close a device's open file and write down how its spool does.
+
+    False where another process has the spool: that one is to be asked. Where another program writes
+    the file, a bounded part of very much is closed. Raises SpoolError.
+    """
+    place = sender.place(log_dir())
+    if not (place.state.exists() or place.active.exists()):
+        return True  # nothing ever came
+    moment = int(now.timestamp() * 1e9)
+    try:
+        settle_identity(place, device_id=sender.device_id, now=moment)
+        spool = open_spool(
+            place, device_id=sender.device_id, now=moment,
+            least_number=sender.least_number, is_other=sender.is_other,
+        )  # fmt: skip
+    except SpoolTaken:
+        return False
+    try:
+        if isinstance(spool, OtherSpool):
+            spool.look(now=moment)
+        spool.rotate()
+        closed = _closed(place, sender, now=now)
+        # While it is ours: a receiver that starts now is to tell of it after us.
+        record_spools(spools=[_told(spool, sender, closed)], now=now)
+    finally:
+        spool.close()
+    return True
+
+
+def _closed(place: Place, sender: KnownSender, *, now: datetime) -> tuple[Manifest, ...]:
+    """Close what is rotated, also what a crash left, and return all that rows may not know."""
+    for number in unsealed(place):
+        seal(place, number, device_id=sender.device_id, writer=sender.writer, closed_at=now)
+    numbers = [number for number in place.numbers(".json") if number >= sender.least_number]
+    return tuple(Manifest.read(place.manifest(number)) for number in numbers)
+
+
+def _told(spool: AnySpool, sender: KnownSender, closed: tuple[Manifest, ...]) -> SpoolEntry:
+    state = spool.state
+    return SpoolEntry(
+        key=sender.key,
+        counters=state.counters,
+        open_lines=state.lines,
+        open_bytes=state.bytes,
+        open_since=moment_of(state.since),
+        last_line_at=moment_of(state.last_at),
+        closed=closed,
+        rotated=rotations_asked().get(sender.key),
+    )
