@@ -10,11 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deploy.processes import enforcer_name
+from logs.receiver.listening import UNPRIVILEGED
 from tscm_site.env import Bind, Environment, EnvironmentRefused, read_environment
 
 _ANSWER_SECONDS = 5.0
 # Beat writes its schedule down every three minutes.
 _SCHEDULE_SECONDS = 600.0
+_ROUND_SECONDS = 60.0
+_HIGHEST_PORT = 65_535
 
 
 class NotWell(Exception):
@@ -73,10 +76,39 @@ def _changed_at(path: Path) -> float:
 
 def check_notify(environment: Environment) -> None:
     """Raise NotWell unless the listener takes a connection."""
-    bind = environment.notify_bind
-    if bind is None:
+    if environment.notify_bind is None:
         raise NotWell("TSCM_NOTIFY_BIND is empty: nobody listens")
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind.host, bind.host)  # noqa: S104
+    _check_connects(environment.notify_bind)
+
+
+def check_receiver(environment: Environment) -> None:
+    """Raise NotWell unless the receiver takes a connection, where it may listen or beside it."""
+    bind = environment.logs.bind
+    try:
+        _check_connects(bind)
+    except NotWell:
+        if bind.port + UNPRIVILEGED > _HIGHEST_PORT:
+            raise
+        _check_connects(Bind(bind.host, bind.port + UNPRIVILEGED))
+
+
+def check_forwarder(environment: Environment) -> None:
+    """Raise NotWell unless the forwarder went round lately."""
+    _check_went_round(environment.run_dir / "forwarder.alive")
+
+
+def check_kernel_log(environment: Environment) -> None:
+    """Raise NotWell unless the reader of the kernel log went round lately."""
+    _check_went_round(environment.run_dir / "kernel-log.alive")
+
+
+def _check_went_round(alive: Path) -> None:
+    if not alive.exists() or time.time() - _changed_at(alive) > _ROUND_SECONDS:
+        raise NotWell("it did not go round lately")
+
+
+def _check_connects(bind: Bind) -> None:
+    host = {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}.get(bind.host, bind.host)  # noqa: S104
     try:
         socket.create_connection((host, bind.port), timeout=_ANSWER_SECONDS).close()
     except OSError as error:
@@ -89,7 +121,10 @@ CHECKS: dict[str, Callable[[Environment], None]] = {
     "worker": check_worker,
     "beat": check_beat,
     "notify": check_notify,
+    "receiver": check_receiver,
+    "forwarder": check_forwarder,
     "enforcer": check_enforcer,
+    "kernel-log": check_kernel_log,
 }
 
 

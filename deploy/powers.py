@@ -17,8 +17,14 @@ from tscm_site.env import CHECKOUT, Environment
 Powers = frozenset[str]
 # What root needs to use a site's files, whoever owns them, and ports below 1024.
 ORDINARY: Powers = frozenset({"chown", "dac_override", "fowner", "net_bind_service"})
+# Root's way to a site's files, whoever owns them.
+READING: Powers = frozenset({"dac_override"})
+# Ports below 1024, and root's way to a site's files: it writes what comes there.
+RECEIVING: Powers = frozenset({"dac_override", "net_bind_service"})
 # Sets, rules and connections; legacy iptables speaks through a raw socket.
 ENFORCING: Powers = frozenset({"net_admin", "net_raw"})
+# What the kernel logs, while kernel.dmesg_restrict is 1.
+HEARING: Powers = frozenset({"syslog"})
 # The keeper of the others has what they have, and the power to take it from them.
 KEEPING: Powers = ORDINARY | {"setpcap"}
 # Their numbers in linux/capability.h; a power that is not here is nobody's.
@@ -30,9 +36,11 @@ _NUMBERS = {
     "net_bind_service": 10,
     "net_admin": 12,
     "net_raw": 13,
+    "syslog": 34,
 }
 _SETPRIV = "/usr/bin/setpriv"
 _STATUS = Path("/proc/self/status")
+_KERNEL_LOG = "/dev/kmsg"
 _PROBE_SECONDS = 10.0
 
 
@@ -84,6 +92,33 @@ def require_enforcing(environment: Environment) -> None:
         raise MayNotEnforce(f"no enforcer here: {reason}")
 
 
+def deafness(environment: Environment) -> str | None:
+    """Return why nobody may read the kernel log here, in one line; None where somebody may.
+
+    It is read where an enforcer runs, so that the data folder is open to it is known.
+    """
+    if not _may(HEARING, "/bin/sh", "-c", f": <{_KERNEL_LOG}"):
+        return (
+            f"{_KERNEL_LOG} cannot be read (it takes CAP_SYSLOG, and a container needs it passed "
+            "in); rsyslog may write its lines instead, see docs/logs.md"
+        )
+    if environment.log_dir.exists() and not _may(
+        HEARING, "/usr/bin/test", "-w", str(environment.log_dir)
+    ):
+        return (
+            f"{environment.log_dir} is closed to its reader, which opens no files of other users; "
+            "give it to the user that runs this"
+        )
+    return None
+
+
+def _may(powers: Powers, *command: str) -> bool:
+    """Tell whether a command succeeds with these powers."""
+    probe = bounded(powers, command)
+    done = subprocess.run(probe, check=False, timeout=_PROBE_SECONDS, stderr=subprocess.DEVNULL)
+    return done.returncode == 0
+
+
 def _closed_to_enforcer(environment: Environment) -> str | None:
     """Return what the enforcer could not open, None when all is open to it.
 
@@ -93,8 +128,7 @@ def _closed_to_enforcer(environment: Environment) -> str | None:
     if environment.enforce_dir.exists():
         wanted.append(("-w", environment.enforce_dir))
     for test, path in wanted:
-        probe = bounded(ENFORCING, ("/usr/bin/test", test, str(path)))
-        if subprocess.run(probe, check=False, timeout=_PROBE_SECONDS).returncode != 0:
+        if not _may(ENFORCING, "/usr/bin/test", test, str(path)):
             return (
                 f"{path} is closed to it, for it opens no files of other users; "
                 "give the checkout and the data folder to the user that runs it"

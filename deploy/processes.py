@@ -14,7 +14,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.powers import ENFORCING, ORDINARY, MayNotEnforce, Powers, bounded, require_enforcing
+from deploy.powers import (
+    ENFORCING,
+    HEARING,
+    ORDINARY,
+    READING,
+    RECEIVING,
+    MayNotEnforce,
+    Powers,
+    bounded,
+    require_enforcing,
+)
 from tscm_site.env import Environment, EnvironmentRefused, read_environment
 
 # The queue is a nudge: losing it loses nothing, so it never needs this much nor a copy on disk.
@@ -98,6 +108,21 @@ def notify(_environment: Environment) -> tuple[str, ...]:
     return (sys.executable, "-m", "django", "hear_notify", "--settings", "tscm_site.settings")
 
 
+def receiver(_environment: Environment) -> tuple[str, ...]:
+    """The receiver of syslog."""
+    return (sys.executable, "-m", "django", "receive_syslog", "--settings", "tscm_site.settings")
+
+
+def forwarder(_environment: Environment) -> tuple[str, ...]:
+    """The forwarder of syslog."""
+    return (sys.executable, "-m", "django", "forward_syslog", "--settings", "tscm_site.settings")
+
+
+def kernel_log(_environment: Environment) -> tuple[str, ...]:
+    """The reader of this machine's kernel log; it is kept only where an enforcer is."""
+    return (sys.executable, "-m", "django", "read_kernel_log", "--settings", "tscm_site.settings")
+
+
 PROCESSES: tuple[Process, ...] = (
     Process("broker", "the queue", broker, stop_seconds=3),
     Process("web", "console and API", web, stop_seconds=5),
@@ -105,7 +130,10 @@ PROCESSES: tuple[Process, ...] = (
     Process("worker", "retrieve, compile, publish", worker, stop_seconds=8),
     Process("beat", "the schedule", beat, stop_seconds=5),
     Process("notify", "hears that zones changed", notify, stop_seconds=3),
+    Process("receiver", "syslog of the firewalls", receiver, stop_seconds=12, powers=RECEIVING),
+    Process("forwarder", "copies of syslog", forwarder, stop_seconds=5, powers=READING),
     Process("enforcer", "this machine's kernel", enforcer, stop_seconds=12, powers=ENFORCING),
+    Process("kernel-log", "what it drops", kernel_log, stop_seconds=12, powers=HEARING),
 )
 
 

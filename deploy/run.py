@@ -22,7 +22,7 @@ from types import FrameType
 import psutil
 
 from deploy.health import NotWell, check_server
-from deploy.powers import ORDINARY, bounded, hindrance
+from deploy.powers import ENFORCING, HEARING, ORDINARY, Powers, bounded, deafness, hindrance
 from deploy.processes import NoBrokerFound
 from deploy.supervise import RUN_MARK, NotWritable, supervisord_command, write_configuration
 from tscm_site.env import CHECKOUT, Bind, Environment, EnvironmentRefused, read_environment
@@ -69,10 +69,11 @@ def _run(environment: Environment) -> int:
     check_ports(environment)
     why_not = why_no_enforcer(environment)
     enforces = why_not is None
-    configuration = write_configuration(environment, enforces=enforces)
+    extra = extra_powers(environment) if enforces else frozenset()
+    configuration = write_configuration(environment, extra=extra)
     prepare(environment)
     keeper = subprocess.Popen(
-        supervisord_command(configuration, enforces=enforces),
+        supervisord_command(configuration, extra=extra),
         cwd=CHECKOUT,
         env=_marked(environment),
         stdin=subprocess.DEVNULL,
@@ -99,6 +100,15 @@ def why_no_enforcer(environment: Environment) -> str | None:
     if why_not is not None and environment.enforce == "yes":
         raise RunRefused(f"TSCM_ENFORCE=yes, and no enforcer may be started: {why_not}")
     return why_not
+
+
+def extra_powers(environment: Environment) -> Powers:
+    """Return the powers beyond the ordinary ones of a machine that enforces."""
+    why_deaf = deafness(environment)
+    if why_deaf is None:
+        return ENFORCING | HEARING
+    say(f"what is dropped here is in no log of ours: {why_deaf}")
+    return ENFORCING
 
 
 def _enforcer_line(environment: Environment, why_not: str | None) -> str:
@@ -241,6 +251,7 @@ def announce(environment: Environment, keeper: subprocess.Popen[bytes], *, enfor
         f"TSCM runs over {environment.data_dir}; Ctrl-C stops it.\n"
         f"  Console   {environment.console_bind.url}\n"
         f"  Feeds     {environment.feed_bind.url}<device id>/threatstop-block.txt\n"
+        f"  Syslog    {environment.logs.bind}\n"
         f"  Logs      {environment.log_dir}\n"
         f"  Enforcer  {enforcer}\n"
         "  Next      .venv/bin/tsadmin demo   makes a sample device, so that there is a feed",

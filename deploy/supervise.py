@@ -8,7 +8,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from deploy.powers import ENFORCING, KEEPING, bounded
+from deploy.powers import KEEPING, ORDINARY, Powers, bounded
 from deploy.processes import PROCESSES, Process
 from tscm_site.env import CHECKOUT, Environment
 
@@ -23,39 +23,44 @@ class NotWritable(Exception):
     """A path that supervisord's configuration cannot hold."""
 
 
-def kept_processes(environment: Environment, *, enforces: bool) -> tuple[Process, ...]:
-    """The processes to keep here: less the broker that is elsewhere, and what is switched off."""
+def kept_processes(environment: Environment, *, extra: Powers) -> tuple[Process, ...]:
+    """The processes to keep here: less the broker that is elsewhere, and what is switched off.
+
+    `extra` is what they may have beyond ordinary powers: who needs more than that is left out.
+    """
     without = set()
     if environment.private_redis_socket is None:
         without.add("broker")
     if environment.notify_bind is None:
         without.add("notify")
-    if not enforces:
-        without.add("enforcer")
-    return tuple(process for process in PROCESSES if process.name not in without)
+    return tuple(
+        process
+        for process in PROCESSES
+        if process.name not in without and process.powers - ORDINARY <= extra
+    )
 
 
-def supervisord_command(configuration: Path, *, enforces: bool) -> tuple[str, ...]:
+def supervisord_command(configuration: Path, *, extra: Powers) -> tuple[str, ...]:
     """The command that keeps the processes of `configuration`, in the foreground."""
     program = str(Path(sys.executable).parent / "supervisord")
     command = (program, "--nodaemon", "--configuration", str(configuration))
-    return bounded(KEEPING | ENFORCING if enforces else KEEPING, command, is_tied=True)
+    return bounded(KEEPING | extra, command, is_tied=True)
 
 
-def write_configuration(environment: Environment, *, enforces: bool) -> Path:
+def write_configuration(environment: Environment, *, extra: Powers) -> Path:
     """Write supervisord's configuration into the run folder and return its path.
 
     Raises NotWritable and NoBrokerFound.
     """
     path = environment.run_dir / "supervisord.conf"
-    text = supervisord_configuration(environment, enforces=enforces)
+    text = supervisord_configuration(environment, extra=extra)
     path.write_text(text, encoding="utf-8")
     return path
 
 
-def supervisord_configuration(environment: Environment, *, enforces: bool) -> str:
+def supervisord_configuration(environment: Environment, *, extra: Powers) -> str:
     """The configuration's text: a section for each process, and groups for the order of stops."""
-    processes = kept_processes(environment, enforces=enforces)
+    processes = kept_processes(environment, extra=extra)
     clients = [process.name for process in processes if process.name != "broker"]
     sections = [
         _supervisord_section(environment),

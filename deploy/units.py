@@ -13,7 +13,14 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from deploy.powers import ENFORCING, KEEPING, MayNotEnforce, Powers, require_enforcing
+from deploy.powers import (
+    ENFORCING,
+    HEARING,
+    KEEPING,
+    MayNotEnforce,
+    Powers,
+    require_enforcing,
+)
 from tscm_site.env import CHECKOUT, Environment, EnvironmentRefused, read_environment
 
 UNITS = ("tscm-gateway-restore.service", "tscm.service")
@@ -39,7 +46,7 @@ def render(environment: Environment) -> Mapping[str, str]:
         "DATA": _path(environment.data_dir),
         "STATE": _path(environment.enforce_dir),
         "ENFORCING": _capabilities(ENFORCING),
-        "KEEPING": _capabilities(KEEPING | ENFORCING),
+        "KEEPING": _capabilities(KEEPING | ENFORCING | HEARING),
     }
     return {name: _filled(name, values) for name in UNITS}
 

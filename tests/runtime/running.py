@@ -132,6 +132,7 @@ def new_environ(folder: Path) -> dict[str, str]:
         "TSCM_DATA_DIR": str(folder / "data"),
         "TSCM_CONSOLE_BIND": f"127.0.0.1:{free_port()}",
         "TSCM_FEED_BIND": f"127.0.0.1:{free_port()}",
+        "TSCM_SYSLOG_BIND": f"127.0.0.1:{free_port()}",
         "TSCM_WORKER_CONCURRENCY": "1",
         # Tests run as root more often than appliances do; test_powers.py asks for one.
         "TSCM_ENFORCE": "no",

@@ -42,7 +42,7 @@ def test_every_process_of_the_runner_is_a_service() -> None:
 def test_a_service_has_no_capability_and_no_way_to_gain_one(name: str) -> None:
     service = SERVICES[name]
     assert service["cap_drop"] == ["ALL"]
-    assert ("cap_add" in service) == (name == "enforcer")
+    assert ("cap_add" in service) == (name in {"enforcer", "kernel-log"})
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert service["read_only"] is True
     assert service.get("privileged", False) is False
@@ -60,7 +60,7 @@ def test_an_image_runs_as_a_user_by_number_who_is_not_root() -> None:
 
 
 def test_nobody_enforces_unless_it_is_asked_for_and_only_the_enforcer_sees_the_host() -> None:
-    assert ENFORCER["profiles"] == ["gateway"]
+    assert ENFORCER["profiles"] == SERVICES["kernel-log"]["profiles"] == ["gateway"]
     shared = [name for name, service in SERVICES.items() if "network_mode" in service]
     assert shared == ["enforcer"]
     targets = {name: service.get("build", {}).get("target") for name, service in SERVICES.items()}
@@ -85,12 +85,29 @@ def test_the_enforcer_reaches_its_neighbours_by_sockets_that_nobody_else_mounts(
 
 
 @pytest.mark.kernel
-def test_the_enforcers_entry_point_ends_up_as_a_user_with_two_capabilities() -> None:
-    """As an engine would start it: root with what `cap_add` says, and no new privileges."""
-    added = ",".join(f"+{name.lower()}" for name in ENFORCER["cap_add"])
+def test_the_kernel_logs_entry_point_ends_up_as_a_user_with_one_capability() -> None:
+    command = started_by_an_engine(SERVICES["kernel-log"])
+    said = subprocess.run(
+        [*command, "cat", "/proc/self/status"],
+        check=True, timeout=20, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    fields = {line.split(":")[0]: line.split()[1:] for line in said.splitlines()}
+    assert fields["Uid"] == fields["Gid"] == ["10001"] * 4
+    assert int(fields["CapEff"][0], 16) == int(fields["CapAmb"][0], 16) == 1 << 34
+    subprocess.run([*command, "sh", "-c", ": </dev/kmsg"], check=True, timeout=20)
+
+
+def started_by_an_engine(service: dict[str, Any]) -> tuple[str, ...]:
+    """Return what an engine would start: root with what `cap_add` says, and no new privileges."""
+    added = ",".join(f"+{name.lower()}" for name in service["cap_add"])
     engine = ("setpriv", "--no-new-privs", "--inh-caps=-all", f"--bounding-set=-all,{added}", "--")
-    entry = ENFORCER["entrypoint"]
-    command = (*engine, *entry[: entry.index("--") + 1])
+    entry = service["entrypoint"]
+    return (*engine, *entry[: entry.index("--") + 1])
+
+
+@pytest.mark.kernel
+def test_the_enforcers_entry_point_ends_up_as_a_user_with_two_capabilities() -> None:
+    command = started_by_an_engine(ENFORCER)
     said = subprocess.run(
         [*command, "cat", "/proc/self/status"],
         check=True,
@@ -126,7 +143,7 @@ def test_only_known_variables_are_set_and_passwords_come_in_files() -> None:
 def test_the_console_is_published_on_loopback_only() -> None:
     assert SERVICES["web"]["ports"] == ["127.0.0.1:8000:8000"]
     published = [name for name, service in SERVICES.items() if "ports" in service]
-    assert published == ["web", "feeds", "notify"]
+    assert published == ["web", "feeds", "notify", "receiver"]
 
 
 def test_nobody_hears_notify_unless_it_is_asked_for() -> None:

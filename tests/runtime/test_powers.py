@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,18 @@ import psutil
 import pytest
 
 from deploy import powers
-from deploy.powers import ENFORCING, KEEPING, ORDINARY, bounded, held, hindrance
+from deploy.powers import (
+    ENFORCING,
+    HEARING,
+    KEEPING,
+    ORDINARY,
+    READING,
+    RECEIVING,
+    bounded,
+    deafness,
+    held,
+    hindrance,
+)
 from deploy.processes import PROCESSES, Process, enforcer, worker
 from tests.runtime.running import (
     RUNNER,
@@ -26,6 +38,13 @@ from tests.runtime.running import (
 from tscm_site.env import Environment, read_environment
 
 ALL = 0x1FFFFFFFFFF
+# By what is on their command lines; all others are ordinary.
+SPECIAL = {
+    "enforcer@": ENFORCING,
+    "read_kernel_log": HEARING,
+    "receive_syslog": RECEIVING,
+    "forward_syslog": READING,
+}
 NO_POWER = "this user has no power over the kernel (CAP_NET_ADMIN); run as root, or with that"
 
 pytestmark = pytest.mark.timeout(300)
@@ -47,7 +66,7 @@ def status(*, effective: int, bounding: int, ambient: int) -> str:
 @pytest.mark.parametrize(
     ("user", "effective", "bounding", "ambient", "names"),
     [
-        (0, ALL, ALL, 0, KEEPING | ENFORCING),
+        (0, ALL, ALL, 0, KEEPING | ENFORCING | HEARING),
         (0, 1 << 12 | 1 << 13, 1 << 12 | 1 << 13, 0, ENFORCING),
         (0, 0, ALL, 0, frozenset()),
         (1000, 0, ALL, 0, frozenset()),
@@ -77,7 +96,9 @@ def test_what_a_started_program_would_have_is_held(
 def test_only_the_enforcer_has_power_over_the_kernel() -> None:
     having = {process.name for process in PROCESSES if process.powers & ENFORCING}
     assert having == {"enforcer"}
-    assert not KEEPING & ENFORCING
+    hearing = {process.name for process in PROCESSES if process.powers & HEARING}
+    assert hearing == {"kernel-log"}
+    assert not KEEPING & (ENFORCING | HEARING)
 
 
 def test_the_enforcer_hears_its_own_queue_and_leaves_the_worker_its_name(tmp_path: Path) -> None:
@@ -142,15 +163,18 @@ def test_both_workers_are_well_under_their_own_names(gateway: Run) -> None:
 @pytest.mark.kernel
 def test_of_all_that_runs_only_the_enforcer_has_power_over_the_kernel(gateway: Run) -> None:
     wait_until_well("enforcer", gateway.environ)
+    wait_until_well("kernel-log", gateway.environ)
     keeper = gateway.keeper()
-    assert capabilities(keeper) == only(KEEPING | ENFORCING)
-    found = {"enforcer": 0, "others": 0}
+    assert capabilities(keeper) == only(KEEPING | ENFORCING | HEARING)
+    found: Counter[str] = Counter()
     for process in keeper.children(recursive=True):
-        enforces = "enforcer@edge-gw" in command_line(process)
-        found["enforcer" if enforces else "others"] += 1
-        assert capabilities(process) == only(ENFORCING if enforces else ORDINARY), process
-    assert found["enforcer"] == 2  # the worker and its pool's one process
-    assert found["others"] >= 9  # queue, schedule, and three that have children
+        words = command_line(process)
+        name = next((word for word in SPECIAL if word in words), "others")
+        found[name] += 1
+        assert capabilities(process) == only(SPECIAL.get(name, ORDINARY)), process
+    assert found.pop("others") >= 9  # queue, schedule, and three that have children
+    # The enforcer is the worker and its pool's one process.
+    assert found == {"enforcer@": 2, "read_kernel_log": 1, "receive_syslog": 1, "forward_syslog": 1}
 
 
 @pytest.mark.kernel
@@ -205,6 +229,25 @@ def test_a_data_folder_of_another_user_is_named_before_the_enforcer_trips_over_i
     reason = hindrance(environment)
     assert reason is not None
     assert reason.startswith(f"{environment.data_dir} is closed to it")
+
+
+@pytest.mark.kernel
+def test_without_its_power_or_its_folder_nobody_is_to_read_the_kernel_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = read_new_environment(tmp_path)
+    assert deafness(environment) is None
+    environment.log_dir.mkdir(mode=0o700)
+    os.chown(environment.log_dir, 65534, 65534)
+    reason = deafness(environment)
+    assert reason is not None
+    assert reason.startswith(f"{environment.log_dir} is closed to its reader")
+    if Path("/proc/sys/kernel/dmesg_restrict").read_text().strip() == "0":
+        return  # everybody may
+    monkeypatch.setattr(powers, "held", lambda: KEEPING | ENFORCING)
+    reason = deafness(environment)
+    assert reason is not None
+    assert reason.startswith("/dev/kmsg cannot be read (it takes CAP_SYSLOG")
 
 
 def only(names: powers.Powers) -> dict[str, int]:

@@ -114,7 +114,7 @@ def test_every_process_runs_and_logs_and_is_well(appliance: Run) -> None:
     assert appliance.status("TSCM_CONSOLE_BIND") < 400
     assert appliance.status("TSCM_FEED_BIND") == 404
     for process in PROCESSES:
-        if process.name in {"notify", "enforcer"}:  # not asked for here
+        if process.name in {"notify", "enforcer", "kernel-log"}:  # not asked for here
             continue
         assert (appliance.data / "log" / f"{process.name}.log").is_file()
 
@@ -134,7 +134,7 @@ def test_everything_kept_is_for_one_user_only(appliance: Run) -> None:
     assert [path for path in private if path.stat().st_mode & 0o077] == []
 
 
-def test_nothing_listens_but_the_console_and_the_feed_server(appliance: Run) -> None:
+def test_nothing_listens_but_console_feeds_and_syslog(appliance: Run) -> None:
     def listening() -> set[str]:
         return {
             f"{connection.laddr.ip}:{connection.laddr.port}"
@@ -143,7 +143,8 @@ def test_nothing_listens_but_the_console_and_the_feed_server(appliance: Run) -> 
             if connection.status == psutil.CONN_LISTEN
         }
 
-    wanted = {appliance.environ[name] for name in ("TSCM_CONSOLE_BIND", "TSCM_FEED_BIND")}
+    binds = ("TSCM_CONSOLE_BIND", "TSCM_FEED_BIND", "TSCM_SYSLOG_BIND")
+    wanted = {appliance.environ[name] for name in binds}
     until(
         lambda: wanted <= listening(), seconds=60
     )  # a test before may have had one of them killed

@@ -181,7 +181,8 @@ def test_a_restoring_that_hangs_or_fails_never_holds_up_the_boot(environment: En
 def test_each_unit_is_bounded_to_what_it_does(environment: Environment) -> None:
     restore, appliance = (settings(text) for text in render(environment).values())
     assert restore["CapabilityBoundingSet"] == "CAP_NET_ADMIN CAP_NET_RAW"
-    assert "CAP_SYS" not in appliance["CapabilityBoundingSet"]
+    assert "CAP_SYS_" not in appliance["CapabilityBoundingSet"]
+    assert "CAP_SYSLOG" in appliance["CapabilityBoundingSet"]
     assert "CAP_SETPCAP" in appliance["CapabilityBoundingSet"]
     assert restore["NoNewPrivileges"] == appliance["NoNewPrivileges"] == "yes"
 

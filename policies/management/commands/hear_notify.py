@@ -30,7 +30,7 @@ def hear(message: bytes, server: str) -> bytes | None:
         return None
     close_old_connections()  # the database may have been away since the last one
     try:
-        heard = hear_notify(notify=notify, server=server, now=timezone.now())  # noqa: TID251  an edge
+        heard = hear_notify(notify=notify, server=server, now=timezone.now())
         if heard.due:
             nudge()
     except Exception:
