@@ -12,10 +12,12 @@ from tsadmin.ask import may_ask
 from tsadmin.errors import Misused
 from tsadmin.flags import AcceptChange, Json, Yes, hyphen_or_underscore, with_settings
 from tsadmin.group import OneLineErrors
+from tsadmin.logs import logs, senders
 from tsadmin.manage_policies import policies as policy_group
 from tsadmin.protect import protected
 from tsadmin.records import records
 from tsadmin.reports import diff, why
+from tsadmin.rsyslog import rsyslog
 from tsadmin.site import start
 from tsadmin.sources import sources
 from tsadmin.tokens import tokens
@@ -141,7 +143,7 @@ def show(nickname: Name, *, json: Json = False) -> None:
     """Show everything about one device.
 
     Its settings, policy, state and published snapshot; then its last pull and feed URLs, or what
-    the kernel of a gateway holds.
+    the kernel of a gateway holds; then its logs.
     """
     start()
     from django.utils import timezone
@@ -235,10 +237,13 @@ def demo(
 
 app.command()(why)
 app.command()(diff)
+app.command()(logs)
+app.command()(rsyslog)
 policies.add_to(app)
 gateways.add_to(app)
 app.add_typer(policy_group, name="policy")
 app.add_typer(sources, name="source")
 app.add_typer(records, name="records")
 app.add_typer(protected, name="protect")
+app.add_typer(senders, name="senders")
 app.add_typer(tokens, name="token")

@@ -45,7 +45,7 @@ def help_texts() -> dict[str, str]:
             context = command.make_context(name, [], parent=parent, resilient_parsing=True)
             if isinstance(command, TyperGroup):
                 waiting.append((f"{before}{name} ", command, context))
-            else:
+            if not isinstance(command, TyperGroup) or command.params:  # a group that does something
                 texts[f"{before}{name}"] = _clean(command.get_help(context))
     return texts
 

@@ -65,13 +65,14 @@ def _expected() -> tuple[_Translation, ...]:
     from devices.kinds.base import SettingRefused
     from devices.services import DeviceRefused, GatewayRefused
     from enforcement.services import TooManyQuestions
+    from logs.services import SenderRefused
     from policies.fields import DecryptionFailed
     from policies.models import ClaimLost
     from policies.services import AddressRefused, Busy, Refused as PolicyRefused
 
     told = (
-        AddressRefused, Busy, DecryptionFailed, DeviceRefused, GatewayRefused, TokenRefused,
-        TooManyQuestions,
+        AddressRefused, Busy, DecryptionFailed, DeviceRefused, GatewayRefused, SenderRefused,
+        TokenRefused, TooManyQuestions,
     )  # fmt: skip
     return (
         ((SettingRefused,), _setting),

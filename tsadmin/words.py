@@ -30,7 +30,7 @@ def as_text(setting: Setting, value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
-    if setting.parse is rules.log_size and isinstance(value, int):
+    if setting.parse in {rules.log_size, rules.log_quota} and isinstance(value, int):
         return size_text(value)
     return str(value)
 

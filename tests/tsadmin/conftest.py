@@ -60,6 +60,7 @@ class Tsadmin(Protocol):
 def tsadmin(settings: Settings) -> Tsadmin:
     """The command line in this process, on the test database, with nobody at the keyboard."""
     settings.TSCM_FEED_BIND = Bind("127.0.0.1", 8001)
+    settings.TSCM_SYSLOG_BIND = Bind("127.0.0.1", 514)
     runner = CliRunner(env={"NO_COLOR": None})
 
     def run(*arguments: str) -> Answer:

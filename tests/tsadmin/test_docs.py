@@ -19,18 +19,18 @@ from tsadmin.app import app
 from tsadmin.docs import PAGE, with_help
 
 
-def _commands() -> dict[str, TyperCommand]:
+def _commands() -> dict[str, TyperCommand | TyperGroup]:
     group = get_command(app)
     assert isinstance(group, TyperGroup)
     return dict(_inside(group))
 
 
-def _inside(group: TyperGroup, before: str = "") -> Iterator[tuple[str, TyperCommand]]:
+def _inside(group: TyperGroup, before: str = "") -> Iterator[tuple[str, TyperCommand | TyperGroup]]:
     for name, one in group.commands.items():
         if isinstance(one, TyperGroup):
             yield from _inside(one, f"{before}{name} ")
-        elif isinstance(one, TyperCommand):
-            yield f"{before}{name}", one
+        if isinstance(one, TyperCommand) or (isinstance(one, TyperGroup) and one.params):
+            yield f"{before}{name}", one  # a group with flags does something itself
 
 
 def _flags() -> Iterator[tuple[str, str]]:

@@ -64,8 +64,12 @@ def test_a_bad_answer_is_explained_and_asked_again(appliance: Appliance) -> None
 def test_advanced_asks_the_rest_and_a_password_is_not_echoed(appliance: Appliance) -> None:
     asked = (
         "Log rotate size : [default 100k] ",
+        "Room for logs on this appliance : [default 1000M] ",
+        "Names in its log lines (host or DeviceUUID; empty for none) : [default none] ",
+        "Who writes its log files (receiver or rsyslog) : [default receiver] ",
         "Enable policy updates : [default yes] ",
-        "Forward syslog to (address:port/udp or /tcp) : [default none] ",
+        "Forward syslog to (host:port/udp, /tcp or /tls) : [default none] ",
+        "Sender in forwarded lines (none, structured-data or header) : [default none] ",
         "Log upload proxy (http://address:port) : [default none] ",
         "Proxy user : [default none] ",
     )

@@ -16,6 +16,7 @@ from devices.models import Device
 from devices.services import UNREADABLE, feed_urls, settings_of
 from policies.models import Snapshot
 from tsadmin.commands.kernel import kernel_json, kernel_lines
+from tsadmin.commands.log_facts import LogFacts, log_facts_of
 from tsadmin.words import counted, label, shown
 
 
@@ -28,6 +29,7 @@ class Facts:
     health: Health
     snapshot: Snapshot | None  # what is served
     urls: dict[str, str]  # none of a gateway
+    logs: LogFacts
     now: datetime
 
     @property
@@ -48,6 +50,7 @@ class Facts:
             ("Snapshot", snapshot_text(self.snapshot)),
             *_packing_lines(device),
             *(kernel_lines(device.gateway, now=self.now) if device.is_gateway else self._feeds()),
+            *self.logs.lines(),
         ]
 
     def json(self) -> dict[str, object]:
@@ -73,6 +76,7 @@ class Facts:
             "last_pull_snapshot": device.last_pull_number,
             "urls": self.urls or None,
             "gateway": kernel_json(device.gateway) if device.is_gateway else None,
+            "logs": self.logs.json(),
         }
 
     def _feeds(self) -> list[tuple[str, str]]:
@@ -95,6 +99,7 @@ def facts_of(device: Device, *, now: datetime) -> Facts:
         health=health_of(device, now=now),
         snapshot=device.published,
         urls=device_urls(device),
+        logs=log_facts_of(device, now=now),
         now=now,
     )
 
