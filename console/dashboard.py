@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, PermissionsMixin
 
+from console.log_tallies import LogTally, sender_tallies, upload_tallies
 from devices.admin.filters import with_health
 from devices.health import Health, HealthState, health_of, last_seen
 from devices.models import Device
@@ -66,6 +68,7 @@ class Dashboard:
     devices: tuple[DeviceLine, ...]
     device_total: int
     tallies: tuple[Tally, ...]
+    log_tallies: tuple[LogTally, ...]
     policies: tuple[Policy, ...]
     policy_total: int
     alarms: tuple[Alarm, ...]  # open ones
@@ -97,6 +100,7 @@ def dashboard_for(user: User, *, now: datetime) -> Dashboard:
         devices=lines[:DEVICES_SHOWN],
         device_total=len(lines),
         tallies=tuple(Tally(state, counted[state]) for state in HealthState if counted[state]),
+        log_tallies=_log_tallies(lines, may),
         policies=policies[:POLICIES_SHOWN],
         policy_total=len(policies),
         alarms=alarms[:ALARMS_SHOWN],
@@ -116,6 +120,14 @@ def _device_lines(*, now: datetime) -> tuple[DeviceLine, ...]:
     devices = with_health(Device.objects.order_by("nickname", "id"))
     lines = (DeviceLine(device, health_of(device, now=now)) for device in devices)
     return tuple(sorted(lines, key=lambda line: _TROUBLE_FIRST[line.health.state]))
+
+
+def _log_tallies(lines: tuple[DeviceLine, ...], may: Callable[[str], bool]) -> tuple[LogTally, ...]:
+    failing = sum(1 for line in lines if line.device.send_logs and line.device.log_trouble)
+    return (
+        *(upload_tallies(failing=failing) if lines else ()),
+        *(sender_tallies() if may("logs.view_sender") else ()),
+    )
 
 
 def _policies() -> tuple[Policy, ...]:

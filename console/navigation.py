@@ -33,6 +33,17 @@ _GROUPS: tuple[tuple[str, tuple[_Page, ...]], ...] = (
         ),
     ),
     (
+        "Logs",
+        (
+            # What came from a device and what became of it are parts of the device.
+            _Page("Ledger", "devices.device", "balance", view="admin:logs_spool_changelist"),
+            _Page("Batches", "devices.device", "inventory_2", view="admin:logs_batch_changelist"),
+            _Page("Forwarding", "devices.device", "forward", view="admin:logs_forward_changelist"),
+            _Page("Refused senders", "logs.sender", "person_off"),
+            _Page("Receivers", "logs.receiver", "input"),
+        ),
+    ),
+    (
         "What is blocked",
         (
             _Page("Policies", "policies.policy", "policy"),

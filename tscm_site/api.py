@@ -14,6 +14,8 @@ from devices.api.views import PullViewSet
 from devices.api.why import WhyView
 from enforcement.api.devices import GatewayDeviceViewSet
 from enforcement.api.views import ApplicationViewSet, InquiryViewSet, ReleaseViewSet
+from logs.api import views as logs
+from logs.api.devices import LoggedDeviceViewSet
 from policies.api import views as policies
 from policies.api.alarms import AlarmViewSet
 from policies.api.history import SnapshotViewSet
@@ -21,8 +23,13 @@ from policies.api.presets import PresetViewSet
 from policies.api.records.views import RecordViewSet
 from tscm_site.errors import api_not_found
 
+
+class SiteDeviceViewSet(LoggedDeviceViewSet, GatewayDeviceViewSet):
+    """The firewalls we serve, and the Linux gateways among them."""
+
+
 router = SimpleRouter()
-router.register("devices", GatewayDeviceViewSet)
+router.register("devices", SiteDeviceViewSet)
 router.register("inquiries", InquiryViewSet)
 router.register("applications", ApplicationViewSet)
 router.register("releases", ReleaseViewSet)
@@ -36,6 +43,12 @@ router.register("alarms", AlarmViewSet)
 router.register("pulls", PullViewSet)
 router.register("changes", policies.ChangeViewSet)
 router.register("protected-addresses", policies.ProtectedAddressViewSet)
+router.register("logs/ledger", logs.LedgerViewSet, basename="ledger")
+router.register("logs/batches", logs.BatchViewSet)
+router.register("logs/deliveries", logs.DeliveryViewSet)
+router.register("logs/senders", logs.SenderViewSet)
+router.register("logs/receivers", logs.ReceiverViewSet)
+router.register("logs/forwards", logs.ForwardViewSet)
 router.register("tokens", TokenViewSet)
 
 # Whoever may sign in may read the schema; it tells nothing of the site.

@@ -1,7 +1,7 @@
-"""What gateways can be told from their pages. Takes the place of the devices' own admin.
+"""What gateways can be told from their pages.
 
-Django's way to extend another app's pages: this app stands on devices, so it subclasses and
-registers anew; devices know nothing of it.
+This app stands on devices, so it subclasses their pages; devices know nothing of it. The console
+registers what every app made of them (`console.admin`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -65,10 +65,6 @@ class PauseForm(forms.Form):
         raise GatewayRefused("say how long: choose one of the times, or type when it is to end")
 
 
-admin.site.unregister(Device)
-
-
-@admin.register(Device)
 class GatewayDeviceAdmin(DeviceAdmin):
     """The pages of devices, and what the Linux gateways among them can be told."""
 

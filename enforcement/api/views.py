@@ -6,8 +6,8 @@ from django_filters import rest_framework as filters
 from rest_framework import mixins
 from rest_framework.viewsets import GenericViewSet
 
+from devices.api.permissions import SeesDevices
 from devices.models import Device, GatewayRelease
-from enforcement.api.permissions import SeesDevices
 from enforcement.api.serializers import ApplicationSerializer, InquirySerializer, ReleaseSerializer
 from enforcement.models import Application, Inquiry
 from policies.api.base import Reading

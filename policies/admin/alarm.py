@@ -73,9 +73,10 @@ class AlarmAdmin(ReadOnlyAdmin):
 def _buttons(alarm: Alarm, request: HttpRequest) -> list[Button]:
     """Return the way to what the alarm is about, where that is still there and may be seen."""
     what, _, name = alarm.subject.partition(" ")
-    if not request.user.has_perm(f"policies.view_{what}"):
+    models: dict[str, type[Source | Policy]] = {"source": Source, "policy": Policy}
+    if what not in models or not request.user.has_perm(f"policies.view_{what}"):
         return []
-    rows: QuerySet[Any] = Source.objects.all() if what == "source" else Policy.objects.all()
+    rows: QuerySet[Any] = models[what].objects.all()
     pk = rows.filter(name=name).values_list("pk", flat=True).first()
     if pk is None:
         return []

@@ -15,7 +15,7 @@ from rest_framework.test import APIClient
 from accounts.services import create_token
 from tscm_site.env import Bind
 
-SEEN = ("policies", "devices")
+SEEN = ("policies", "devices", "logs")
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +28,7 @@ def known_ground(settings: Settings) -> None:
 
 @pytest.fixture
 def alice(db: None) -> User:
-    """May do everything with policies and devices; no superuser, so that each right counts."""
+    """May do all with policies, devices and logs; no superuser, so that each right counts."""
     user = User.objects.create_user("alice", password="correct horse")
     user.user_permissions.set(Permission.objects.filter(content_type__app_label__in=SEEN))
     return user

@@ -23,12 +23,14 @@ from accounts.services import create_token
 from devices.models import GatewayRelease, Pull
 from enforcement.models import Question
 from enforcement.services import ask, inquiries
+from logs.models import Batch, Delivery, Forward, Receiver, Sender
 from policies.models import Alarm, Change, Retrieval, Snapshot
 from policies.presets import PRESETS
 from policies.services import add_records, create_user_list, protect_network
 from policies.services.record_text import read_lines
 from tests.enforcement.rows import PLAN, applied, enforce
 from tests.factories import hold, make_device, make_gateway, make_source
+from tests.logs.rows import make_logs
 from tscm_site.wsgi import application
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -55,6 +57,10 @@ SOUND: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/v1/sources/try/"): {"kind": "memory", "settings": {"entries": ["8.8.4.4"]}},
     ("POST", "/api/v1/sources/{id}/try/"): {"kind": "memory", "settings": {"entries": ["8.8.4.4"]}},
     ("POST", "/api/v1/presets/{key}/add/"): {"settings": {}},
+}  # fmt: skip
+ROWS: dict[str, Any] = {
+    "snapshots": Snapshot, "retrievals": Retrieval, "changes": Change, "batches": Batch,
+    "deliveries": Delivery, "senders": Sender, "receivers": Receiver, "forwards": Forward,
 }  # fmt: skip
 OF_GATEWAYS = ("plan/", "check/", "apply/", "pause/", "resume/")
 
@@ -99,7 +105,9 @@ def filled(db: None, monkeypatch: pytest.MonkeyPatch) -> Filled:
     asked = ask(gateway=kernel, question=Question.PLAN, actor="test", now=NOW)
     inquiries.answer(asked, found=PLAN.json(), error="", now=NOW)
     ids["inquiries"], ids["gateways"] = asked.pk, kernel.device_id
-    for name, rows in (("snapshots", Snapshot), ("retrievals", Retrieval), ("changes", Change)):
+    make_logs(device, now=NOW)
+    ids["ledger"] = device.pk
+    for name, rows in ROWS.items():
         ids[name] = rows.objects.values_list("pk", flat=True)[0]
     return Filled(used.text, ids)
 

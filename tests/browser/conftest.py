@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from django.contrib.auth.models import User
@@ -62,10 +63,17 @@ def page(
     complaints: list[str],
     settings: Settings,
 ) -> Iterator[Page]:
-    """A fresh window on the console; a complaint or a foreign host fails the test."""
+    """A window on the console of this process."""
     settings.TSCM_FEED_BIND = Bind("127.0.0.1", 8001)
+    with opened(browser, live_server.url, complaints) as window:
+        yield window
+
+
+@contextmanager
+def opened(browser: Browser, url: str, complaints: list[str]) -> Iterator[Page]:
+    """Open a fresh window on a console; a complaint or a foreign host fails the test."""
     context = browser.new_context(
-        base_url=live_server.url, viewport={"width": 1280, "height": 800}, locale="en-GB"
+        base_url=url, viewport={"width": 1280, "height": 800}, locale="en-GB"
     )
     window = context.new_page()
 
@@ -74,7 +82,7 @@ def page(
             complaints.append(message.text)
 
     def note_answer(response: Response) -> None:
-        if response.status >= 400 or not response.url.startswith((live_server.url, "data:")):
+        if response.status >= 400 or not response.url.startswith((url, "data:")):
             complaints.append(f"{response.status} {response.url}")
 
     window.on("console", note_message)
@@ -89,9 +97,14 @@ def page(
 @pytest.fixture
 def console(page: Page) -> Page:
     """The start page, signed in."""
+    sign_in(page)
+    return page
+
+
+def sign_in(page: Page) -> None:
+    """Sign in as the administrator."""
     page.goto("/admin/login/")
     page.get_by_label("Username").fill(USER)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
     page.wait_for_url("**/admin/")
-    return page

@@ -17,11 +17,14 @@ from devices.models import Device
 from devices.services import PullRecord, record_pulls
 from enforcement.models import Question
 from enforcement.services import ask, inquiries
+from logs.models import Forward
+from logs.states import ForwardState
 from policies.models import Policy, Snapshot, Source
 from policies.services import Member, create_policy, create_source, refresh_policy
 from policies.states import Role
 from tests.enforcement.rows import PLAN, applied, enforce
 from tests.factories import make_device, make_gateway, make_policy, publish, republish
+from tests.logs.rows import failed, make_batch, make_receiver, make_sender, make_spool, uploaded
 
 pytestmark = [
     pytest.mark.browser,
@@ -67,6 +70,7 @@ def furnish() -> None:
         _pull(device, minutes=(12, 27, 260)[number])
     make_device(policy=wide, now=now, nickname="fmc-madrid")
     _enforce(make_policy(now=now, name="dmz-block", block=_networks(60)))
+    _log()
 
 
 def _enforce(policy: Policy) -> None:
@@ -90,6 +94,35 @@ def _enforce(policy: Policy) -> None:
         rules=[],
     )  # fmt: skip
     inquiries.answer(asked, found=plan.json(), error="", now=now)
+
+
+def _log() -> None:
+    """Let two firewalls send: one whose logs are uploaded, one whose log service is away."""
+    now, quarter = timezone.now(), timedelta(minutes=15)
+    well, troubled = (Device.objects.get(nickname=f"fmc-{name}") for name in BRANCHES[:2])
+    make_receiver(now=now)
+    spool = make_spool(
+        well, now=now, received=61_250, spooled=61_250, refused=0, over_quota=0, lost=0,
+        open_lines=1_250, open_bytes=375_000,
+    )  # fmt: skip
+    for number in range(1, 13):
+        at = now - (12 - number) * quarter
+        uploaded(make_batch(spool, number, 5_000, at=at), at=at)
+    spool = make_spool(troubled, now=now, received=9_030, spooled=9_000, refused=0, over_quota=30,
+                       lost=0, open_lines=0, open_bytes=0, open_since=None)  # fmt: skip
+    for number in (1, 2, 4):
+        made = make_batch(spool, number, 3_000, at=now - (5 - number) * quarter)
+        if number == 1:
+            uploaded(made, at=made.closed_at)
+        if number == 2:
+            failed(made, at=now - timedelta(minutes=3), times=14)
+    Forward.objects.create(
+        device=well, target="192.0.2.90:6514/tls", state=ForwardState.FORWARDING, sent=61_238,
+        lag_lines=12, lag_bytes=3_600, oldest_at=now, reported_at=now, connected_at=now,
+    )  # fmt: skip
+    Device.objects.filter(pk=well.pk).update(syslog_forward="192.0.2.90:6514/tls")
+    make_sender(now=now, sample="<113>Mar  1 01:02:36 fmc-oslo %FTD-1-430002: SrcIP: 192.0.2.7")
+    make_sender("203.0.113.40", now=now, sample="<13>Mar  1 01:02:36 printer-3 toner low")
 
 
 def _policy(name: str, block: Source, allow: Source | None) -> Policy:
@@ -149,3 +182,7 @@ def test_pictures(console: Page) -> None:
     picture(console, "candidate-dark", f"/admin/policies/policy/{held.pk}/change/", dark=True)
     picture(console, "presets", "/admin/presets/")
     picture(console, "snapshot-dark", f"/admin/policies/snapshot/{snapshot.pk}/change/", dark=True)
+    ledger = Device.objects.get(nickname="fmc-lisbon").spool
+    picture(console, "logs", "/admin/logs/spool/")
+    picture(console, "logs-dark", f"/admin/logs/spool/{ledger.pk}/change/", dark=True)
+    picture(console, "device-logs", f"/admin/devices/device/{ledger.device_id}/change/")

@@ -11,6 +11,7 @@ from devices.models import Device, Pull
 from devices.services import PullRecord, record_pulls
 from enforcement.models import Application, Inquiry, Question
 from enforcement.services import ask, inquiries
+from logs.models import Batch, Forward, Receiver, Sender, Spool
 from policies.models import (
     Alarm,
     Change,
@@ -24,16 +25,17 @@ from policies.models import (
 from policies.services import add_record, create_user_list
 from tests.enforcement.rows import CHECK, PLAN, applied, enforce
 from tests.factories import make_device, make_gateway, make_policy, publish
+from tests.logs.rows import make_logs
 
 MODELS = (
-    Device, Pull, Application, Policy, Source, ListRecord, Snapshot, Retrieval, Alarm,
-    ProtectedAddress, Change,
+    Device, Pull, Application, Spool, Batch, Forward, Sender, Receiver, Policy, Source, ListRecord,
+    Snapshot, Retrieval, Alarm, ProtectedAddress, Change,
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A small site: one device that pulled once, a gateway, and a list kept here."""
+    """A small site: one device that pulled once and sent logs, a gateway, a list kept here."""
 
     device: Device
     policy: Policy
@@ -42,12 +44,13 @@ class Site:
 
 
 def make_site(*, now: datetime) -> Site:
-    """Make a device with a published policy and a pull, and a list of one record."""
+    """Make a device with a published policy, a pull and logs, and a list of one record."""
     policy = make_policy(now=now, block=["8.8.4.0/24", "9.9.9.9", "10.0.0.0/8"], allow=["8.8.4.4"])
     snapshot = publish(policy, now=now)
     device = make_device(policy=policy, now=now, nickname="fmc-1")
     record_pulls(records=[pull_of(device, at=now)])
     device.refresh_from_db()
+    make_logs(device, now=now)
     ours = create_user_list(name="ours", type="block", actor="test", now=now)
     add_record(source=ours, entry="203.0.113.7", note="scanner", actor="test", now=now)
     Alarm.objects.create(kind="stale", subject="source a", message="It is old.", opened_at=now)

@@ -12,11 +12,14 @@ from django.urls import reverse
 
 from devices.models import Device, Pull
 from enforcement.models import Application
+from logs.models import Batch, Forward, Receiver, Sender, Spool
 from policies.models import Alarm, Change, Policy, ProtectedAddress, Retrieval, Snapshot, Source
 from tests.console.pages import MODELS, add_pages, address, all_pages, make_site
 
 pytestmark = pytest.mark.django_db
-HISTORY = (Pull, Application, Snapshot, Retrieval, Alarm, Change)
+HISTORY = (
+    Pull, Application, Spool, Batch, Forward, Sender, Receiver, Snapshot, Retrieval, Alarm, Change,
+)  # fmt: skip
 
 
 def test_every_page_opens_for_an_administrator(alice: Client, now: datetime) -> None:

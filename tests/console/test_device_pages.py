@@ -29,6 +29,9 @@ NEW = {
     "policy_updates": "on",
     "send_logs": "on",
     "log_size": "200k",
+    "log_quota": "500M",
+    "forward_source": "none",
+    "log_writer": "receiver",
     "ip_type": "static",
 }
 
@@ -82,7 +85,7 @@ def test_a_device_that_follows_a_policy_gets_none_of_its_own(alice: Client, now:
         ("dns_port", "70000", "a port from 1 to 65535"),
         ("dns_server", "not_a host!", "a host name or an address"),
         ("log_size", "10", "a size such as 100k"),
-        ("syslog_forward", "192.0.2.1", "address:port/udp"),
+        ("syslog_forward", "192.0.2.1", "host:port/udp"),
         ("upload_proxy", "https://192.0.2.1:1", "http://address:port"),
         ("client_networks", "192.0.2.1/24", "networks such as"),
         ("block_list", "", "the name of a list"),

@@ -21,7 +21,9 @@ pytestmark = pytest.mark.django_db
 NEW = {
     "nickname": "gw-9", "kind": "iptables", "device_id": "tdid_99999999",
     "block_list": "basic.example.net", "dns_port": "53", "policy_updates": "on",
-    "send_logs": "on", "log_size": "200k", "ip_type": "static", "node": "gw-9.example.net",
+    "send_logs": "on", "log_size": "200k", "log_quota": "500M", "forward_source": "none",
+    "log_writer": "receiver",
+    "ip_type": "static", "node": "gw-9.example.net",
     "enforcer": "iptables", "verdict": "reject", "log_limit": "10/second",
     "canaries": "192.0.2.1, 192.0.2.53:53", "test_address": "203.0.113.99",
 }  # fmt: skip

@@ -13,17 +13,18 @@ from django.urls import reverse
 
 from devices.models import Device, Gateway, Pull
 from enforcement.models import Application
+from logs.models import Batch, Forward, Receiver, Sender, Spool
 from policies.models import Alarm, Change, Policy, PolicySource, Retrieval, Snapshot, Source
 from policies.states import Outcome, PolicyState
 from tests.console.pages import address
 from tests.factories import make_policy, publish
 
 pytestmark = pytest.mark.django_db
-POLICIES, DEVICES, GATEWAYS, EVENTS = 40, 1_000, 200, 300
+POLICIES, DEVICES, GATEWAYS, EVENTS, SPOOLS = 40, 1_000, 200, 300, 100
 
 # Two of each are the session and the user; dates to browse by take one or two.
 PINNED = {
-    "start": 9,
+    "start": 11,
     "Device": 8,
     "Device, by health": 7,
     "Policy": 4,
@@ -34,6 +35,11 @@ PINNED = {
     "Change": 7,
     "Alarm": 4,
     "Application": 6,
+    "Spool": 5,
+    "Batch": 6,
+    "Forward": 4,
+    "Sender": 5,
+    "Receiver": 4,
 }
 
 
@@ -65,6 +71,7 @@ def large_site(now: datetime) -> None:
     )
     _make_events(snapshot, source, devices[0], now=now)
     _make_gateways(policies, now=now)
+    _make_logs(devices[:SPOOLS], now=now)
 
 
 def _make_gateways(policies: list[Policy], *, now: datetime) -> None:
@@ -79,6 +86,27 @@ def _make_gateways(policies: list[Policy], *, now: datetime) -> None:
     Application.objects.bulk_create(
         Application(gateway=kernel, at=now, trigger="policy", outcome="applied")
         for kernel in kernels
+    )
+
+
+def _make_logs(devices: list[Device], *, now: datetime) -> None:
+    """Make ten batches for each device, and a hundred senders and receivers."""
+    spools = Spool.objects.bulk_create(Spool(device=one, received=10) for one in devices)
+    Batch.objects.bulk_create(
+        Batch(
+            spool=spool, number=number, writer="receiver", lines=1, bytes=300, due_at=now,
+            first_at=now, last_at=now, closed_at=now - timedelta(minutes=number),
+        )
+        for spool in spools
+        for number in range(1, 11)
+    )  # fmt: skip
+    Forward.objects.bulk_create(Forward(device=one, target="192.0.2.9:514/udp") for one in devices)
+    Sender.objects.bulk_create(
+        Sender(address=f"198.51.100.{n}", first_at=now, last_at=now, sample="<13>x")
+        for n in range(SPOOLS)
+    )
+    Receiver.objects.bulk_create(
+        Receiver(node=f"n{n}", started_at=now, reported_at=now) for n in range(SPOOLS)
     )
 
 
@@ -117,7 +145,10 @@ def _make_events(snapshot: Snapshot, source: Source, device: Device, *, now: dat
 
 
 def pages() -> dict[str, str]:
-    models = (Device, Policy, Source, Snapshot, Retrieval, Pull, Change, Alarm, Application)
+    models = (
+        Device, Policy, Source, Snapshot, Retrieval, Pull, Change, Alarm, Application, Spool,
+        Batch, Forward, Sender, Receiver,
+    )  # fmt: skip
     lists = {model.__name__: address(model, "changelist") for model in models}
     by_health = f"{lists['Device']}?health=never-pulled"
     return {"start": reverse("admin:index"), **lists, "Device, by health": by_health}

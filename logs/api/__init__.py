@@ -1,0 +1,1 @@
+"""The REST API of logs: ledgers, batches and attempts, refused senders, receivers, forwarding."""
