@@ -1,4 +1,4 @@
-"""Every failure of this field that lists or kernels can cause has a test named after it."""
+"""Every failure of this field that we can cause has a test named after it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import re
 from collections import Counter
 from pathlib import Path
 
-# By the number that a failure has in the record of failures; those left out are of logs and of
-# firewalls that ask for a password, which are other parts of the appliance.
+# By the number that a failure has in the record of failures; the one left out is of firewalls that
+# ask for a password, which another part of the appliance has.
 RECORDED = {
     1: "a /0 or a huge CIDR in a list",
     2: "private, loopback and multicast addresses in a list",
@@ -33,6 +33,7 @@ RECORDED = {
     22: "a feed that changes while it is read",
     23: "the wrong kind of decision in a block list",
     24: "a restore that leaves empty lists",
+    25: "logs lost: drops, a second outage, a kill, a full disk",
     26: "a URL that reaches inside",
     27: "half a body",
     28: "a load that stops in the middle",
