@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
-import threading
-from types import FrameType
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -16,6 +13,7 @@ from dns.rcode import Rcode
 from policies.services.notify import hear_notify
 from policies.sources.notify import NotNotify, answer_to, read_notify
 from policies.sources.notify_listener import NotifyListener
+from policies.stopping import stopping
 from policies.tasks import nudge
 
 log = logging.getLogger(__name__)
@@ -51,13 +49,7 @@ class Command(BaseCommand):
         bind = settings.TSCM_NOTIFY_BIND
         if bind is None:
             raise CommandError("TSCM_NOTIFY_BIND is empty: set it to listen, such as 0.0.0.0:5300")
-        stop = threading.Event()
-
-        def end(_number: int, _frame: FrameType | None) -> None:
-            stop.set()
-
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, end)
+        stop = stopping()
         try:
             listener = NotifyListener(bind.host, bind.port, hear=hear)
         except OSError as error:
