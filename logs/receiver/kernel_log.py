@@ -40,7 +40,7 @@ class KernelLogRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class KernelRecord:
     """One record of the kernel log (Documentation/ABI/testing/dev-kmsg)."""
 
     facility: int
@@ -71,6 +71,7 @@ class KernelLog:
 
     def __init__(self, path: Path = KMSG) -> None:
         """Open it. Raises KernelLogRefused."""
+        self._path = path
         try:
             self._file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError as error:
@@ -85,20 +86,27 @@ class KernelLog:
         self._poll = select.poll()
         self._poll.register(self._file, select.POLLIN)
 
-    def read(self, most: int) -> list[Record]:
+    def read(self, most: int) -> list[KernelRecord]:
         """Return the records that are there, `most` at most, without waiting.
 
-        Those that were overwritten meanwhile are a gap in the sequence numbers.
+        Those that were overwritten meanwhile are a gap in the sequence numbers. Raises
+        KernelLogRefused.
         """
-        found: list[Record] = []
+        found: list[KernelRecord] = []
         for _ in range(most):
             try:
                 raw = os.read(self._file, _RECORD)
+            except BlockingIOError:  # there are no more
+                break
             except OSError as error:
                 if error.errno == errno.EPIPE:  # some were overwritten; the next read goes on
                     continue
-                break  # EAGAIN: there are no more
-            record = Record.parse(raw)
+                if found:  # these first: the next read fails again
+                    break
+                raise KernelLogRefused(
+                    f"{self._path}: reading failed ({error.strerror}); it is opened again"
+                ) from error
+            record = KernelRecord.parse(raw)
             if record is not None:
                 found.append(record)
         return found
@@ -164,7 +172,7 @@ class Reading:
             return None
         return Reached(self._boot, self._next, self._received - self._pass_over)
 
-    def take(self, records: Iterable[Record], *, booted_at: int, now: int) -> Chunk:
+    def take(self, records: Iterable[KernelRecord], *, booted_at: int, now: int) -> Chunk:
         """Return the lines among records, and as their mark how far these go.
 
         `booted_at` and `now` are nanoseconds since 1970. A chunk may have no lines.
@@ -177,7 +185,7 @@ class Reading:
         mark = None if self.reached is None else self.reached.packed()
         return Chunk(b"".join(lines), len(lines), now, "kernel", NOBODY, mark=mark)
 
-    def _new_drops(self, records: Iterable[Record]) -> Iterator[Record]:
+    def _new_drops(self, records: Iterable[KernelRecord]) -> Iterator[KernelRecord]:
         for record in records:
             if not self._is_new(record) or not record.is_drop:
                 continue
@@ -186,7 +194,7 @@ class Reading:
             else:
                 yield record
 
-    def _is_new(self, record: Record) -> bool:
+    def _is_new(self, record: KernelRecord) -> bool:
         expected = record.sequence if self._next is None else self._next
         if record.sequence < expected:
             return False
@@ -198,7 +206,7 @@ class Reading:
         return True
 
 
-def line_of(record: Record, host: bytes, *, booted_at: int, now: int) -> bytes:
+def line_of(record: KernelRecord, host: bytes, *, booted_at: int, now: int) -> bytes:
     """Return a record as a line of syslog, as the product we follow has it, its time in UTC.
 
     `booted_at` and `now` are nanoseconds since 1970; the kernel's own clock may be a little ahead.

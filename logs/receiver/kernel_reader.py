@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -94,30 +95,29 @@ class KernelReader(threading.Thread):
         self._stopping.set()
 
     def run(self) -> None:
-        """Read until stopped; a log that cannot be opened is tried again."""
+        """Read until stopped; a log that cannot be opened or read is tried again."""
         while not self._stopping.is_set():
             try:
-                kernel_log = KernelLog(self._files.log)
+                with closing(KernelLog(self._files.log)) as kernel_log:
+                    self._follow(kernel_log)
             except KernelLogRefused as error:
                 self._say(str(error))
                 self._stopping.wait(_AGAIN_SECONDS)
-                continue
-            try:
-                self._follow(kernel_log)
             finally:
                 self.is_reading = False
-                kernel_log.close()
 
     def _follow(self, kernel_log: KernelLog) -> None:
-        reading = self._reading = self._begun()
+        # Of a log that is opened again: what waits to be written is in no mark yet.
+        reading = self._reading = self._reading or self._begun()
         if reading is None:
             return
-        self.is_reading, self.trouble = True, ""
+        self.is_reading = True
         while not self._stopping.is_set():
             if self._backlog.held_bytes > _MOST_WAITING:
                 self._stopping.wait(_WAIT_SECONDS)
                 continue
             missed, records = reading.missed, kernel_log.read(_MOST_RECORDS)
+            self.trouble = ""
             now = self._clock()
             chunk = reading.take(records, booted_at=now - time.monotonic_ns(), now=now)
             self._hand(chunk, reading.reached)

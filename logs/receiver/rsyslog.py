@@ -81,9 +81,9 @@ def drop_in(sender: KnownSender, others: Iterable[KnownSender], site: Site, *, i
 
 
 def _kernel_condition() -> str:
-    # Of this machine: a line by the network may claim to be of a kernel.
+    # What programs send has 127.0.0.1 for an address too, and may claim to be of a kernel.
     return (
-        '$fromhost-ip == "127.0.0.1" and $syslogfacility-text == "kern" '
+        '$inputname == "imklog" and $syslogfacility-text == "kern" '
         f'and $msg contains "{PREFIX.decode()}"'
     )
 

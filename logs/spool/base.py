@@ -27,6 +27,8 @@ from typing import Literal
 
 import numpy as np
 
+from logs.spool.files import read_file
+
 Writer = Literal["receiver", "kernel", "other"]
 Transport = Literal["udp", "tcp", "tls", "kernel", "other"]
 TRANSPORTS: tuple[Transport, ...] = ("udp", "tcp", "tls", "kernel", "other")
@@ -97,7 +99,7 @@ class Place:
     def manifests(self) -> Iterator[Manifest]:
         """The manifests of all closed batches, in order. Raises SpoolDamaged."""
         for number in self.numbers(".json"):
-            yield Manifest.read(self.manifest(number))
+            yield manifest_of(self, number)
 
 
 def device_place(log_dir: Path, nickname: str) -> Place:
@@ -172,10 +174,23 @@ class Manifest:
     def read(cls, path: Path) -> Manifest:
         """Return the manifest in a file. Raises SpoolDamaged."""
         try:
-            with path.open("rb") as file:
-                values = json.loads(file.read(_MANIFEST_MOST))
+            values = json.loads(read_file(path, _MANIFEST_MOST))
             for name in ("first_at", "last_at", "closed_at"):
                 values[name] = datetime.fromisoformat(values[name]).astimezone(UTC)
             return cls(**values)
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise SpoolDamaged(f"{path}: is no manifest of a batch ({error})") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Remains(Manifest):
+    """The manifest of a batch whose lines are not there any more: they made room."""
+
+
+def manifest_of(place: Place, number: int) -> Manifest:
+    """Return the manifest of a batch, as `Remains` where only that is left of it.
+
+    Raises SpoolDamaged.
+    """
+    kind = Manifest if place.batch(number).exists() else Remains
+    return kind.read(place.manifest(number))

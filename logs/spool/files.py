@@ -1,13 +1,47 @@
-"""What is done with files here, each deed whole or not at all."""
+"""What is done with files here, each deed whole or not at all.
+
+Where rsyslog runs as a user of its own, the folder of a spool is that user's, who could put a link
+to any file of the machine there, or a pipe: nothing but a file itself is ever opened.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 _BLOCK = 1 << 20
 _MOST_PIECES = 1024  # IOV_MAX
+# Not blocking: to open a pipe would wait until somebody writes to it.
+_ITSELF = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def open_file(path: Path, flags: int) -> int:
+    """Open a file, not what a link in its place leads to. Raises OSError, which names it."""
+    try:
+        fd = os.open(path, flags | _ITSELF, 0o640)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise _not_itself(path, "a symbolic link", errno.ELOOP) from error
+        raise
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise _not_itself(path, "no regular file", errno.EINVAL)
+    return fd
+
+
+def create_file(path: Path) -> int:
+    """Open a new file for writing; what had its name is removed, not followed. Raises OSError."""
+    path.unlink(missing_ok=True)
+    return open_file(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+
+
+def read_file(path: Path, most: int = -1) -> bytes:
+    """Return the first bytes of a file, or all. Raises OSError."""
+    with os.fdopen(open_file(path, os.O_RDONLY), "rb") as file:
+        return file.read(most)
 
 
 def write_all(fd: int, pieces: Sequence[bytes]) -> None:
@@ -23,7 +57,7 @@ def write_all(fd: int, pieces: Sequence[bytes]) -> None:
 def write_aside(path: Path, content: bytes) -> None:
     """Put a file in place: whole and on disk, or as it was. Raises OSError."""
     aside = path.with_name(f"{path.name}.part")
-    fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
+    fd = create_file(aside)
     try:
         write_all(fd, [content])
         os.fsync(fd)
@@ -56,3 +90,8 @@ def blocks(fd: int, *, begin: int = 0, end: int | None = None) -> Iterator[bytes
 def count_lines(fd: int, *, begin: int = 0, end: int | None = None) -> int:
     """Return how many lines end there. Raises OSError."""
     return sum(block.count(b"\n") for block in blocks(fd, begin=begin, end=end))
+
+
+def _not_itself(path: Path, what: str, number: int) -> OSError:
+    said = f"{path.name} is {what}: remove it, and see who put it there"
+    return OSError(number, said, str(path))

@@ -2,22 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
-from logs.spool.base import Manifest, Place, SpoolDamaged, SpoolError
+from logs.spool.base import Manifest, Place, SpoolDamaged, SpoolError, Writer
+from logs.spool.opening import is_others, open_spool
+from logs.spool.seal import seal, unsealed
 from logs.spool.state import StateFile, read_state
 
 
-def settle_identity(place: Place, *, device_id: str, now: int) -> bool:
-    """Move the files of another device aside, into `removed/`; tell whether there were some.
+def settle_identity(
+    place: Place, *, device_id: str, now: int, writer: Writer = "receiver"
+) -> tuple[Manifest, ...]:
+    """Move the files of another device aside, into `removed/`; return the batches among them.
 
+    What was still open is closed under the old name first: its lines are to be shipped too.
     `now` is nanoseconds since 1970 and goes into the folder's name. Raises SpoolError, and
     SpoolTaken where another process writes them.
     """
-    held = _owner(place)
-    if held in {"", device_id}:
-        return False
+    try:
+        held = _owner(place)
+        if held in {"", device_id}:
+            return ()
+        _close_all(place, device_id=held, now=now, writer=writer)
+        manifests = tuple(place.manifests())
+    except OSError as error:
+        raise SpoolError(f"{place.folder}: cannot be used ({error.strerror})") from error
+    _move(place, held, now=now)
+    return manifests
+
+
+def next_number(least_number: int, moved: Sequence[Manifest]) -> int:
+    """Return the least number of a new batch: of those moved aside rows may not know yet."""
+    return max([least_number, *(manifest.number + 1 for manifest in moved)])
+
+
+def _close_all(place: Place, *, device_id: str, now: int, writer: Writer) -> None:
+    """Make batches of all that is there. Raises SpoolError."""
+    writer = "other" if is_others(place) else writer
+    spool = open_spool(place, device_id=device_id, now=now)
+    try:
+        spool.rotate()
+        closed_at = datetime.fromtimestamp(now / 1e9, tz=UTC)
+        for number in unsealed(place):
+            seal(place, number, device_id=device_id, writer=writer, closed_at=closed_at)
+    finally:
+        spool.close()
+
+
+def _move(place: Place, held: str, *, now: int) -> None:
     aside = place.folder / "removed" / f"{held}-{now}"
     try:
         with closing(StateFile(place.state)):
@@ -29,7 +64,6 @@ def settle_identity(place: Place, *, device_id: str, now: int) -> bool:
             f"{place.folder}: holds lines of the device {held}, which cannot be moved "
             f"aside ({error.strerror}); move them by hand"
         ) from error
-    return True
 
 
 def _owner(place: Place) -> str:

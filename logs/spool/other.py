@@ -5,9 +5,9 @@ it. So a batch is a copy of the lines between the mark and the last end of line,
 on behind it. What lies before the mark is given back to the disk as a hole: the file keeps its
 size, and the room is free.
 
-Who truncates the file or puts another in its place is noticed: by its size, by the bytes before the
-end that was counted, and by its inode. Lines that were counted and are gone then are lost; a file
-that was replaced while we hold it is read to its end first.
+Who truncates the file or puts another in its place is noticed: by its size and by the bytes before
+the end that was counted; while we hold it, by its inode too. Lines that were counted and are gone
+then are lost; a file that was replaced while we hold it is read to its end first.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from typing import Never
 import numpy as np
 
 from logs.spool.base import Chunk, Manifest, Place, SpoolError, SpoolFull
-from logs.spool.files import count_lines, sync_folder, write_aside
+from logs.spool.files import count_lines, open_file, sync_folder, write_aside
 from logs.spool.others_file import OthersFile
 from logs.spool.recover import Recovered, rebuilt, used_numbers
 from logs.spool.segments import (
     Segments,
     covered,
     fitting,
+    parted,
     read_segments,
     segments_of,
     unknown_segment,
@@ -63,7 +64,7 @@ class OtherSpool:
                 self.recovered = self._opened(device_id, least_number=least_number, now=now)
                 self._keep_state()
             except BaseException:
-                self._states.close()
+                self.close()
                 raise
         except OSError as error:
             raise SpoolError(
@@ -95,7 +96,7 @@ class OtherSpool:
             return
         state, lines = self.state, self.state.lines
         counters = state.counters.plus(spooled=-lines, over_quota=lines)
-        self._move_on(self._file, replace(state, counters=counters), by=state.bytes)
+        self._move_on(self._file, replace(state, counters=counters), state.bytes, lines)
 
     def append(self, chunks: Sequence[Chunk]) -> Never:
         """Refuse: another program writes here. The lines are counted as refused."""
@@ -116,38 +117,39 @@ class OtherSpool:
     def rotate(self) -> int | None:
         """Make what was counted a batch and return its number; None where there is nothing.
 
-        The batch is closed once it is sealed. Raises SpoolFull where it cannot be written; then all
-        is as before.
+        Of very much a bounded part: the rest is left for the next one. The batch is closed once it
+        is sealed. Raises SpoolFull where it cannot be written; then all is as before.
         """
-        file, number, size = self._file, self.state.number, self.state.bytes
-        if not size or file is None:
+        file, number = self._file, self.state.number
+        if not self.state.bytes or file is None:
             return None
         try:
-            is_whole = file.is_as_counted(self._end) and self._copy(file, number)
+            part = self._copy(file, number)
         except OSError as error:
             raise SpoolFull(
                 f"{self.place.batch(number)}: cannot be written ({error.strerror}); it is tried "
                 "again"
             ) from error
-        if not is_whole:  # somebody truncated it a moment ago
+        if part is None:
             self._lose()
             self._keep_state()
             return None
-        self._move_on(file, replace(self.state, number=number + 1), by=size - self._is_torn)
-        if self.is_replaced:
+        self._move_on(file, replace(self.state, number=number + 1), *part)
+        if self.is_replaced and not self.state.bytes:
             self._change_over(file)
         return number
 
     def give_back(self, *, now: int) -> None:
-        """Make the rest a batch and remove the file: the receiver writes here from now on.
+        """Make batches of the rest and remove the file: the receiver writes here from now on.
 
         The other program must have stopped. Raises SpoolFull and OSError.
         """
         self.look(now=now)
-        if self.is_replaced:
-            self.rotate()
+        while self.rotate() is not None:
+            self.look(now=now)
         self._count_to_the_end(now=now)
-        self.rotate()
+        while self.rotate() is not None:
+            continue
         if self._file is not None:
             self._file.unlink()
             self._file.close()
@@ -211,16 +213,18 @@ class OtherSpool:
             manifest = Manifest.read(self.place.manifest(number))
             size, lines = manifest.bytes, manifest.lines
         else:
-            fd = os.open(self.place.batch(number), os.O_RDONLY | os.O_CLOEXEC)
+            fd = open_file(self.place.batch(number), os.O_RDONLY)
             try:
                 size, lines = os.fstat(fd).st_size, count_lines(fd)
             finally:
                 os.close(fd)
         state = self.state
         self._offset += size
+        is_part = size < state.bytes
+        left = max(0, state.lines - lines) if is_part else 0
         self.state = replace(
-            state, bytes=0, lines=0, since=0,
-            counters=state.counters.plus(spooled=lines - state.lines),
+            state, bytes=max(0, state.bytes - size), lines=left, since=state.since * is_part,
+            counters=state.counters.plus(spooled=lines + left - state.lines),
         )  # fmt: skip
 
     def _find_file(self, taken: Taken | None) -> None:
@@ -307,28 +311,34 @@ class OtherSpool:
 
     # --- parting ------------------------------------------------------------------------------
 
-    def _copy(self, file: OthersFile, number: int) -> bool:
-        """Put a batch in place, index first; tell whether the file still held all of it.
+    def _copy(self, file: OthersFile, number: int) -> tuple[int, int] | None:
+        """Put a batch in place, index first, and return its bytes and lines.
 
-        Raises OSError.
+        None where somebody truncated the file a moment ago. Raises OSError.
         """
-        batch, size = self.place.batch(number), self.state.bytes - self._is_torn
+        batch, state = self.place.batch(number), self.state
         aside = batch.with_name(f"{batch.name}.part")
-        lines = file.copy(aside, begin=self._offset, size=size, is_torn=self._is_torn)
-        if lines != self.state.lines:
+        size, lines = file.copy(aside, begin=self._offset, end=self._end)
+        is_as_said = lines == state.lines if size == state.bytes else lines < state.lines
+        if not (is_as_said and file.is_as_counted(self._end)):
             aside.unlink()
-            return False
-        write_aside(self.place.batch_index(number), self._segments.tobytes())
+            return None
+        segments, _ = parted(self._segments, size=size, lines=lines)
+        write_aside(self.place.batch_index(number), segments.tobytes())
         aside.rename(batch)
         sync_folder(self.place.folder)
-        return True
+        return size, lines
 
-    def _move_on(self, file: OthersFile, state: State, *, by: int) -> None:
+    def _move_on(self, file: OthersFile, state: State, size: int, lines: int) -> None:
         """Go on behind lines that are in a batch now, and give their room back."""
-        self._offset += by
-        self._is_torn = False
-        self._segments = self._segments[:0]
-        self.state = replace(state, bytes=0, lines=0, since=0)
+        is_all = size == state.bytes
+        self._offset += size - (is_all and self._is_torn)
+        self._is_torn = self._is_torn and not is_all
+        _, self._segments = parted(self._segments, size=size, lines=lines)
+        since = 0 if is_all else int(self._segments["at"][0])
+        self.state = replace(
+            state, bytes=state.bytes - size, lines=state.lines - lines, since=since
+        )
         self._keep_state()
         with suppress(OSError):
             # Else a power cut could leave the hole, and a mark that lies within it.
@@ -336,14 +346,16 @@ class OtherSpool:
             file.give_back(self._offset)
 
     def _lose(self) -> None:
-        """Count as lost what was counted and is in no batch, and begin the file anew."""
+        """Count as lost what was counted and is in no batch, and begin with the first line there.
+
+        That is behind the hole, if there is one: this may still be the file that it is in.
+        """
         lines = self.state.lines
         counters = self.state.counters.plus(spooled=-lines, lost=lines)
         self.state = replace(self.state, bytes=0, lines=0, since=0, counters=counters)
         self._segments = self._segments[:0]
-        self._offset, self._is_torn, self.is_replaced = 0, False, False
-        if self._file is not None:
-            self._file.begin_anew()
+        self._is_torn = self.is_replaced = False
+        self._offset = 0 if self._file is None else self._file.begin_anew()
 
     # --- the state ----------------------------------------------------------------------------
 

@@ -10,12 +10,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from logs.spool.files import blocks, write_all
+from logs.spool.files import blocks, create_file, open_file, write_all
 from logs.spool.taken import TAIL_BYTES, Taken
 
 log = logging.getLogger(__name__)
 
 _MOST_BYTES = 16 << 20  # counted in one look: the other spools wait meanwhile
+_MOST_COPIED = 2 * _MOST_BYTES  # in one go, for the same reason; more, so that it catches up
 _BLOCK = 4096  # of most file systems; where it is another one, less comes back
 _KEEP_SIZE, _PUNCH_HOLE = 0x01, 0x02  # linux/falloc.h
 
@@ -38,7 +39,7 @@ class OthersFile:
         """Open a file, None where there is none. Raises OSError."""
         for flags in (os.O_RDWR, os.O_RDONLY):  # without leave to write it makes no holes
             try:
-                return cls(path, os.open(path, flags | os.O_CLOEXEC))
+                return cls(path, open_file(path, flags))
             except FileNotFoundError:
                 return None
             except PermissionError:
@@ -60,13 +61,20 @@ class OthersFile:
         return self.size() > self.scanned
 
     def first_data(self) -> int:
-        """Return where it begins behind the hole that is left of lines in batches."""
+        """Return where it begins behind the hole that is left of lines in batches.
+
+        In a copy of it there may be zeros in place of the hole.
+        """
         try:
             at = os.lseek(self.fd, 0, os.SEEK_DATA)
         except OSError:  # nothing but a hole, or nothing at all
             return self.size()
-        block = os.pread(self.fd, _BLOCK, at)
-        return at + len(block) - len(block.lstrip(b"\0"))
+        for block in blocks(self.fd, begin=at):
+            rest = len(block.lstrip(b"\0"))
+            at += len(block) - rest
+            if rest:
+                break
+        return at
 
     def hold(self, end: int) -> None:
         """Know it from now on by what is before the end."""
@@ -76,17 +84,18 @@ class OthersFile:
 
     def taken(self, offset: int, *, end: int) -> Taken:
         """Return the mark to know it by after a restart."""
-        found = os.fstat(self.fd)
-        return Taken(found.st_dev, found.st_ino, offset, end, zlib.crc32(self._tail))
+        return Taken(os.fstat(self.fd).st_ino, offset, end, zlib.crc32(self._tail))
 
     def is_what(self, taken: Taken) -> bool:
-        """Tell whether it is the file of a mark, and holds what was counted by then."""
+        """Tell whether it is the file of a mark, and holds what was counted by then.
+
+        It is known by its content: after a restart the disk may have another number, and a file
+        that was restored has another inode. The inode decides where there is too little content.
+        """
         found = os.fstat(self.fd)
-        return (
-            (found.st_dev, found.st_ino) == (taken.device, taken.inode)
-            and found.st_size >= taken.end
-            and zlib.crc32(self._tail_at(taken.end)) == taken.check
-        )
+        if found.st_size < taken.end or zlib.crc32(self._tail_at(taken.end)) != taken.check:
+            return False
+        return taken.end >= TAIL_BYTES or found.st_ino == taken.inode
 
     def is_as_counted(self, end: int) -> bool:
         """Tell whether it holds what was counted: nobody truncated it."""
@@ -102,7 +111,7 @@ class OthersFile:
     def is_replaced(self) -> bool:
         """Tell whether another file has its name, and something was written to that."""
         try:
-            there = self._path.stat()
+            there = self._path.lstat()
         except FileNotFoundError:
             return False
         ours = os.fstat(self.fd)
@@ -121,25 +130,30 @@ class OthersFile:
         self.scanned = at
         return end, lines
 
-    def copy(self, target: Path, *, begin: int, size: int, is_torn: bool) -> int:
-        """Write a part of it to another file, on disk, and return its lines; -1 if it is shorter.
+    def copy(self, target: Path, *, begin: int, end: int) -> tuple[int, int]:
+        """Write lines of it to another file, on disk; return how many bytes and lines they are.
 
-        A torn one is ended. Raises OSError.
+        Of very many only the first ones; fewer also where it ends before. A last line without an
+        end gets one, which is counted. Raises OSError.
         """
-        lines = written = 0
-        fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
+        size = lines = 0
+        last = b"\n"
+        fd = create_file(target)
         try:
-            for block in blocks(self.fd, begin=begin, end=begin + size):
-                write_all(fd, [block])
-                lines += block.count(b"\n")
-                written += len(block)
-            if is_torn:
+            for block in blocks(self.fd, begin=begin, end=end):
+                is_enough = size + len(block) >= _MOST_COPIED and b"\n" in block
+                part = block[: block.rindex(b"\n") + 1] if is_enough else block
+                write_all(fd, [part])
+                size, lines, last = size + len(part), lines + part.count(b"\n"), part[-1:]
+                if is_enough:
+                    break
+            if last != b"\n":
                 write_all(fd, [b"\n"])
-                lines += 1
+                size, lines = size + 1, lines + 1
             os.fsync(fd)
         finally:
             os.close(fd)
-        return lines if written == size else -1
+        return size, lines
 
     def give_back(self, offset: int) -> None:
         """Make a hole of what is before an offset, but for the bytes it may be known by."""
@@ -157,10 +171,12 @@ class OthersFile:
         # Only whole blocks are given back: the rest of this one with the next hole.
         self._hole = end - end % _BLOCK
 
-    def begin_anew(self) -> None:
-        """Go on at its begin: somebody truncated it."""
+    def begin_anew(self) -> int:
+        """Go on at its first line, and return where that is: it is not what it was."""
         self._hole = 0
-        self.hold(0)
+        at = self.first_data()
+        self.hold(at)
+        return at
 
     def unlink(self) -> None:
         """Remove its name."""

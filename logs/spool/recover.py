@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from logs.spool.base import Counters, Manifest, Place
-from logs.spool.files import count_lines, write_all, write_aside
+from logs.spool.files import count_lines, open_file, write_all, write_aside
 from logs.spool.segments import covered, fitting, read_segments, unknown_segment
 from logs.spool.state import State
 
@@ -82,7 +82,7 @@ def _batch_lines(place: Place, number: int) -> int:
     """Return how many lines a batch has, or had when it was closed."""
     if place.manifest(number).exists():
         return Manifest.read(place.manifest(number)).lines
-    fd = os.open(place.batch(number), os.O_RDONLY | os.O_CLOEXEC)
+    fd = open_file(place.batch(number), os.O_RDONLY)
     try:
         return count_lines(fd)
     finally:
@@ -91,25 +91,20 @@ def _batch_lines(place: Place, number: int) -> int:
 
 def _with(state: State, *, found: int, lost: int) -> State:
     """Return the state with lines more, or less, than it knew of."""
-    counters = replace(
-        state.counters,
-        received=state.counters.received + found,
-        spooled=state.counters.spooled + found - lost,
-        lost=state.counters.lost + lost,
-    )
-    return replace(state, counters=counters)
+    return replace(state, counters=state.counters.plus(spooled=found - lost, lost=lost))
 
 
 def _counted(place: Place, state: State, *, now: int) -> tuple[State, bool]:
     """Hold the state to what is in the active file; tell whether its last line had no end."""
-    fd = os.open(place.active, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+    fd = open_file(place.active, os.O_RDWR | os.O_CREAT | os.O_APPEND)
     try:
         was_torn = _end_last_line(fd)
         size = os.fstat(fd).st_size
         if size >= state.bytes:
-            found, lost = count_lines(fd, begin=state.bytes, end=size), 0
+            more = count_lines(fd, begin=state.bytes, end=size)
         else:
-            found, lost = 0, state.lines - count_lines(fd)
+            more = count_lines(fd) - state.lines
+        found, lost = max(0, more), max(0, -more)
     finally:
         os.close(fd)
     state = replace(

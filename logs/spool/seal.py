@@ -7,7 +7,7 @@ import os
 from datetime import UTC, datetime
 
 from logs.spool.base import Manifest, Place, SpoolDamaged, Writer
-from logs.spool.files import blocks, count_lines, write_aside
+from logs.spool.files import blocks, count_lines, open_file, write_aside
 from logs.spool.segments import are_moments, read_segments
 
 
@@ -20,7 +20,7 @@ def unsealed(place: Place) -> list[int]:
 def counted(place: Place, number: int) -> tuple[int, int]:
     """Return the lines and bytes of a rotated batch. Raises SpoolDamaged."""
     try:
-        fd = os.open(place.batch(number), os.O_RDONLY | os.O_CLOEXEC)
+        fd = open_file(place.batch(number), os.O_RDONLY)
         try:
             return count_lines(fd), os.fstat(fd).st_size
         finally:
@@ -51,7 +51,7 @@ def _manifest(
 ) -> Manifest:
     lines = size = 0
     digest = hashlib.sha256()
-    fd = os.open(place.batch(number), os.O_RDONLY | os.O_CLOEXEC)
+    fd = open_file(place.batch(number), os.O_RDONLY)
     try:
         os.fdatasync(fd)
         for block in blocks(fd):
@@ -75,7 +75,7 @@ def _arrival(place: Place, number: int, changed_at: int) -> tuple[datetime, date
     times = times[are_moments(times)]
     if not len(times):
         return _moment(changed_at), _moment(changed_at)
-    fd = os.open(index, os.O_RDONLY | os.O_CLOEXEC)
+    fd = open_file(index, os.O_RDONLY)
     try:
         os.fdatasync(fd)
     finally:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from logs.spool.base import SEGMENT, TRANSPORTS, Chunk
+from logs.spool.files import read_file
 
 Segments = npt.NDArray[np.void]
 NOBODY = bytes(16)
@@ -30,7 +31,7 @@ def unknown_segment(*, at: int, size: int, lines: int) -> Segments:
 def read_segments(path: Path) -> Segments:
     """Return the whole segments in a file; none where there is no file. Raises OSError."""
     try:
-        content = path.read_bytes()
+        content = read_file(path)
     except FileNotFoundError:
         content = b""
     whole = len(content) - len(content) % SEGMENT.itemsize
@@ -50,6 +51,20 @@ def fitting(segments: Segments, size: int) -> Segments:
     possible = (segments["bytes"] > 0) & (segments["bytes"] <= size) & are_moments(segments["at"])
     whole = segments if possible.all() else segments[: int(np.argmin(possible))]
     return whole[: int(np.searchsorted(np.cumsum(whole["bytes"]), size, side="right"))]
+
+
+def parted(segments: Segments, *, size: int, lines: int) -> tuple[Segments, Segments]:
+    """Part segments behind so many bytes, which are so many lines: the first ones, and the rest."""
+    whole = int(np.searchsorted(np.cumsum(segments["bytes"]), size, side="right"))
+    first, rest = segments[:whole], segments[whole:].copy()
+    if covered(first) < size:
+        head = rest[:1].copy()
+        head["bytes"] = size - covered(first)
+        head["lines"] = min(max(0, lines - int(first["lines"].sum())), int(rest["lines"][0]))
+        rest["bytes"][0] -= head["bytes"][0]
+        rest["lines"][0] -= head["lines"][0]
+        first = np.concatenate([first, head])
+    return first, rest
 
 
 def are_moments(times: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from logs.spool.base import Counters, Place, SpoolDamaged, SpoolTaken
+from logs.spool.files import open_file, read_file, write_aside
 
 # magic, checksum of the rest, generation; number, bytes, lines, since, last; five counters; mark;
 # device id.
@@ -59,8 +60,7 @@ class State:
 def read_state(place: Place) -> State | None:
     """Return a spool's state, None where nobody ever wrote it. Raises SpoolDamaged."""
     try:
-        with place.state.open("rb") as file:
-            found = _newest(file.read(_SIZE), place.state)
+        found = _newest(read_file(place.state, _SIZE), place.state)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -76,7 +76,7 @@ class StateFile:
 
         A file of which no record is whole is put aside: the spool's other files say what is there.
         """
-        self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        self.fd = open_file(path, os.O_RDWR | os.O_CREAT)
         try:
             # Locked before it is read: until then somebody else may write it, or move it away.
             _lock(self.fd, path)
@@ -100,7 +100,7 @@ class StateFile:
         try:
             newest = _newest(content, path)
         except SpoolDamaged:
-            path.with_name(f"{path.name}.damaged").write_bytes(content)
+            write_aside(path.with_name(f"{path.name}.damaged"), content)
             os.ftruncate(self.fd, 0)  # not renamed: the lock is on this file
             newest = None
         return (0, None) if newest is None else newest

@@ -8,7 +8,7 @@ from typing import Self
 
 from logs.spool.state import MARK_BYTES
 
-_MARK = struct.Struct(f"<8sQQQQI{MARK_BYTES - 44}x")
+_MARK = struct.Struct(f"<8sQQQI{MARK_BYTES - 36}x")
 _MAGIC = b"TSOTHER1"
 TAIL_BYTES = 64
 
@@ -17,7 +17,6 @@ TAIL_BYTES = 64
 class Taken:
     """A place in a file, and what the file is known by."""
 
-    device: int
     inode: int  # may be given to another file once this one is gone
     offset: int  # before it all lines are in batches
     end: int  # before it all lines are counted
@@ -25,7 +24,7 @@ class Taken:
 
     def packed(self) -> bytes:
         """Return it as the mark of a spool."""
-        return _MARK.pack(_MAGIC, self.device, self.inode, self.offset, self.end, self.check)
+        return _MARK.pack(_MAGIC, self.inode, self.offset, self.end, self.check)
 
     @classmethod
     def of(cls, mark: bytes) -> Self | None:
@@ -35,4 +34,4 @@ class Taken:
 
 
 # There is no file yet.
-NOTHING = Taken(0, 0, 0, 0, 0)
+NOTHING = Taken(0, 0, 0, 0)

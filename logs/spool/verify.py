@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from logs.spool.base import Manifest, Place, SpoolDamaged
-from logs.spool.files import blocks, count_lines
+from logs.spool.files import blocks, count_lines, open_file
 from logs.spool.state import State, read_state
 from logs.spool.taken import Taken
 
@@ -63,6 +63,17 @@ class CountedBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class Pruned:
+    """The first batches, of which neither files nor manifests are kept any more."""
+
+    number: int = 0  # of the last of them
+    lines: int = 0  # of those that the counters have
+
+
+NONE_PRUNED = Pruned()
+
+
+@dataclass(frozen=True, slots=True)
 class Recount:
     """What the files of a spool hold."""
 
@@ -70,11 +81,12 @@ class Recount:
     open_lines: int = 0  # of those in the active file that the state vouches for
     batches: tuple[CountedBatch, ...] = ()  # those the state knows of, ascending
     trouble: str = ""  # why the state cannot be read
+    pruned_lines: int = 0  # of batches that nothing is kept of: whoever asked knows
 
     @property
     def spooled(self) -> int:
         """How many lines were kept, as batches and active file tell."""
-        return self.open_lines + sum(batch.lines for batch in self.batches)
+        return self.pruned_lines + self.open_lines + sum(batch.lines for batch in self.batches)
 
     @property
     def gaps(self) -> tuple[range, ...]:
@@ -123,8 +135,8 @@ def _lines(number: int) -> str:
     return f"{number:,} line" if number == 1 else f"{number:,} lines"
 
 
-def recount(place: Place) -> Recount:
-    """Count what is in a spool's files."""
+def recount(place: Place, *, pruned: Pruned = NONE_PRUNED) -> Recount:
+    """Count what is in a spool's files; `pruned` says what is not kept of it any more."""
     if not place.folder.is_dir():
         return Recount()
     try:
@@ -133,9 +145,10 @@ def recount(place: Place) -> Recount:
     except (SpoolDamaged, OSError) as error:
         state, open_lines, trouble = None, 0, f"The counters cannot be trusted: {error}."
     numbers = sorted({*place.numbers(), *place.numbers(".json")})
+    numbers = [number for number in numbers if number > pruned.number]
     known = [number for number in numbers if state is None or number < state.number]
     batches = tuple(_counted(place, number) for number in known)
-    return Recount(state, open_lines, batches, trouble)
+    return Recount(state, open_lines, batches, trouble, pruned.lines)
 
 
 def content_of(path: Path) -> Content | None:
@@ -206,6 +219,6 @@ def _vouched_lines(place: Place, state: State) -> int:
 def _opened(path: Path) -> int | None:
     """Open a file, None where there is none. Raises OSError."""
     try:
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        return open_file(path, os.O_RDONLY)
     except FileNotFoundError:
         return None

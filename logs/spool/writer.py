@@ -11,12 +11,12 @@ from contextlib import suppress
 from dataclasses import replace
 
 from logs.spool.base import Chunk, Place, SpoolDamaged, SpoolError, SpoolFull, SpoolTaken
-from logs.spool.files import write_all
+from logs.spool.files import open_file, write_all
 from logs.spool.recover import Recovered, recover
 from logs.spool.segments import segments_of
 from logs.spool.state import StateFile
 
-_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 
 
 class Spool:
@@ -174,7 +174,7 @@ class Spool:
 
     def _account(self, done: Sequence[Chunk]) -> None:
         lines = sum(chunk.lines for chunk in done)
-        state, counters = self.state, self.state.counters
+        state = self.state
         self._owed += segments_of(done).tobytes()
         with suppress(OSError):  # tried again with the next lines
             self._settle_index()
@@ -185,9 +185,7 @@ class Spool:
             lines=state.lines + lines,
             since=state.since or done[0].at,
             last_at=done[-1].at,
-            counters=replace(
-                counters, received=counters.received + lines, spooled=counters.spooled + lines
-            ),
+            counters=state.counters.plus(spooled=lines),
         )
 
     def _settle_index(self) -> None:
@@ -220,9 +218,9 @@ class Spool:
         """Open the active file and its index, where they are not. Raises OSError."""
         if self._files:
             return
-        data = os.open(self.place.active, _APPEND, 0o640)
+        data = open_file(self.place.active, _APPEND)
         try:
-            index = os.open(self.place.index, _APPEND, 0o640)
+            index = open_file(self.place.index, _APPEND)
         except OSError:
             os.close(data)
             raise
@@ -234,16 +232,8 @@ class Spool:
         self._file.close()
 
     def _count(self, *, refused: int = 0, over_quota: int = 0) -> None:
-        counters = self.state.counters
-        self.state = replace(
-            self.state,
-            counters=replace(
-                counters,
-                received=counters.received + refused + over_quota,
-                refused=counters.refused + refused,
-                over_quota=counters.over_quota + over_quota,
-            ),
-        )
+        counters = self.state.counters.plus(refused=refused, over_quota=over_quota)
+        self.state = replace(self.state, counters=counters)
         self._keep_state()
 
     def _keep_state(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from logs.receiver.kernel_log import Record
+from logs.receiver.kernel_log import KernelRecord
 
 BOOT = "0f0e0d0c-0b0a-0908-0706-050403020100"
 
@@ -24,14 +24,14 @@ class KernelRing:
         self.boot_id.write_text(f"{name}\n", encoding="ascii")
         with self._lock:
             self._next = 0
-            self._records: list[Record] = []
+            self._records: list[KernelRecord] = []
 
     def write(self, *messages: str, facility: int = 0) -> None:
         """Write records, a millisecond after each other."""
         with self._lock:
             for message in messages:
                 at = 1_806_000_000 + self._next * 1000
-                self._records.append(Record(facility, self._next, at, message.encode()))
+                self._records.append(KernelRecord(facility, self._next, at, message.encode()))
                 self._next += 1
             del self._records[: -self._most]
 
@@ -39,7 +39,7 @@ class KernelRing:
         """Write what the kernel does of packets that are dropped: numbered ones."""
         self.write(*(f"ThreatSTOP-TSblock IN= OUT=eth0 ID={n} " for n in range(first, last)))
 
-    def since(self, number: int) -> list[Record]:
+    def since(self, number: int) -> list[KernelRecord]:
         """Return the records from a number on that are still there."""
         with self._lock:
             return [record for record in self._records if record.sequence >= number]
@@ -56,7 +56,7 @@ class OpenRing:
         self._ring = ring
         self._at = 0
 
-    def read(self, most: int) -> list[Record]:
+    def read(self, most: int) -> list[KernelRecord]:
         """Return the records that come next."""
         found = self._ring.since(self._at)[:most]
         if found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import subprocess
@@ -20,9 +21,9 @@ from logs.receiver.kernel_log import (
     PREFIX,
     KernelLog,
     KernelLogRefused,
+    KernelRecord,
     Reached,
     Reading,
-    Record,
     boot_id,
     line_of,
 )
@@ -36,15 +37,15 @@ NOW = BOOTED_AT + 2_000_000_000_000
 DROP = b"ThreatSTOP-TSblock IN= OUT=eth0 SRC=192.0.2.4 DST=198.51.100.133 PROTO=ICMP "
 
 
-def drop(sequence: int) -> Record:
-    return Record(0, sequence, 1_806_463_962, b"%b%d" % (DROP, sequence))
+def drop(sequence: int) -> KernelRecord:
+    return KernelRecord(0, sequence, 1_806_463_962, b"%b%d" % (DROP, sequence))
 
 
-def other(sequence: int) -> Record:
-    return Record(0, sequence, 1_806_463_962, b"eth0: link up")
+def other(sequence: int) -> KernelRecord:
+    return KernelRecord(0, sequence, 1_806_463_962, b"eth0: link up")
 
 
-def lines(reading: Reading, *records: Record) -> list[int]:
+def lines(reading: Reading, *records: KernelRecord) -> list[int]:
     """Return the numbers of the records that a reading makes lines of."""
     chunk = reading.take(records, booted_at=BOOTED_AT, now=NOW)
     found = [int(line.rsplit(b" ", 1)[1]) for line in chunk.data.splitlines()]
@@ -68,7 +69,7 @@ def test_a_line_is_in_the_documented_form() -> None:
 
 
 def test_the_day_has_two_places_and_the_stamp_is_not_in_the_future() -> None:
-    record = Record(0, 1, 86_400_000_000, DROP)
+    record = KernelRecord(0, 1, 86_400_000_000, DROP)
     line = line_of(record, b"gw", booted_at=2 * NOW, now=1_788_274_801_000_000_000)
     assert line.startswith(b"Sep  1 15:00:01 gw kernel: [86400.000000] ")
 
@@ -76,27 +77,27 @@ def test_the_day_has_two_places_and_the_stamp_is_not_in_the_future() -> None:
 @pytest.mark.parametrize(
     ("raw", "record"),
     [
-        (b"4,2212269,19267946669,-;message \n", Record(0, 2212269, 19267946669, b"message ")),
-        (b"12,1,2,-,caller=T1;a;b\n KEY=value\n", Record(1, 1, 2, b"a;b")),
-        (b"30,1,2,c;\n", Record(3, 1, 2, b"")),
+        (b"4,2212269,19267946669,-;message \n", KernelRecord(0, 2212269, 19267946669, b"message ")),
+        (b"12,1,2,-,caller=T1;a;b\n KEY=value\n", KernelRecord(1, 1, 2, b"a;b")),
+        (b"30,1,2,c;\n", KernelRecord(3, 1, 2, b"")),
         (b"", None),
         (b"no record", None),
         (b"4,x,2,-;message\n", None),
     ],
 )
-def test_a_record_is_read_as_the_kernel_writes_it(raw: bytes, record: Record | None) -> None:
-    assert Record.parse(raw) == record
+def test_a_record_is_read_as_the_kernel_writes_it(raw: bytes, record: KernelRecord | None) -> None:
+    assert KernelRecord.parse(raw) == record
 
 
 @given(st.binary(max_size=200))
 def test_no_bytes_are_too_strange_to_be_looked_at(raw: bytes) -> None:
-    Record.parse(raw)
+    KernelRecord.parse(raw)
 
 
 def test_a_program_cannot_pass_its_words_off_as_a_dropped_packet() -> None:
-    assert Record(0, 1, 2, DROP).is_drop
-    assert not Record(1, 1, 2, DROP).is_drop
-    assert not Record(0, 1, 2, b"x " + DROP).is_drop
+    assert KernelRecord(0, 1, 2, DROP).is_drop
+    assert not KernelRecord(1, 1, 2, DROP).is_drop
+    assert not KernelRecord(0, 1, 2, b"x " + DROP).is_drop
 
 
 def test_all_that_is_there_is_taken_where_nothing_was_read_before() -> None:
@@ -210,3 +211,27 @@ def test_a_log_that_may_not_be_read_is_told_with_what_it_takes() -> None:
 def test_which_start_of_the_machine_this_is() -> None:
     assert len(boot_id()) == 16
     assert re.fullmatch("[0-9a-f]{32}", boot_id().hex())
+
+
+def test_a_read_that_fails_is_told_behind_what_was_read_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "kmsg").touch()
+    opened = KernelLog(tmp_path / "kmsg")
+    record = b"4,1,2,-;message\n"
+    results: Iterator[bytes | int] = iter(
+        [record, errno.EPIPE, record, errno.EAGAIN, record, errno.EIO, errno.EIO]
+    )
+
+    def read(_fd: int, _size: int) -> bytes:
+        result = next(results)
+        if isinstance(result, int):
+            raise OSError(result, os.strerror(result))
+        return result
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "read", read)
+        assert [len(opened.read(1_000)) for _ in range(2)] == [2, 1]
+        with pytest.raises(KernelLogRefused, match="reading failed"):
+            opened.read(1_000)
+    opened.close()

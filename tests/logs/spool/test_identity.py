@@ -68,7 +68,7 @@ def test_nothing_is_moved_while_another_process_writes_it(place: Place) -> None:
     spool.close()
 
 
-@pytest.mark.parametrize("moved", range(1, 7))
+@pytest.mark.parametrize("moved", range(1, 12))
 def test_moving_that_is_killed_half_way_is_finished_and_nothing_is_taken_for_the_new_devices(
     place: Place, monkeypatch: pytest.MonkeyPatch, moved: int
 ) -> None:
@@ -88,11 +88,25 @@ def test_moving_that_is_killed_half_way_is_finished_and_nothing_is_taken_for_the
     assert list(place.folder.glob("syslog*")) == []
     found = "".join(
         (path / name).read_text()
-        for name in ("syslog.1", "syslog")
+        for name in ("syslog.1", "syslog.2", "syslog")
         for path in sorted((place.folder / "removed").iterdir())
         if (path / name).exists()
     )
     assert found == "a\nb\nc\n"
+
+
+def test_what_was_open_is_closed_under_the_old_name_and_told(place: Place) -> None:
+    moved = settle_identity(place, device_id=OTHER, now=NOW)
+    assert [(one.number, one.device_id, one.lines) for one in moved] == [
+        (1, DEVICE, 1), (2, DEVICE, 2),
+    ]  # fmt: skip
+
+
+def test_a_file_where_the_folder_belongs_is_said(tmp_path: Path) -> None:
+    (tmp_path / "devices").mkdir()
+    (tmp_path / "devices" / "edge1").write_text("a file")
+    with pytest.raises(SpoolError, match="edge1: cannot be used"):
+        settle_identity(Place(tmp_path / "devices" / "edge1", "syslog"), device_id="x", now=NOW)
 
 
 class _Killed(BaseException):

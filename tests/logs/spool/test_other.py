@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from logs.spool import others_file
+from logs.spool import files, others_file
 from logs.spool.base import Chunk, Manifest, Place, SpoolError, SpoolFull, SpoolTaken
 from logs.spool.opening import is_others, open_spool
 from logs.spool.other import OtherSpool
@@ -278,6 +279,141 @@ def test_a_file_replaced_while_nobody_looked_is_lost_as_far_as_it_was_counted(pl
     again.close()
 
 
+def restored(place: Place) -> None:
+    """Put a copy of the active file in its place, with zeros where it had a hole."""
+    copy = place.folder / "copy"
+    shutil.copyfile(place.active, copy)
+    copy.rename(place.active)
+
+
+def test_a_file_that_was_restored_goes_on_where_it_was(place: Place) -> None:
+    """So does one whose disk has another number after a start of the machine."""
+    spool = opened(place)
+    write(place, *(b"line %d" % number for number in range(20_000)))
+    spool.look(now=NOW)
+    spool.rotate()
+    write(place, *(b"line %d" % number for number in range(20_000, 20_100)))
+    spool.look(now=NOW)
+    spool.close()
+    restored(place)
+    again = opened(place)
+    assert (again.recovered.lost, again.state.lines) == (0, 100)
+    write(place, b"line 20100")
+    again.look(now=NOW)
+    assert again.rotate() == 2
+    assert b"".join(batches(place)).split(b"\n")[:-1] == [b"line %d" % n for n in range(20_101)]
+    assert_adds_up(again)
+    again.close()
+
+
+def test_of_too_few_bytes_the_inode_tells_whether_it_is_the_file(place: Place) -> None:
+    spool = opened(place)
+    write(place, b"one")
+    spool.look(now=NOW)
+    spool.close()
+    restored(place)
+    again = opened(place)
+    assert again.recovered.lost == 1
+    again.look(now=NOW)
+    assert again.state.lines == 1
+    assert_adds_up(again)
+    again.close()
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_a_file_that_is_not_what_it_was_begins_behind_its_hole(
+    place: Place, is_running: bool
+) -> None:
+    spool = opened(place)
+    write(place, *(b"line %d" % number for number in range(20_000)))
+    spool.look(now=NOW)
+    spool.rotate()
+    write(place, b"one", b"two")
+    spool.look(now=NOW)
+    if not is_running:
+        spool.close()
+    with place.active.open("r+b") as file:
+        file.seek(-4, os.SEEK_END)
+        file.write(b"TWO\n")
+    if not is_running:
+        spool = opened(place)
+    spool.look(now=NOW)
+    assert spool.state.counters.lost == 2
+    assert spool.rotate() == 2
+    last = batches(place)[1]
+    assert b"\0" not in last
+    assert last.endswith(b"\none\nTWO\n")
+    assert last.count(b"\n") < 1_000
+    assert_adds_up(spool)
+    spool.close()
+
+
+def small_parts(patch: pytest.MonkeyPatch) -> None:
+    """Have a batch take little more than two hundred bytes."""
+    patch.setattr(files, "_BLOCK", 100)
+    patch.setattr(others_file, "_MOST_COPIED", 200)
+
+
+def test_of_very_much_a_batch_takes_a_part_and_the_next_one_the_rest(
+    place: Place, spool: OtherSpool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_parts(monkeypatch)
+    wanted = [b"line %d" % number for number in range(50)]
+    write(place, *wanted[:30])
+    spool.look(now=NOW)
+    write(place, *wanted[30:])
+    spool.look(now=NOW + 5)
+    while spool.rotate() is not None:
+        assert_adds_up(spool)
+        state = read_state(place)
+        assert state is not None
+        # Its age is that of the first line that is left.
+        lines = sum(batch.count(b"\n") for batch in batches(place))
+        assert state.since == (NOW + 5 * (lines >= 30) if state.lines else 0)
+    assert b"".join(batches(place)).splitlines() == wanted
+    assert max(map(len, batches(place))) <= 200
+    told = [read_segments(place.batch_index(number)) for number in place.numbers()]
+    assert [covered(segments) for segments in told] == [len(batch) for batch in batches(place)]
+    assert [segments["lines"].sum() for segments in told] == [
+        batch.count(b"\n") for batch in batches(place)
+    ]
+    assert {(int(row["at"])) for segments in told for row in segments} == {NOW, NOW + 5}
+
+
+def test_a_part_that_a_crash_left_uncounted_is_counted_once(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_parts(monkeypatch)
+    spool = opened(place)
+    write(place, *(b"line %d" % number for number in range(50)))
+    spool.look(now=NOW)
+    before = place.state.read_bytes()
+    assert spool.rotate() == 1
+    spool.close()
+    place.state.write_bytes(before)
+    again = opened(place)
+    assert (again.recovered.found, again.recovered.lost) == (0, 0)
+    assert (again.state.number, again.state.since) == (2, NOW)
+    assert again.state.lines == 50 - batches(place)[0].count(b"\n")
+    assert_adds_up(again)
+    while again.rotate() is not None:
+        continue
+    assert b"".join(batches(place)).splitlines() == [b"line %d" % number for number in range(50)]
+    again.close()
+
+
+def test_a_line_longer_than_a_part_stays_whole(
+    place: Place, spool: OtherSpool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_parts(monkeypatch)
+    write(place, b"one", b"x" * 1_000, b"two")
+    spool.look(now=NOW)
+    while spool.rotate() is not None:
+        continue
+    assert b"".join(batches(place)).splitlines() == [b"one", b"x" * 1_000, b"two"]
+    assert_adds_up(spool)
+
+
 def test_without_room_lines_are_counted_and_their_room_is_given_back(
     place: Place, spool: OtherSpool
 ) -> None:
@@ -337,7 +473,11 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
         opened(Place(tmp_path / "file" / "edge", "syslog"))
 
 
-def test_a_lost_state_is_made_of_the_batches_and_the_hole_is_no_line(place: Place) -> None:
+@pytest.mark.parametrize("is_restored", [False, True])
+def test_a_lost_state_is_made_of_the_batches_and_the_hole_is_no_line(
+    place: Place, is_restored: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_BLOCK", 4096)
     spool = opened(place)
     write(place, *[b"x" * 999] * 20)
     spool.look(now=NOW)
@@ -345,6 +485,8 @@ def test_a_lost_state_is_made_of_the_batches_and_the_hole_is_no_line(place: Plac
     sealed(place, 1)
     spool.close()
     place.state.unlink()
+    if is_restored:
+        restored(place)
     write(place, b"after")
     again = opened(place)
     again.look(now=NOW)
@@ -370,7 +512,7 @@ def test_the_receivers_file_is_taken_over_and_given_back(place: Place) -> None:
     theirs.close()
     again = open_spool(place, device_id="tdid_0123abcd", now=NOW)
     assert isinstance(again, Spool)
-    assert batches(place) == [b"one\ntwo\n", b"three\nfour without an end\n"]
+    assert batches(place) == [b"one\ntwo\n", b"three\n", b"four without an end\n"]
     assert not is_others(place)
     again.append([Chunk(b"five\n", 1, NOW, "udp", ADDRESS)])
     assert again.state.counters.received == 5
@@ -409,6 +551,8 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        self._patch = pytest.MonkeyPatch()
+        small_parts(self._patch)
         self._holder = TemporaryDirectory()
         self.place = Place(Path(self._holder.name) / "edge", "syslog")
         self.place.folder.mkdir()
@@ -424,6 +568,7 @@ class Machine(RuleBasedStateMachine):
         self.spool.close()
         self.stream.close()
         self._holder.cleanup()
+        self._patch.undo()
 
     @rule(lines=st.integers(1, 5), width=st.sampled_from([0, 10, 3000]), is_torn=st.booleans())
     def append(self, lines: int, width: int, is_torn: bool) -> None:
@@ -452,6 +597,11 @@ class Machine(RuleBasedStateMachine):
         self._rotate()
 
     @rule()
+    def rotate_once(self) -> None:
+        self.look()
+        self._rotate_once()
+
+    @rule()
     def rotate_without_a_look(self) -> None:
         truncated = self.lost_soon
         self._rotate() if not truncated else self.spool.rotate()
@@ -468,13 +618,13 @@ class Machine(RuleBasedStateMachine):
             self.read = self.written
 
     @precondition(lambda self: self.read is self.written)
-    @rule()
-    def crash_between_the_batch_and_the_mark(self) -> None:
+    @rule(is_part=st.booleans())
+    def crash_between_the_batch_and_the_mark(self, is_part: bool) -> None:
         self.look()
         before = self.place.state.read_bytes()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(OthersFile, "give_back", lambda *_: None)  # it comes behind the mark
-            self._rotate()
+            self._rotate_once() if is_part else self._rotate()
             self.spool.close()
         self.place.state.write_bytes(before)
         self.spool = opened(self.place)
@@ -512,15 +662,24 @@ class Machine(RuleBasedStateMachine):
         """Have a file finished whose place was taken."""
         old = self.read
         self.expected += old.lines[old.batched :] + ([old.pending] if old.pending else [])
-        if self.spool.is_replaced:
+        while self.spool.is_replaced:
             self.spool.rotate()
         self.read = self.written
 
     def _rotate(self) -> None:
+        while self._rotate_once():
+            continue
+
+    def _rotate_once(self) -> bool:
+        """Rotate a part of what is open, all if it is little; tell whether there was something."""
         number = self.spool.rotate()
         assert (number is None) == (not self.read.open)
-        self.expected += self.read.lines[self.read.batched : self.read.counted]
-        self.read.batched = self.read.counted
+        if number is not None:
+            size = self.place.batch(number).read_bytes().count(b"\n")
+            assert size
+            self.expected += self.read.lines[self.read.batched :][:size]
+            self.read.batched += size
+        return number is not None
 
 
 TestMachine = Machine.TestCase

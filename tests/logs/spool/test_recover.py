@@ -247,3 +247,9 @@ def test_any_cut_of_the_active_file_leaves_a_ledger_that_adds_up(
     assert again.state.lines + again.state.counters.lost == before
     again.close()
     shutil.rmtree(place.folder)
+
+
+def test_a_shorter_file_with_more_lines_in_it_is_counted_as_it_is(place: Place) -> None:
+    place.active.write_bytes(b"\n" * 4)  # six bytes with three lines were counted
+    spool = reopened(place)
+    assert (spool.recovered.found, spool.recovered.lost) == (1, 0)

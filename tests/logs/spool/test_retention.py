@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, strategies as st
 
-from logs.spool.retention import Kept, Room, choose_removals
+from logs.spool.retention import Kept, Room, choose_removals as chosen
 
 BEGIN = datetime(2026, 11, 21, tzinfo=UTC)
 
@@ -20,6 +23,18 @@ def room(
 ) -> Room:
     numbers = range(1, devices + 1)
     return Room(dict.fromkeys(numbers, quota), dict.fromkeys(numbers, open_bytes), free, floor)
+
+
+def taken(batches: Iterable[Kept], room: Room) -> Room:
+    """Return the room with what these batches take of it."""
+    sizes = Counter(room.taken)
+    for batch in batches:
+        sizes[batch.device] += batch.bytes
+    return replace(room, taken=sizes)
+
+
+def choose_removals(batches: list[Kept], room: Room) -> tuple[int, ...]:
+    return chosen(batches, taken(batches, room))
 
 
 def test_nothing_goes_while_there_is_room() -> None:
@@ -67,6 +82,20 @@ def test_what_goes_for_the_quota_counts_for_the_disk() -> None:
     assert choose_removals(batches, room(free=100, floor=100)) == (0, 1)
 
 
+def test_what_was_removed_a_moment_ago_saves_unsent_ones_and_no_others() -> None:
+    unsent = [kept(n, is_free=False) for n in range(5)]
+    tight = replace(room(free=75, floor=100), settling=15)
+    assert choose_removals(unsent, tight) == (0,)
+    assert choose_removals(unsent, replace(tight, settling=25)) == ()
+    assert choose_removals([kept(n) for n in range(5)], tight) == (0, 1, 2, 3, 4)
+
+
+def test_the_oldest_are_enough_to_choose_from() -> None:
+    batches = [kept(n) for n in range(10)]
+    where = taken(batches, room())
+    assert chosen(batches[:2], where) == chosen(batches, where) == (0, 1)
+
+
 @given(
     st.lists(st.tuples(st.integers(1, 3), st.integers(1, 50), st.booleans()), max_size=30),
     st.integers(10, 300),
@@ -80,20 +109,14 @@ def test_an_unsent_one_never_goes_while_a_free_one_would_do(
         for number, (device, size, is_free) in enumerate(found)
     ]
     by_key = {batch.key: batch for batch in batches}
-    where = room(quota, free=free, floor=100, devices=3)
-    removed = choose_removals(batches, where)
+    where = taken(batches, room(quota, free=free, floor=100, devices=3))
+    removed = chosen(batches, where)
     assert len(set(removed)) == len(removed)
     unsent = [by_key[key] for key in removed if not by_key[key].is_free]
     for batch in unsent:
         others = [one for one in batches if one.is_free and one.key not in removed]
         assert all(one.device != batch.device for one in others)
-        assert (
-            not others
-            or where.excess(
-                batch.device, sum(b.bytes for b in batches if b.device == batch.device), per_cent=90
-            )
-            > 0
-        )
+        assert not others or where.is_in_need(batch.device)
     left = sum(batch.bytes for batch in batches if batch.key not in removed)
     gained = sum(by_key[key].bytes for key in removed)
     assert free + gained >= where.floor or left == 0
