@@ -82,7 +82,8 @@ def check_notify(environment: Environment) -> None:
 
 
 def check_receiver(environment: Environment) -> None:
-    """Raise NotWell unless the receiver takes a connection, where it may listen or beside it."""
+    """Raise NotWell unless it went round lately and takes a connection, where it may listen."""
+    _check_went_round(environment.run_dir / "receiver.alive")
     bind = environment.logs.bind
     try:
         _check_connects(bind)

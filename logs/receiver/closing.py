@@ -1,20 +1,19 @@
-"""The thread that waits for the disk, so that nobody else has to: it syncs and closes batches."""
+"""The thread that closes batches: it reads each whole, and waits for the disk."""
 
 from __future__ import annotations
 
 import logging
-import os
 import queue
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 
 from logs.receiver.senders import KnownSender
 from logs.spool.base import Manifest, Place, SpoolDamaged
 from logs.spool.seal import seal
+from logs.spool.state import read_state
 
 log = logging.getLogger(__name__)
 
@@ -27,17 +26,9 @@ class Closer(threading.Thread):
 
     def __init__(self, *, clock: Callable[[], int]) -> None:
         super().__init__(name="closer", daemon=True)
-        self.is_syncing = False
-        self.sync_failures = 0
         self._clock = clock
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._again: list[Callable[[], None]] = []
-
-    def sync(self, descriptors: list[int]) -> None:
-        """Have the data of these descriptors on disk, and close them."""
-        if descriptors:
-            self.is_syncing = True
-            self._jobs.put(partial(self._sync, descriptors))
 
     def close_batch(self, place: Place, number: int, sender: KnownSender, keep: Keep) -> None:
         """Close a batch that was rotated, and pass its manifest on."""
@@ -51,12 +42,14 @@ class Closer(threading.Thread):
         """Work until stopped."""
         tried_at = time.monotonic()
         while True:
-            with suppress(queue.Empty):
+            try:
                 job = self._jobs.get(timeout=_AGAIN_SECONDS)
-                if job is None:
-                    self._try_again()
-                    return
-                job()
+            except queue.Empty:
+                job = self._try_again
+            if job is None:
+                self._try_again()
+                return
+            job()
             # By the clock: under load there is always a next job.
             if time.monotonic() - tried_at >= _AGAIN_SECONDS:
                 tried_at = time.monotonic()
@@ -67,17 +60,9 @@ class Closer(threading.Thread):
         for job in again:
             job()
 
-    def _sync(self, descriptors: list[int]) -> None:
-        for fd in descriptors:
-            try:
-                os.fdatasync(fd)
-            except OSError as error:
-                self.sync_failures += 1
-                log.error("receive: lines may not be on disk: %s", error.strerror)  # noqa: TRY400
-            os.close(fd)
-        self.is_syncing = False
-
     def _close(self, place: Place, number: int, sender: KnownSender, keep: Keep) -> None:
+        if not _is_there(place, number, sender):
+            return
         closed_at = datetime.fromtimestamp(self._clock() / 1e9, tz=UTC)
         try:
             manifest = seal(
@@ -89,3 +74,13 @@ class Closer(threading.Thread):
             self._again.append(partial(self._close, place, number, sender, keep))
             return
         keep(manifest)
+
+
+def _is_there(place: Place, number: int, sender: KnownSender) -> bool:
+    """Tell whether a batch still waits there: its device may have got another ID meanwhile."""
+    try:
+        state = read_state(place)
+    except SpoolDamaged:
+        state = None
+    is_ours = state is None or state.device_id == sender.device_id
+    return is_ours and place.batch(number).exists()

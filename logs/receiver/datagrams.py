@@ -103,7 +103,7 @@ def lines_of(messages: Sequence[bytes | memoryview], tally: Tally) -> tuple[byte
     is_plain = data.count(b"\n") == count and b"\0" not in data and b"\r" not in data
     if is_plain and data[:1] != b"\n" and b"\n\n" not in data:
         return data, count
-    lines = [line for line in (_line(bytes(message), tally) for message in messages) if line]
+    lines = [line for line in (escaped(bytes(message), tally) for message in messages) if line]
     tally.empty += count - len(lines)
     return b"".join(line + b"\n" for line in lines), len(lines)
 
@@ -117,13 +117,6 @@ def widen(sock: socket.socket) -> int:
             continue
         break
     return sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-
-
-def _line(message: bytes, tally: Tally) -> bytes:
-    """Return a datagram as a line, without its end; NUL inside is kept out of the way."""
-    if b"\0" in message.rstrip(b"\r\n\0"):
-        tally.nul += 1
-    return escaped(message, tally).replace(b"\0", b"#000")
 
 
 def _marked(view: memoryview, true_length: int) -> bytes | memoryview:

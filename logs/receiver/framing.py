@@ -41,28 +41,39 @@ def mark_of_cut(dropped: int) -> bytes:
 class Framer:
     """One stream's messages. `feed` and `flush` never raise, whatever comes."""
 
-    __slots__ = ("_dropped", "_rest", "_tally")
+    __slots__ = ("_dropped", "_rest", "_skip", "_tally")
 
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
         self._rest = b""  # the beginning of a frame
         self._dropped = 0  # bytes of it beyond MOST; its end is still to come
+        self._skip = 0  # bytes still to come of a counted frame of which no more is kept
 
     @property
     def held(self) -> int:
         """How many bytes of an unfinished frame are in memory."""
         return len(self._rest)
 
+    @property
+    def is_counted(self) -> bool:
+        """Whether it waits for the rest of a counted frame: that has no end but its count."""
+        head = _COUNTED.match(self._rest)
+        return head is not None and len(self._rest) < head.end() + int(head[1])
+
     def feed(self, block: bytes) -> Lines:
         """Return the lines that are whole now."""
         self._tally.bytes += len(block)
+        if self._skip:
+            skipped = min(self._skip, len(block))
+            self._skip -= skipped
+            block = block[skipped:]
         if self._dropped:
             return self._end_of_cut(block)
         data = self._rest + block if self._rest else block
         at, found = self._whole(data)
         self._rest = data[at:]
-        if len(self._rest) > MOST and not self._is_counted():
-            found.append(self._shortened_rest())
+        if len(self._rest) > MOST:
+            found.append(self._shortened_frame() if self.is_counted else self._shortened_rest())
         return self._passed(found)
 
     def flush(self) -> Lines:
@@ -70,7 +81,9 @@ class Framer:
         if not self._rest:
             return NOTHING
         self._tally.unterminated += 1
-        return self._passed([self._taken_rest()])
+        # With lines in it the count most likely is none.
+        is_frame = self.is_counted and b"\n" not in self._rest
+        return self._passed([self._cut_frame() if is_frame else self._taken_rest()])
 
     def _end_of_cut(self, block: bytes) -> Lines:
         """Drop up to the end of a line that was too long, then go on."""
@@ -94,6 +107,30 @@ class Framer:
             self._rest = self._rest[:MOST]
         return _mended(text[: begins[-1]] + b"\n", self._tally) if begins[-1] else NOTHING
 
+    def _shortened_frame(self) -> Lines:
+        """Return a counted frame that is too long as a line, cut, or nothing while it is not."""
+        head = _COUNTED.match(self._rest)
+        if head is None or int(head[1]) <= MOST or len(self._rest) < head.end() + MOST:
+            return NOTHING
+        if _INNER_HEAD.search(self._rest, head.end()):  # a count that is none: these are lines
+            self._tally.resynchronised += 1
+            end, lines = self._text(self._rest, 0)
+            self._rest = self._rest[end:]
+            return lines
+        return self._cut_frame()
+
+    def _cut_frame(self) -> Lines:
+        """Return what there is of a counted frame as a line; the rest of it will be passed over."""
+        head = _COUNTED.match(self._rest)
+        begin = head.end() if head else 0
+        self._skip = begin + int(head[1]) - len(self._rest) if head else 0
+        kept = escaped(self._rest[begin : begin + MOST], self._tally)
+        dropped = self._skip + max(0, len(self._rest) - begin - MOST)
+        self._tally.cut += 1
+        self._tally.octet_counted += 1
+        self._rest = b""
+        return kept + mark_of_cut(dropped) + b"\n", 1
+
     def _taken_rest(self) -> Lines:
         """Return the rest as a line, marked if it was longer, and begin anew."""
         text, lines = _mended(self._rest + b"\n", self._tally)
@@ -108,7 +145,7 @@ class Framer:
         at, found = 0, []
         while at < len(data):
             counted = _COUNTED.match(data, at)
-            if counted is not None and int(counted[1]) <= MOST:
+            if counted is not None:
                 end, lines = self._counted(data, at)
             else:
                 end, lines = self._text(data, at)
@@ -121,17 +158,16 @@ class Framer:
     def _counted(self, data: bytes, at: int) -> tuple[int, Lines]:
         """Return the end of a run of counted frames and what they hold; `at` if none is whole."""
         messages: list[bytes] = []
-        while (head := _COUNTED.match(data, at)) is not None and int(head[1]) <= MOST:
+        while (head := _COUNTED.match(data, at)) is not None:
             begin, end = head.end(), head.end() + int(head[1])
             if end > len(data):
                 break
-            message = data[begin:end]
-            if not _is_plausible(message, data, end):
+            if not _is_plausible(data, begin, end):
                 if messages:
                     break  # what begins here is looked at anew
                 self._tally.resynchronised += 1
                 return self._text(data, at)
-            messages.append(message)
+            messages.append(cut(data[begin:end], MOST, self._tally))
             at = end
         self._tally.octet_counted += len(messages)
         return at, _joined(messages, self._tally)
@@ -146,13 +182,6 @@ class Framer:
             return at, NOTHING
         text = data[at:end] if at or end < len(data) else data
         return end, clean(text, self._tally)
-
-    def _is_counted(self) -> bool:
-        """Tell whether the rest is a counted frame that has not all come yet."""
-        counted = _COUNTED.match(self._rest)
-        if counted is None or int(counted[1]) > MOST:
-            return False
-        return len(self._rest) < counted.end() + int(counted[1])
 
     def _passed(self, found: list[Lines]) -> Lines:
         lines = sum(count for _, count in found)
@@ -182,8 +211,11 @@ def clean(text: bytes, tally: Tally) -> Lines:
 
 
 def escaped(message: bytes, tally: Tally) -> bytes:
-    """Return one message as a line: an LF inside is written #012, as rsyslog writes it."""
+    """Return one message as a line: LF and NUL inside are written #012 and #000, as by rsyslog."""
     message = message.rstrip(b"\r\n\0")
+    if b"\0" in message:
+        tally.nul += 1
+        message = message.replace(b"\0", b"#000")
     if b"\n" in message:
         tally.newlines += 1
         message = message.replace(b"\r\n", b"#012").replace(b"\n", b"#012")
@@ -203,13 +235,16 @@ def _longest(ends: np.ndarray[tuple[int, ...], np.dtype[np.intp]]) -> int:
     return max(int(ends[0]), int(np.diff(ends).max()) - 1 if len(ends) > 1 else 0)
 
 
-def _is_plausible(message: bytes, data: bytes, end: int) -> bool:
-    """Tell whether a counted message ends where a frame can end; at the end of the data it does."""
+def _is_plausible(data: bytes, begin: int, end: int) -> bool:
+    """Tell whether a counted message ends where a frame can end; at the end of the data it does.
+
+    Nothing is copied: whoever sends false counts would have all of them copied.
+    """
     if _COUNTED.match(data, end) or _COUNT_BEGUN.match(data, end):
         return True
     if end == len(data):
-        return _INNER_HEAD.search(message) is None
-    return data[end] in _MAY_FOLLOW and b"\n" not in message[:-1]
+        return _INNER_HEAD.search(data, begin, end) is None
+    return data[end] in _MAY_FOLLOW and data.find(b"\n", begin, end - 1) < 0
 
 
 def _joined(messages: list[bytes], tally: Tally) -> Lines:

@@ -128,6 +128,10 @@ class Intake:
         self._strangers = _Strangers()
         self.refused_lines = 0  # of strangers, since the start
 
+    def knows(self, address: bytes) -> bool:
+        """Tell whether any device is known by an address."""
+        return bool(self.table.find(address))
+
     def hand(self, address: bytes, transport: Transport, data: bytes, lines: int) -> None:
         """Pass lines of one address on to its device's spool, or count them as a stranger's."""
         if not lines:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,12 +13,12 @@ from logs.receiver.intake import Backlog
 from logs.receiver.kernel_reader import Files, KernelReader
 from logs.receiver.report import Report
 from logs.receiver.senders import KnownSender
+from logs.receiver.threads import ended, join
 from logs.receiver.writing import SpoolWriter
 
 log = logging.getLogger(__name__)
 
 _MEMORY_BYTES = 32 << 20  # the reader waits long before that
-_STOP_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +44,12 @@ class KernelReceiver:
         self._writer = SpoolWriter(
             self._backlog, self._closer,
             log_dir=settings.log_dir, clock=clock, sync_seconds=settings.sync_seconds,
+            least_free_bytes=settings.least_free_bytes,
         )  # fmt: skip
         self._reader: KernelReader | None = None
         self._sender: KnownSender | None = None
         self._missed = self._lines = 0  # of readers that ended
         self._reports = 0
-        self._free_bytes = settings.least_free_bytes
 
     def start(self, senders: Iterable[KnownSender]) -> None:
         """Open the spool of this machine's device, if it has one, then the log."""
@@ -86,13 +84,16 @@ class KernelReceiver:
     @property
     def is_alive(self) -> bool:
         """Whether none of its threads ended by itself."""
-        threads = (self._closer, self._writer, self._reader)
-        return all(thread is None or thread.is_alive() for thread in threads)
+        threads = [self._closer, self._writer, self._writer.syncer]
+        return not ended(threads if self._reader is None else [*threads, self._reader])
+
+    def tend(self) -> None:
+        """Nothing is due here from time to time: the reader tries again by itself."""
 
     @property
     def is_tight(self) -> bool:
         """Whether the device is close to its quota, or the disk to its floor."""
-        return self._free_bytes < 2 * self._settings.least_free_bytes or self._writer.is_tight()
+        return self._writer.is_tight()
 
     def report(self, *, is_last: bool = False) -> Report:
         """Return how things stand, and what came since the last time."""
@@ -114,15 +115,15 @@ class KernelReceiver:
         """Write what was read, close the spool and end."""
         self._end_reader()
         self._writer.stop()
-        _join(self._writer)
+        join([self._writer, self._writer.syncer])
         self._closer.stop()
-        _join(self._closer)
+        join([self._closer])
 
     def _end_reader(self) -> KernelReader | None:
         reader, self._reader = self._reader, None
         if reader is not None:
             reader.stop()
-            _join(reader)
+            join([reader])
             self._missed += reader.missed
             self._lines += reader.lines
         return reader
@@ -133,27 +134,11 @@ class KernelReceiver:
         return {
             "messages": self._lines + (reader.lines if reader else 0),
             "missed_records": self._missed + (reader.missed if reader else 0),
-            "sync_failures": self._closer.sync_failures,
+            "sync_failures": self._writer.syncer.failures,
             "held_bytes": self._backlog.held_bytes,
-            "free_bytes": self._look_for_room(),
+            "free_bytes": self._writer.free_bytes,
         }
-
-    def _look_for_room(self) -> int:
-        """Return how many bytes are free, and have writing stop below the floor."""
-        try:
-            found = os.statvfs(self._settings.log_dir)
-        except OSError:
-            return 0
-        self._free_bytes = found.f_bavail * found.f_frsize
-        self._writer.has_room = self._free_bytes >= self._settings.least_free_bytes
-        return self._free_bytes
 
 
 def _identity(sender: KnownSender | None) -> tuple[int, str] | None:
     return None if sender is None else (sender.key, sender.device_id)
-
-
-def _join(thread: threading.Thread) -> None:
-    thread.join(_STOP_SECONDS)
-    if thread.is_alive():
-        log.error("kernel log: %s does not end", thread.name)

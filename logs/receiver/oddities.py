@@ -15,7 +15,7 @@ class Tally:
     cut: int = 0  # longer than allowed: kept up to there, and marked
     octet_counted: int = 0
     resynchronised: int = 0  # an octet count that was none
-    nul: int = 0  # NUL bytes that ended messages
+    nul: int = 0  # NUL bytes that ended messages, and messages with some inside
     newlines: int = 0  # inside a counted message or a datagram, written as #012
     run_together: int = 0  # IOS messages without anything between them
     empty: int = 0  # nothing between two ends of line

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -22,12 +20,12 @@ from logs.receiver.oddities import Tally
 from logs.receiver.report import EPOCH, Report, SenderEntry, moment_of
 from logs.receiver.senders import KnownSender, SenderTable, shown
 from logs.receiver.streams import StreamLoop
+from logs.receiver.threads import ended, join
 from logs.receiver.writing import SpoolWriter
 
 log = logging.getLogger(__name__)
 
 _LISTEN_AGAIN_SECONDS = 10.0
-_STOP_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +62,13 @@ class Receiver:
         self._writer = SpoolWriter(
             backlog, self._closer,
             log_dir=settings.log_dir, clock=clock, sync_seconds=settings.sync_seconds,
+            least_free_bytes=settings.least_free_bytes,
         )  # fmt: skip
         self._loops: dict[Listen, DatagramLoop | StreamLoop] = {}
         self._sockets: dict[Listen, socket.socket] = {}
         self._where: dict[Listen, Listen] = {}
         self._troubles: dict[Listen, str] = {}
         self._listened_at = 0.0
-        self._free_bytes = settings.least_free_bytes
 
     @property
     def listening(self) -> tuple[Listen, ...]:
@@ -86,7 +84,7 @@ class Receiver:
 
     def follow(self, senders: Iterable[KnownSender]) -> None:
         """Keep lines of these senders from now on."""
-        table = SenderTable(sender for sender in senders)
+        table = SenderTable(senders)
         self._writer.follow(table.known.values())
         self._intake.table = table
 
@@ -96,6 +94,16 @@ class Receiver:
         for listen in self._settings.listen:
             if listen not in self._loops:
                 self._open(listen)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether none of its threads ended by itself."""
+        return not self._ended()
+
+    def tend(self) -> None:
+        """Do what is due from time to time: open what could not be listened on before."""
+        if time.monotonic() - self._listened_at > _LISTEN_AGAIN_SECONDS:
+            self.listen()
 
     def ask_rotation(self, asked: Mapping[int, datetime]) -> None:
         """Have the active files of these devices become batches now; the asking is told back."""
@@ -108,12 +116,10 @@ class Receiver:
     @property
     def is_tight(self) -> bool:
         """Whether a device is close to its quota, or the disk to its floor."""
-        return self._free_bytes < 2 * self._settings.least_free_bytes or self._writer.is_tight()
+        return self._writer.is_tight()
 
     def report(self, *, is_last: bool = False) -> Report:
         """Return how things stand, and what came since the last time."""
-        if not is_last and time.monotonic() - self._listened_at > _LISTEN_AGAIN_SECONDS:
-            self.listen()
         self._reports += 1
         return Report(
             node=self._run.node,
@@ -121,7 +127,7 @@ class Receiver:
             started_at=self._run.started_at,
             listeners=tuple(map(str, self._where.values())),
             counters=self._counters(),
-            trouble="; ".join([*self._troubles.values(), *([] if is_last else self._ended())]),
+            trouble="; ".join(self._troubles.values()),
             spools=tuple(self._writer.entries()),
             senders=tuple(map(_told, self._intake.drain_strangers())),
             is_last=is_last,
@@ -131,13 +137,13 @@ class Receiver:
         """Take what the sockets hold, write it, close every spool and end."""
         for loop in self._loops.values():
             loop.stop()
-        self._join(self._loops.values())
+        join(self._loops.values())
         for sock in self._sockets.values():
             sock.close()
         self._writer.stop()
-        self._join([self._writer])
+        join([self._writer, self._writer.syncer])
         self._closer.stop()
-        self._join([self._closer])
+        join([self._closer])
 
     def _open(self, listen: Listen) -> None:
         try:
@@ -167,10 +173,8 @@ class Receiver:
         return self._settings.certificates.context()
 
     def _ended(self) -> list[str]:
-        """Say which threads have ended, and should not have."""
-        threads = [self._writer, self._closer, *self._loops.values()]
-        ended = [thread.name for thread in threads if thread.ident and not thread.is_alive()]
-        return [f"{name}: has ended by a fault; restart the receiver" for name in ended]
+        """Return which threads have ended, and should not have."""
+        return ended([self._writer, self._closer, self._writer.syncer, *self._loops.values()])
 
     def _counters(self) -> dict[str, int]:
         """Return what is counted since the start, and a few levels as they are now."""
@@ -184,30 +188,12 @@ class Receiver:
             **asdict(tally),
             "kernel_drops": max(tally.kernel_drops, drops),
             "refused_lines": self._intake.refused_lines,
-            "sync_failures": self._closer.sync_failures,
+            "sync_failures": self._writer.syncer.failures,
             "open_connections": sum(loop.open_connections for loop in streams),
             "held_bytes": self._backlog.held_bytes,
-            "free_bytes": self._look_for_room(),
+            "free_bytes": self._writer.free_bytes,
             "receive_bytes": min((loop.receive_bytes for loop in datagrams), default=0),
         }
-
-    def _look_for_room(self) -> int:
-        """Return how many bytes are free, and have writing stop below the floor."""
-        try:
-            found = os.statvfs(self._settings.log_dir)
-        except OSError:
-            return 0
-        self._free_bytes = found.f_bavail * found.f_frsize
-        self._writer.has_room = self._free_bytes >= self._settings.least_free_bytes
-        return self._free_bytes
-
-    @staticmethod
-    def _join(threads: Iterable[threading.Thread]) -> None:
-        deadline = time.monotonic() + _STOP_SECONDS
-        for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
-            if thread.is_alive():
-                log.error("receive: %s does not end", thread.name)
 
 
 def _told(stranger: Stranger) -> SenderEntry:

@@ -27,6 +27,12 @@ log = logging.getLogger(__name__)
 
 _BLOCK = 256 * 1024
 _MOST_HELD = 64 << 20  # bytes of unfinished lines, all connections together
+# Of a connection whose sender no device is known by: all of them together stay below that.
+_MOST_HELD_OF_STRANGER = 2048
+# Of the connections there may be, so many are kept for known senders.
+_KEPT_FOR_KNOWN = 0.25
+# In one go, so that a flood of connections does not keep those that are there waiting.
+_ACCEPTS_A_TURN = 64
 _LOOK_UP_SECONDS = 0.5
 # From one connection in one go, so that a fast sender does not keep the others waiting.
 _READS_A_TURN = 4
@@ -86,6 +92,7 @@ class StreamLoop(threading.Thread):
         self._buffer = bytearray(_BLOCK)
         self._view = memoryview(self._buffer)
         self._stopping = threading.Event()
+        self._is_accepting = False
 
     def stop(self) -> None:
         """Have it end soon, with all that has arrived taken."""
@@ -94,7 +101,7 @@ class StreamLoop(threading.Thread):
     def run(self) -> None:
         """Read until stopped; then take what the kernel holds, and close all connections."""
         self._listener.settimeout(0)
-        self._selector.register(self._listener, selectors.EVENT_READ, None)
+        self._look_for_connections()
         looked_up = time.monotonic()
         while not self._stopping.is_set():
             for key, _ in self._selector.select(_LOOK_UP_SECONDS):
@@ -106,50 +113,63 @@ class StreamLoop(threading.Thread):
             if now - looked_up >= _LOOK_UP_SECONDS:
                 looked_up = now
                 self._look_up(now)
-        self._accept()  # the kernel said yes to those that wait
+        while self._accept():  # the kernel said yes to those that wait
+            pass
         for stream in list(self._streams.values()):
             self._serve(stream, reads=_READS_AT_END)
             self._close(stream)
         self._selector.close()
         self._listener.close()
 
-    def _accept(self) -> None:
-        """Take every connection that waits."""
-        while True:
+    def _look_for_connections(self) -> None:
+        if not self._is_accepting:
+            self._selector.register(self._listener, selectors.EVENT_READ, None)
+            self._is_accepting = True
+
+    def _accept(self) -> bool:
+        """Take some of the connections that wait; tell whether there may be more."""
+        for _ in range(_ACCEPTS_A_TURN):
             try:
                 sock, peer = self._listener.accept()
             except BlockingIOError:
-                return
+                return False
             except OSError as error:
                 if error.errno in {errno.ECONNABORTED, errno.EINTR}:
                     continue
                 log.error("receive: a connection cannot be taken (%s)", error.strerror)  # noqa: TRY400
-                self._stopping.wait(0.1)  # out of descriptors: let some be closed
-                return
-            if self._is_full(sock):
-                self.tally.refused_connections += 1
-                sock.close()
-                continue
-            try:
-                self._begin(sock, str(peer[0]))
-            except OSError as error:  # it was reset before it was taken
-                log.info("receive: a connection ended before it began: %s", error)
-                self.tally.failed_handshakes += 1
-                sock.close()
+                # Out of descriptors: looked for again when some may have been closed.
+                self._selector.unregister(self._listener)
+                self._is_accepting = False
+                return False
+            self._take(sock, packed(ipaddress.ip_address(str(peer[0]).partition("%")[0])))
+        return True
 
-    def _is_full(self, sock: socket.socket) -> bool:
+    def _take(self, sock: socket.socket, address: bytes) -> None:
+        """Take a connection in, where there is room for it."""
+        if self._is_full(sock, address):
+            self.tally.refused_connections += 1
+            sock.close()
+            return
+        try:
+            self._begin(sock, address)
+        except OSError as error:  # it was reset before it was taken
+            log.info("receive: a connection ended before it began: %s", error)
+            self.tally.failed_handshakes += 1
+            sock.close()
+
+    def _is_full(self, sock: socket.socket, address: bytes) -> bool:
         """Tell whether a connection is one too many; the lowest free descriptor says how many."""
-        is_many = len(self._streams) >= self._limits.connections
-        return is_many or sock.fileno() >= self._most_descriptor
+        share = 1.0 if self._intake.knows(address) else 1.0 - _KEPT_FOR_KNOWN
+        most, most_descriptor = self._limits.connections, self._most_descriptor
+        return len(self._streams) >= most * share or sock.fileno() >= most_descriptor * share
 
-    def _begin(self, sock: socket.socket, peer: str) -> None:
+    def _begin(self, sock: socket.socket, address: bytes) -> None:
         """Take a connection in. Raises OSError where it has ended already."""
         sock.settimeout(0)
         sock.getpeername()  # fails where it was reset: TLS would leave that socket open
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         if self._tls is not None:
             sock = self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
-        address = packed(ipaddress.ip_address(peer.partition("%")[0]))
         stream = _Stream(sock, address, Framer(self.tally), time.monotonic(), self._tls is None)
         self._streams[sock.fileno()] = stream
         self._selector.register(sock, selectors.EVENT_READ, stream)
@@ -184,9 +204,15 @@ class StreamLoop(threading.Thread):
             return False
         stream.read_at = time.monotonic()
         self._pass_on(stream, stream.framer.feed(bytes(self._view[:size])))
-        if self._held > _MOST_HELD:
+        if self._holds_too_much(stream):
             self._pass_on(stream, stream.framer.flush())
         return size == _BLOCK or self._tls is not None
+
+    def _holds_too_much(self, stream: _Stream) -> bool:
+        """Tell whether what a connection holds of an unfinished line is to be let go."""
+        if stream.held > _MOST_HELD_OF_STRANGER and not self._intake.knows(stream.address):
+            return True
+        return self._held > _MOST_HELD and stream.held > 0
 
     def _has_pending(self, stream: _Stream) -> bool:
         """Tell whether TLS has read more than it passed on: the kernel would not say so."""
@@ -222,8 +248,9 @@ class StreamLoop(threading.Thread):
                 if idle > self._limits.handshake_seconds:
                     self.tally.failed_handshakes += 1
                     self._close(stream)
-            elif stream.held and idle > self._limits.idle_seconds:
+            elif stream.held and idle > self._limits.idle_seconds and not stream.framer.is_counted:
                 self._pass_on(stream, stream.framer.flush())
+        self._look_for_connections()
 
 
 def _descriptors() -> int:

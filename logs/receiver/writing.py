@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from logs.receiver.closing import Closer
+from logs.receiver.entry import Entry
+from logs.receiver.found import found_in
 from logs.receiver.intake import Backlog
-from logs.receiver.report import SpoolEntry, moment_of
+from logs.receiver.report import SpoolEntry
 from logs.receiver.senders import KnownSender
-from logs.spool.base import Chunk, Manifest, Place, SpoolDamaged, SpoolError
-from logs.spool.identity import settle_identity
+from logs.receiver.syncing import Syncer
+from logs.spool.base import Chunk, Manifest, SpoolError
+from logs.spool.identity import next_number, settle_identity
 from logs.spool.opening import AnySpool, open_spool
 from logs.spool.other import OtherSpool
 from logs.spool.rotation import is_due
-from logs.spool.seal import counted, unsealed
 from logs.spool.state import State
 
 log = logging.getLogger(__name__)
@@ -28,30 +32,6 @@ log = logging.getLogger(__name__)
 _TICK_SECONDS = 0.25
 _REOPEN_SECONDS = 0.5
 _TIGHT = 0.8  # of a quota
-
-
-@dataclass(slots=True)
-class _Entry:
-    """One device's spool; `spool` is None while it cannot be opened."""
-
-    sender: KnownSender
-    spool: AnySpool | None = None
-    disk_bytes: int = 0  # of its closed batches
-    closing: dict[int, State] = field(default_factory=dict)  # rotated, not closed yet
-    closed: list[Manifest] = field(default_factory=list)  # and not told yet
-    asked_at: datetime | None = None  # the asking to rotate that is not answered yet
-    is_answered: bool = False  # its batch is rotated, if there was one
-    refused: int = 0  # while there is no spool
-    trouble: str = ""
-    is_unread: bool = False  # the trouble is that another program's file cannot be read
-    reopen_at: float = 0.0
-    is_changed: bool = True
-
-    @property
-    def taken(self) -> int:
-        """How many bytes of its quota it has."""
-        active = self.spool.state.bytes if self.spool is not None else 0
-        return self.disk_bytes + active + sum(state.bytes for state in self.closing.values())
 
 
 class SpoolWriter(threading.Thread):
@@ -65,9 +45,12 @@ class SpoolWriter(threading.Thread):
         log_dir: Path,
         clock: Callable[[], int],
         sync_seconds: float,
+        least_free_bytes: int,
     ) -> None:
         super().__init__(name="spools", daemon=True)
-        self.has_room = True  # False below the free-space floor
+        self.least_free_bytes = least_free_bytes  # below it nothing more is written
+        self.free_bytes = least_free_bytes
+        self.syncer = Syncer()
         self._backlog = backlog
         self._closer = closer
         self._log_dir = log_dir
@@ -76,7 +59,7 @@ class SpoolWriter(threading.Thread):
         # Guards what other threads ask for and read; held while names change on the disk, and while
         # another program's lines are copied into a batch. Who receives never waits for it.
         self._lock = threading.Lock()
-        self._entries: dict[int, _Entry] = {}
+        self._entries: dict[int, Entry] = {}
         self._wanted: dict[int, KnownSender] | None = None
         self._to_rotate: dict[int, datetime] = {}
         self._stopping = threading.Event()
@@ -103,17 +86,17 @@ class SpoolWriter(threading.Thread):
                 entry.disk_bytes = sizes.get(key, 0) + sum(batch.bytes for batch in entry.closed)
 
     def is_tight(self) -> bool:
-        """Tell whether a device has taken most of its quota."""
+        """Tell whether a device has taken most of its quota, or the disk is close to its floor."""
         with self._lock:
-            return any(
-                entry.taken > entry.sender.quota * _TIGHT for entry in self._entries.values()
-            )
+            entries = self._entries.values()
+            is_full = any(entry.taken > entry.sender.quota * _TIGHT for entry in entries)
+        return is_full or self.free_bytes < 2 * self.least_free_bytes
 
     def entries(self) -> list[SpoolEntry]:
         """Return how each spool does that changed since the last time."""
         with self._lock:
             changed = [(key, entry) for key, entry in self._entries.items() if entry.is_changed]
-            return [_told(key, entry) for key, entry in changed]
+            return [entry.told(key) for key, entry in changed]
 
     def state_of(self, key: int) -> State | None:
         """Return the state of a device's spool, None while it is not open."""
@@ -130,6 +113,9 @@ class SpoolWriter(threading.Thread):
 
     def run(self) -> None:
         """Write until stopped, then close every spool."""
+        self.syncer.start()
+        self._look_for_room()
+        self._follow_wanted()
         ticked = synced = 0.0
         while not (self._stopping.is_set() and self._backlog.is_empty):
             by_key, refused = self._backlog.take(timeout=_TICK_SECONDS)
@@ -145,6 +131,11 @@ class SpoolWriter(threading.Thread):
         for entry in self._entries.values():
             if entry.spool is not None:
                 entry.spool.close()
+        self.syncer.stop()
+
+    @property
+    def _has_room(self) -> bool:
+        return self.free_bytes >= self.least_free_bytes
 
     def _write(self, by_key: dict[int, list[Chunk]], refused: Counter[int]) -> None:
         for key in by_key.keys() | refused.keys():
@@ -162,16 +153,16 @@ class SpoolWriter(threading.Thread):
             entry.is_changed = True  # last: a report between would tell of none of it, ever
         self._backlog.done(by_key)
 
-    def _append(self, entry: _Entry, spool: AnySpool, chunks: list[Chunk]) -> None:
+    def _append(self, entry: Entry, spool: AnySpool, chunks: list[Chunk]) -> None:
         size = sum(len(chunk.data) for chunk in chunks)
-        if not self.has_room or entry.taken + size > entry.sender.quota:
+        if not self._has_room or entry.taken + size > entry.sender.quota:
             lines = sum(chunk.lines for chunk in chunks)
             spool.refuse_over_quota(lines, mark=chunks[-1].mark)
             return
         try:
             spool.append(chunks)
         except SpoolError as error:
-            _say(entry, str(error))
+            entry.say(str(error))
         else:
             entry.trouble = ""
 
@@ -179,6 +170,7 @@ class SpoolWriter(threading.Thread):
         with self._lock:
             asked, self._to_rotate = self._to_rotate, {}
         moment = self._clock()
+        self._look_for_room()
         for key, entry in self._entries.items():
             if entry.spool is None and now >= entry.reopen_at:
                 self._open(entry, now=now)
@@ -192,17 +184,23 @@ class SpoolWriter(threading.Thread):
             if is_asked or is_due(entry.spool.state, log_size=entry.sender.log_size, now=moment):
                 entry.is_answered = self._rotate(entry, entry.spool)
 
-    def _look(self, entry: _Entry, spool: OtherSpool, *, now: int) -> None:
+    def _look_for_room(self) -> None:
+        """See how much of the disk is free; where it cannot be told, it is what it was."""
+        with suppress(OSError):
+            found = os.statvfs(self._log_dir)
+            self.free_bytes = found.f_bavail * found.f_frsize
+
+    def _look(self, entry: Entry, spool: OtherSpool, *, now: int) -> None:
         """Count what another program wrote; where there is no room for it, have it left out."""
         before = spool.state
         try:
-            if self.has_room and entry.taken <= entry.sender.quota:
+            if self._has_room and entry.taken <= entry.sender.quota:
                 spool.look(now=now)
             else:
                 self._rotate(entry, spool)
                 spool.pass_over(now=now)
         except OSError as error:
-            _say(entry, f"{spool.place.active}: cannot be read ({error.strerror})")
+            entry.say(f"{spool.place.active}: cannot be read ({error.strerror})")
             entry.is_unread = True
             return
         if entry.is_unread:
@@ -226,7 +224,7 @@ class SpoolWriter(threading.Thread):
         for key, sender in wanted.items():
             entry = self._entries.get(key)
             if entry is None:
-                entry = _Entry(sender)
+                entry = Entry(sender)
                 with self._lock:
                     self._entries[key] = entry
                 self._open(entry, now=now)
@@ -237,21 +235,27 @@ class SpoolWriter(threading.Thread):
             else:
                 entry.sender = sender
 
-    def _open(self, entry: _Entry, *, now: float) -> None:
+    def _open(self, entry: Entry, *, now: float) -> None:
         """Open a device's spool, count what a crash left, and have old batches closed."""
         sender, moment = entry.sender, self._clock()
         place = sender.place(self._log_dir)
         try:
-            settle_identity(place, device_id=sender.device_id, now=moment)
+            moved = settle_identity(
+                place, device_id=sender.device_id, now=moment, writer=sender.writer
+            )
             spool = open_spool(
                 place, device_id=sender.device_id, now=moment,
-                least_number=sender.least_number, is_other=sender.is_other,
+                least_number=next_number(sender.least_number, moved), is_other=sender.is_other,
             )  # fmt: skip
-        except SpoolError as error:
+            try:
+                kept = found_in(place, sender, spool.state, moved)
+            except OSError:
+                spool.close()
+                raise
+        except (SpoolError, OSError) as error:
             entry.reopen_at = now + _REOPEN_SECONDS
-            _say(entry, str(error))
+            entry.say(str(error))
             return
-        closing = {number: _rotated(place, number, spool.state) for number in unsealed(place)}
         found = spool.recovered
         if found.found or found.lost:
             log.warning(
@@ -262,21 +266,17 @@ class SpoolWriter(threading.Thread):
             spool.refuse(entry.refused)
         with self._lock:
             entry.spool, entry.trouble, entry.refused = spool, "", 0
-            entry.closing = closing  # a crash left them so
-            # Before nobody could be told of them.
-            entry.closed = _manifests(place, least_number=sender.least_number)
-            numbers = set(place.numbers()) - set(closing)
-            entry.disk_bytes = sum(_size(place.batch(number)) for number in numbers)
+            entry.closing, entry.closed, entry.disk_bytes = kept.closing, kept.closed, kept.bytes
             entry.is_changed = True
-        for number in closing:
+        for number in kept.closing:
             self._closer.close_batch(place, number, sender, self._keep_closed(entry))
 
-    def _let_go(self, entry: _Entry) -> None:
+    def _let_go(self, entry: Entry) -> None:
         if entry.spool is not None:
             entry.spool.close()
             entry.spool = None
 
-    def _rotate(self, entry: _Entry, spool: AnySpool) -> bool:
+    def _rotate(self, entry: Entry, spool: AnySpool) -> bool:
         """Rotate a spool; tell whether nothing is left in its active file."""
         before = spool.state
         try:
@@ -284,17 +284,20 @@ class SpoolWriter(threading.Thread):
                 number = spool.rotate()
                 if number is None:
                     return True
-                entry.closing[number] = before
+                left = spool.state
+                entry.closing[number] = replace(
+                    before, bytes=before.bytes - left.bytes, lines=before.lines - left.lines
+                )
                 entry.is_changed = True
         except SpoolError as error:
-            _say(entry, str(error))
+            entry.say(str(error))
             return False
         if isinstance(spool, OtherSpool):
             entry.trouble = ""  # nobody appends here, which would say that all is well again
         self._closer.close_batch(spool.place, number, entry.sender, self._keep_closed(entry))
-        return True
+        return not left.bytes
 
-    def _keep_closed(self, entry: _Entry) -> Callable[[Manifest], None]:
+    def _keep_closed(self, entry: Entry) -> Callable[[Manifest], None]:
         def keep(manifest: Manifest) -> None:
             with self._lock:
                 entry.closing.pop(manifest.number, None)
@@ -305,72 +308,13 @@ class SpoolWriter(threading.Thread):
         return keep
 
     def _sync(self) -> None:
-        """Have what was written since the last time on disk; the closer waits for the disk."""
-        if self._closer.is_syncing:
+        """Have what was written since the last time on disk; the syncer waits for it."""
+        if self.syncer.is_busy:
             return
         dirty = [e.spool for e in self._entries.values() if e.spool is not None]
-        self._closer.sync([fd for spool in dirty if spool.is_dirty for fd in spool.dup_files()])
+        self.syncer.sync([fd for spool in dirty if spool.is_dirty for fd in spool.dup_files()])
 
 
 def _kept(sender: KnownSender) -> tuple[str, str, bool]:
     """Return what a spool is opened by: with another one it is opened anew."""
     return sender.nickname, sender.device_id, sender.is_other
-
-
-def _manifests(place: Place, *, least_number: int) -> list[Manifest]:
-    """Return the manifests from a number on; one that is damaged keeps no line from coming in."""
-    found = []
-    for number in place.numbers(".json"):
-        if number >= least_number:
-            try:
-                found.append(Manifest.read(place.manifest(number)))
-            except SpoolDamaged as error:
-                log.error("receive: %s", error)  # noqa: TRY400  a sentence for an administrator
-    return found
-
-
-def _rotated(place: Place, number: int, state: State) -> State:
-    """Return what a batch holds that is not closed yet; nothing where it cannot be read."""
-    try:
-        lines, size = counted(place, number)
-    except SpoolDamaged:  # whoever is to close it says so, again and again
-        lines = size = 0
-    return State(state.device_id, number, size, lines)
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:  # removed a moment ago, to make room
-        return 0
-
-
-def _told(key: int, entry: _Entry) -> SpoolEntry:
-    """Return how a spool does, all of one moment; what is told is not told again."""
-    entry.is_changed = False
-    if entry.spool is None:
-        return SpoolEntry(key, None, 0, 0, None, None, trouble=entry.trouble)
-    state, closing = entry.spool.state, entry.closing.values()
-    closed, entry.closed = tuple(entry.closed), []
-    rotated = None
-    if entry.is_answered and not closing:
-        rotated, entry.asked_at = entry.asked_at, None
-    return SpoolEntry(
-        key=key,
-        counters=state.counters,
-        open_lines=state.lines + sum(s.lines for s in closing),
-        open_bytes=state.bytes + sum(s.bytes for s in closing),
-        open_since=moment_of(min((s.since for s in (state, *closing) if s.since), default=0)),
-        last_line_at=moment_of(state.last_at),
-        trouble=entry.trouble,
-        closed=closed,
-        rotated=rotated,
-    )
-
-
-def _say(entry: _Entry, trouble: str) -> None:
-    """Log a trouble once, and keep it for the report."""
-    if trouble != entry.trouble:
-        log.error("receive: %s", trouble)
-        entry.trouble = trouble
-    entry.is_changed = True

@@ -19,7 +19,7 @@ from logs.management.commands.read_kernel_log import _this_machine
 from logs.models import Batch, Spool
 from logs.receiver.kernel_receiver import KernelReceiver, Settings
 from logs.reports.ledger import ledger_of
-from logs.services import ask_rotation, is_rotated, place_of
+from logs.services import ask_rotation, place_of, rotations_asked
 from tests.enforcement.kernel.conftest import network
 from tests.factories import make_gateway
 from tests.fakes.gateway import Gateway, gateway
@@ -79,7 +79,7 @@ def test_a_blocked_ping_is_a_line_then_in_a_batch_and_in_the_ledger(
             assert not network.pings("client", (MORE4, MORE6)[number % 2][0])
         until(lambda: len(ours()) == PINGS, step)
         ask_rotation(device=device, now=timezone.now())
-        until(lambda: is_rotated(device=device), step)
+        until(lambda: not rotations_asked(), step)
     finally:
         receiver.stop()
         liaison.step(now=timezone.now(), is_last=True)

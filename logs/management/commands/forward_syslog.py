@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import logging
-import signal
-import threading
 from dataclasses import replace
-from types import FrameType
 from typing import cast
 
 from django.conf import settings
@@ -20,6 +17,7 @@ from logs.services import ForwardReport, WantedForward
 from logs.shippers.forward import Forwarder, Status, Wanted
 from logs.shippers.forward_target import Preserve, Target
 from logs.states import ForwardState
+from policies.stopping import stopping
 
 log = logging.getLogger(__name__)
 
@@ -33,13 +31,7 @@ class Command(BaseCommand):
 
     def handle(self, *_arguments: object, **_options: object) -> None:
         """Forward."""
-        stop = threading.Event()
-
-        def end(_number: int, _frame: FrameType | None) -> None:
-            stop.set()
-
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, end)
+        stop = stopping()
         allow_many_files()
         # How it does, for who asks without a database: `deploy.health` looks at its age.
         alive = settings.DATA_DIR / "run" / "forwarder.alive"

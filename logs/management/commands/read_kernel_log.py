@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
-from types import FrameType
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -13,11 +10,10 @@ from django.utils import timezone
 
 from devices.services import own_node
 from logs import services
-from logs.liaison import Liaison
+from logs.liaison import Liaison, ReceivingEnded
 from logs.receiver.kernel_receiver import KernelReceiver, Settings
 from logs.receiver.senders import KnownSender
-
-_STEP_SECONDS = 1.0
+from policies.stopping import stopping
 
 
 class Command(BaseCommand):
@@ -27,28 +23,17 @@ class Command(BaseCommand):
 
     def handle(self, *_arguments: object, **_options: object) -> None:
         """Read."""
-        stop = threading.Event()
-
-        def end(_number: int, _frame: FrameType | None) -> None:
-            stop.set()
-
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, end)
+        stop = stopping()
         receiver = KernelReceiver(_settings(), clock=time.time_ns)
         liaison = Liaison(
             receiver, senders=_this_machine, remembered=settings.TSCM_LOG_DIR / "kernel-sender.json"
         )
-        # For who asks without a database: `deploy.health` looks at its age.
-        alive = settings.DATA_DIR / "run" / "kernel-log.alive"
-        alive.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         receiver.start(liaison.first_senders())
-        while not stop.wait(_STEP_SECONDS):
-            if not receiver.is_alive:
-                raise CommandError("reading ended by itself; the cause is above")
-            liaison.step(now=timezone.now())
-            alive.touch()
-        receiver.stop()
-        liaison.step(now=timezone.now(), is_last=True)
+        alive = settings.DATA_DIR / "run" / "kernel-log.alive"
+        try:
+            liaison.attend(stop, alive=alive, clock=timezone.now)
+        except ReceivingEnded as error:
+            raise CommandError(str(error)) from error
 
 
 def _this_machine() -> tuple[KnownSender, ...]:

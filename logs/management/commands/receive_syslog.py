@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import logging
-import signal
 import sys
-import threading
 import time
-from types import FrameType
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from devices.services import own_node
 from logs import services
-from logs.liaison import Liaison
+from logs.liaison import Liaison, ReceivingEnded
 from logs.limits import allow_many_files
 from logs.receiver.listening import Certificates, Listen
 from logs.receiver.receiver import Receiver, Run, Settings
 from logs.receiver.senders import KnownSender
 from logs.spool.base import Transport
+from policies.stopping import stopping
 
 log = logging.getLogger(__name__)
 
-_STEP_SECONDS = 1.0
 # Python lets a thread compute for 5 ms before another may read: at 200,000 datagrams a second that
 # is a thousand of them waiting.
 _SWITCH_SECONDS = 0.0005
@@ -37,13 +34,7 @@ class Command(BaseCommand):
 
     def handle(self, *_arguments: object, **_options: object) -> None:
         """Receive."""
-        stop = threading.Event()
-
-        def end(_number: int, _frame: FrameType | None) -> None:
-            stop.set()
-
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, end)
+        stop = stopping()
         sys.setswitchinterval(_SWITCH_SECONDS)
         allow_many_files()
         run = Run(own_node(), timezone.now())
@@ -52,10 +43,11 @@ class Command(BaseCommand):
             receiver, senders=_received, remembered=settings.TSCM_LOG_DIR / "senders.json"
         )
         receiver.start(liaison.first_senders())
-        while not stop.wait(_STEP_SECONDS):
-            liaison.step(now=timezone.now())
-        receiver.stop()
-        liaison.step(now=timezone.now(), is_last=True)
+        alive = settings.DATA_DIR / "run" / "receiver.alive"
+        try:
+            liaison.attend(stop, alive=alive, clock=timezone.now)
+        except ReceivingEnded as error:
+            raise CommandError(str(error)) from error
 
 
 def _received() -> tuple[KnownSender, ...]:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from logs.receiver import kernel_reader
-from logs.receiver.kernel_log import Record
+from logs.receiver.kernel_log import KernelRecord
 from logs.receiver.kernel_reader import Files
 from logs.receiver.kernel_receiver import KernelReceiver, Settings
 from logs.receiver.senders import KnownSender
@@ -26,16 +26,16 @@ class FileLog:
         self._file = path.open("rb")
         self._next = 0
 
-    def read(self, most: int) -> list[Record]:
+    def read(self, most: int) -> list[KernelRecord]:
         """Return the records that are there."""
-        found: list[Record] = []
+        found: list[KernelRecord] = []
         while len(found) < most:
             at = self._file.tell()
             line = self._file.readline()
             if not line.endswith(b"\n"):
                 self._file.seek(at)
                 break
-            found.append(Record(0, self._next, 1_806_000_000 + self._next, line[:-1]))
+            found.append(KernelRecord(0, self._next, 1_806_000_000 + self._next, line[:-1]))
             self._next += 1
         return found
 

@@ -38,6 +38,7 @@ class Site:
 
     def look(self) -> Report:
         """Take a report and remember what is in it."""
+        self.receiver.tend()
         self.report = self.receiver.report()
         for entry in self.report.spools:
             self.spools[entry.key] = entry

@@ -112,6 +112,13 @@ CASES: dict[str, tuple[bytes, list[bytes], dict[str, int]]] = {
         [b"x" * MOST + b" [cut here, %d bytes more]" % (500_000 - MOST), b"<13>a", b"<13>b"],
         {"cut": 1},
     ),
+    "a-counted-message-that-is-too-long": (
+        counted(HEAD + b"x" * 300_000, b"<13>a", b"<13>b"),
+        [(HEAD + b"x" * 300_000)[:MOST] + b" [cut here, %d bytes more]" % (
+            len(HEAD) + 300_000 - MOST), b"<13>a", b"<13>b"],
+        {"cut": 1, "octet_counted": 3},
+    ),
+    "a-counted-message-with-NUL": (counted(b"<13>a\0b"), [b"<13>a#000b"], {"nul": 1}),
     "IOS-without-any-end": (IOS * 4000, [IOS] * 4000, {"cut": 0}),
 }  # fmt: skip
 
@@ -216,3 +223,14 @@ def test_after_a_pause_what_is_left_is_a_line_and_what_follows_is_another() -> N
 def test_lines_that_are_plain_are_passed_on_as_they_are() -> None:
     block = b"".join(b"<13>line %d\n" % number for number in range(1000))
     assert Framer(Tally()).feed(block) == (block, 1000)
+
+
+def test_a_counted_frame_that_is_given_up_is_passed_over_to_its_end() -> None:
+    tally = Tally()
+    framer = Framer(tally)
+    stream = counted(b"<13>ended in its midst", b"<13>the next")
+    assert framer.feed(stream[:12]) == (b"", 0)
+    assert framer.is_counted
+    assert framer.flush() == (b"<13>ended [cut here, 13 bytes more]\n", 1)
+    assert framer.feed(stream[12:]) == (b"<13>the next\n", 1)
+    assert (tally.cut, tally.resynchronised) == (1, 0)

@@ -14,14 +14,15 @@ from pathlib import Path
 import pytest
 
 from logs.receiver import kernel_reader
-from logs.receiver.kernel_log import KernelLogRefused, Reached
-from logs.receiver.kernel_reader import Files
+from logs.receiver.intake import Backlog
+from logs.receiver.kernel_log import KernelLogRefused, KernelRecord, Reached, boot_id
+from logs.receiver.kernel_reader import Files, KernelReader
 from logs.receiver.kernel_receiver import KernelReceiver, Settings
 from logs.receiver.report import SpoolEntry
 from logs.receiver.senders import KnownSender
 from logs.spool.base import Place, kernel_place
-from logs.spool.state import read_state
-from tests.fakes.kernel_log import KernelRing
+from logs.spool.state import State, read_state
+from tests.fakes.kernel_log import KernelRing, OpenRing
 
 SENDER = KnownSender(1, "edge", "tdid_0123abcd", (), is_kernel=True)
 STARTED_AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -264,3 +265,41 @@ def test_a_log_that_cannot_be_opened_is_told_and_tried_again(
         bench.wait_for(0)
         assert receiver.report().trouble == ""
     assert caplog.text.count("there is no such log") == 1
+
+
+def test_a_log_that_cannot_be_read_any_more_is_told_and_opened_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Behind what was read: its lines wait in the backlog, and no spool tells of them yet."""
+    is_broken = threading.Event()
+
+    class Breaking(OpenRing):
+        def read(self, most: int) -> list[KernelRecord]:
+            if is_broken.is_set():
+                raise KernelLogRefused("reading failed")
+            return super().read(most)
+
+    monkeypatch.setattr(kernel_reader, "KernelLog", lambda _path: Breaking(bench.ring))
+    monkeypatch.setattr(kernel_reader, "_AGAIN_SECONDS", 0.01)
+    mark = Reached(boot_id(bench.ring.boot_id), 0, 0).packed()
+    backlog, state = Backlog(1 << 20), State(SENDER.device_id, 1, mark=mark)
+    reader = KernelReader(
+        SENDER, backlog,
+        host="edge-gw", state_of=lambda _key: state, clock=time.time_ns,
+        files=Files(Path("/dev/kmsg"), bench.ring.boot_id),
+    )  # fmt: skip
+    bench.ring.drops(0, 3)
+    reader.start()
+    until(lambda: reader.lines == 3)
+    is_broken.set()
+    until(lambda: reader.trouble == "reading failed")
+    bench.ring.drops(3, 5)
+    is_broken.clear()
+    until(lambda: reader.lines >= 5)
+    assert reader.trouble == ""
+    reader.stop()
+    reader.join(SECONDS)
+    chunks = backlog.take(timeout=0)[0][SENDER.key]
+    text = b"".join(chunk.data for chunk in chunks)
+    assert [int(number) for number in re.findall(rb" ID=([0-9]+) ", text)] == list(range(5))
+    assert caplog.text.count("reading failed") == 1

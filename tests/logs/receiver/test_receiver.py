@@ -12,12 +12,12 @@ import pytest
 
 from logs.receiver import closing, writing
 from logs.spool import files, seal, writer
-from logs.spool.base import Chunk, Counters, Place
+from logs.spool.base import Chunk, Counters, Manifest, Place, Remains
 from logs.spool.state import read_state
 from logs.spool.writer import Spool
 from tests.logs.receiver.desk import sender, wait_for
 from tests.logs.receiver.site import Site, receiving
-from tests.logs.spool.ledger import check, kept_lines, sealed
+from tests.logs.spool.ledger import check, kept_lines
 
 EDGE = sender()
 
@@ -132,8 +132,26 @@ def test_a_receiver_that_comes_back_goes_on_and_tells_old_batches_again(tmp_path
         assert sorted(site.closed[1]) == [1]  # told twice is harmless, not at all is not
         assert site.lines() == numbered(30)
     with receiving(tmp_path, replace(EDGE, least_number=2)) as site:
-        site.wait_until(lambda: site.spools)
+        site.wait_until(lambda: site.closed.get(1))
         assert site.closed[1] == {}  # whoever knows the number was told
+
+
+def test_of_a_batch_that_made_room_what_is_left_is_told_as_such(tmp_path: Path) -> None:
+    with receiving(tmp_path, EDGE) as site:
+        for number in range(2):
+            site.send("<13>x")
+            site.wait_until_received(number + 1)
+            site.rotate(1)
+    site.place().batch(1).unlink()
+    site.place().batch_index(1).unlink()
+    site = Site(tmp_path, EDGE)
+    site.receiver.start([EDGE])
+    try:
+        site.wait_until(lambda: site.closed.get(1))
+        told = {number: type(one) for number, one in site.closed[1].items()}
+        assert told == {1: Remains, 2: Manifest}
+    finally:
+        site.receiver.stop()
 
 
 # --- a disk that is slow, full, or forbidden -----------------------------------------------------
@@ -241,12 +259,11 @@ def test_a_device_takes_no_more_than_its_quota(tmp_path: Path) -> None:
 
 def test_below_the_floor_of_free_space_nothing_is_written(tmp_path: Path) -> None:
     with receiving(tmp_path, EDGE, least_free_bytes=1 << 60) as site:
-        site.look()  # looks at the disk
+        wait_for(lambda: site.receiver._writer.free_bytes < 1 << 60)  # it looked at the disk
         site.send(*numbered(5))
         assert site.wait_until_received(5) == Counters(5, 0, over_quota=5)
         assert site.receiver.is_tight
-        site.receiver._settings = replace(site.receiver._settings, least_free_bytes=0)
-        site.look()
+        site.receiver._writer.least_free_bytes = 0
         site.send("<13>room again")
         assert site.wait_until_received(6) == Counters(6, 1, over_quota=5)
 
@@ -335,12 +352,14 @@ def test_another_device_id_begins_anew_and_the_lines_before_it_are_put_aside(
         site.send("<13>of the first")
         site.wait_until_received(1)
         site.follow(replace(EDGE, device_id="tdid_new"))
-        wait_for(lambda: list((tmp_path / "devices" / "edge1").glob("removed/tdid_1-*/syslog")))
+        wait_for(lambda: list((tmp_path / "devices" / "edge1").glob("removed/tdid_1-*/syslog.1")))
         site.send("<13>of the second")
         site.wait_until(lambda: site.lines() == ["<13>of the second"])
         (aside,) = (tmp_path / "devices" / "edge1" / "removed").iterdir()
-        assert (aside / "syslog").read_text() == "<13>of the first\n"
-        sealed(Place(aside, "syslog"))
+        assert (aside / "syslog.1").read_text() == "<13>of the first\n"
+        site.rotate(1)
+        told = [(number, one.device_id) for number, one in sorted(site.closed[1].items())]
+        assert told == [(1, "tdid_1"), (2, "tdid_new")]
 
 
 def test_a_damaged_manifest_keeps_no_line_from_coming_in(tmp_path: Path) -> None:
@@ -363,13 +382,12 @@ def test_a_thread_that_ended_by_a_fault_is_told(
     site = Site(tmp_path, EDGE)
     monkeypatch.setattr(threading, "excepthook", lambda arguments: None)
     site.receiver.start([EDGE])
-    assert site.look().trouble == ""
+    assert site.receiver.is_alive
 
     def fault(spool: Spool, chunks: Sequence[Chunk]) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr(Spool, "append", fault)
     site.send("<13>a")
-    site.wait_until(lambda: site.report.trouble)
-    assert site.report.trouble == "spools: has ended by a fault; restart the receiver"
+    wait_for(lambda: not site.receiver.is_alive)
     site.receiver.stop()

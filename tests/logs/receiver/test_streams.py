@@ -23,7 +23,7 @@ from logs.receiver.framing import MOST
 from logs.receiver.senders import shown
 from logs.receiver.streams import USUAL, Limits, StreamLoop
 from tests.fakes.appliance import CHECKOUT
-from tests.logs.receiver.desk import SECONDS, Desk, wait_for
+from tests.logs.receiver.desk import SECONDS, Desk, sender, wait_for
 
 QUICK = Limits(idle_seconds=0.1, handshake_seconds=0.1)
 
@@ -161,6 +161,54 @@ def test_a_slow_sender_does_not_keep_another_waiting() -> None:
         assert desk.taken(13) == [b"<13>at once"] * 13
         slow.sendall(b"\n")
         assert desk.taken(14)[-1] == b"<13>by and by"
+
+
+def test_strangers_leave_connections_to_known_senders() -> None:
+    desk = Desk(sender(1, "127.0.0.2"))
+    with listening(desk, limits=Limits(connections=8)) as loop, ExitStack() as opened:
+        for _ in range(8):
+            opened.enter_context(connected(loop))
+        wait_for(lambda: loop.tally.refused_connections == 2)
+        where, own = loop._listener.getsockname()[:2], ("127.0.0.2", 0)
+        known = opened.enter_context(socket.create_connection(where, source_address=own))
+        known.sendall(b"<13>a\n")
+        assert desk.taken(1) == [b"<13>a"]
+
+
+def test_the_unfinished_lines_of_strangers_break_none_of_a_known_sender() -> None:
+    desk = Desk(sender(1, "127.0.0.2"))
+    with listening(desk) as loop, connected(loop) as stranger:
+        where, own = loop._listener.getsockname()[:2], ("127.0.0.2", 0)
+        with socket.create_connection(where, source_address=own) as known:
+            known.sendall(b"<13>a good mess")
+            stranger.sendall(b"x" * 100_000)
+            wait_for(lambda: desk.intake.refused_lines)
+            known.sendall(b"age of a known sender\n")
+            assert desk.taken(1) == [b"<13>a good message of a known sender"]
+
+
+def test_a_pause_in_the_midst_of_a_counted_frame_breaks_nothing() -> None:
+    desk = Desk()
+    with listening(desk, limits=QUICK) as loop, connected(loop) as sender:
+        sender.sendall(b"<13>a\n28 <13>in its")
+        desk.taken(1)
+        loop._look_up(1e12)  # as if the network had been away for years
+        sender.sendall(b" midst a pause was6 <13>bc")
+        assert desk.taken(3) == [b"<13>a", b"<13>in its midst a pause was", b"<13>bc"]
+
+
+def test_a_flood_of_connections_keeps_those_that_are_there_waiting_for_a_moment_only() -> None:
+    desk = Desk()
+    listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+    loop = StreamLoop(listener, desk.intake)
+    with ExitStack() as opened:
+        for _ in range(100):
+            opened.enter_context(connected(loop))
+        assert loop._accept()
+        assert loop.open_connections == 64
+        loop.start()
+        wait_for(lambda: loop.open_connections == 100)
+        stop(loop)
 
 
 def test_one_connection_too_many_is_refused_and_counted() -> None:

@@ -15,7 +15,7 @@ from logs.receiver.intake import Backlog
 from logs.receiver.report import SpoolEntry
 from logs.receiver.senders import KnownSender
 from logs.receiver.writing import SpoolWriter
-from logs.spool import others_file
+from logs.spool import files, others_file
 from logs.spool.base import Chunk, Counters
 
 OTHERS = KnownSender(1, "edge", "tdid_0123abcd", ("192.0.2.7",), quota=100_000_000, is_other=True)
@@ -31,7 +31,12 @@ class Desk:
         self.backlog = Backlog(1 << 20)
         self.closer = Closer(clock=time.time_ns)
         self.writer = SpoolWriter(
-            self.backlog, self.closer, log_dir=folder, clock=time.time_ns, sync_seconds=0.1
+            self.backlog,
+            self.closer,
+            log_dir=folder,
+            clock=time.time_ns,
+            sync_seconds=0.1,
+            least_free_bytes=0,
         )
         self.place = OTHERS.place(folder)
         self.place.folder.mkdir(parents=True)
@@ -92,6 +97,40 @@ def test_a_replaced_file_is_closed_at_once(desk: Desk) -> None:
     desk.write(b"two")
     desk.counted(spooled=2)
     desk.until(lambda _: desk.batches == [b"one\n"])
+
+
+def test_of_very_much_one_batch_follows_the_other_until_what_was_asked_for_is_closed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_BLOCK", 1_000)
+    monkeypatch.setattr(others_file, "_MOST_COPIED", 1_000)
+    desk.writer.follow([replace(OTHERS, log_size=1_000_000)])
+    desk.write(*[b"x" * 99] * 50)
+    desk.counted(spooled=50)
+    desk.writer.ask_rotation({1: ASKED_AT})
+    desk.until(lambda entry: entry.rotated == ASKED_AT)
+    assert [len(batch) for batch in desk.batches] == [1_000] * 5
+    closed = 0
+    for entry in desk.told:
+        closed += sum(manifest.lines for manifest in entry.closed)
+        assert entry.counters is not None
+        assert entry.counters.spooled == entry.open_lines + closed
+
+
+def test_a_link_in_place_of_the_file_is_told_with_what_to_do(desk: Desk) -> None:
+    elsewhere = desk.place.folder.parent / "elsewhere"
+    elsewhere.write_bytes(b"a secret\n")
+    desk.writer.follow([OTHERS])
+    desk.until(lambda entry: entry.counters is not None)
+    desk.place.active.symlink_to(elsewhere)
+    told = desk.until(lambda entry: entry.trouble != "")
+    assert told.trouble == (
+        f"{desk.place.active}: cannot be read (syslog is a symbolic link: remove it, and see who "
+        "put it there)"
+    )
+    desk.place.active.unlink()
+    desk.write(b"one")
+    assert desk.counted(spooled=1).trouble == ""
 
 
 def test_over_its_quota_its_lines_are_left_out_and_counted(desk: Desk) -> None:

@@ -1,0 +1,61 @@
+"""What batches there are when a spool is opened."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from logs.receiver.senders import KnownSender
+from logs.spool.base import Manifest, Place, SpoolDamaged, manifest_of
+from logs.spool.seal import counted, unsealed
+from logs.spool.state import State
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The batches of a spool."""
+
+    closing: dict[int, State]  # a crash left them rotated
+    closed: list[Manifest]  # those that rows may not know yet
+    bytes: int  # of all that are closed
+
+
+def found_in(place: Place, sender: KnownSender, state: State, moved: Sequence[Manifest]) -> Found:
+    """Look at a spool's batches; `moved` are those that were just moved aside. Raises OSError."""
+    closing = {number: _rotated(place, number, state) for number in unsealed(place)}
+    unknown = [one for one in moved if one.number >= sender.least_number]
+    closed = [*unknown, *_manifests(place, least_number=sender.least_number)]
+    numbers = set(place.numbers()) - set(closing)
+    return Found(closing, closed, sum(_size(place.batch(number)) for number in numbers))
+
+
+def _manifests(place: Place, *, least_number: int) -> list[Manifest]:
+    """Return the manifests from a number on; one that is damaged keeps no line from coming in."""
+    found = []
+    for number in place.numbers(".json"):
+        if number >= least_number:
+            try:
+                found.append(manifest_of(place, number))
+            except SpoolDamaged as error:
+                log.error("receive: %s", error)  # noqa: TRY400  a sentence for an administrator
+    return found
+
+
+def _rotated(place: Place, number: int, state: State) -> State:
+    """Return what a batch holds that is not closed yet; nothing where it cannot be read."""
+    try:
+        lines, size = counted(place, number)
+    except SpoolDamaged:  # whoever is to close it says so, again and again
+        lines = size = 0
+    return State(state.device_id, number, size, lines)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # removed a moment ago, to make room
+        return 0
