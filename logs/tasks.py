@@ -14,7 +14,7 @@ from policies.nudging import send_on_commit
 
 # A job that waited longer than this is stale: its rows are still due, and the beat sends it again.
 JOB_EXPIRES = 60.0
-# Then another device has its turn.
+# Then other jobs have their turn.
 SHIP_FOR = timedelta(seconds=60)
 
 
@@ -27,12 +27,14 @@ class Reviewed(TypedDict):
 
 @shared_task
 def send_due(**_newer: object) -> int:
-    """Send a job for each device that has a batch to upload; return how many were sent."""
+    """Send a job for each device with a batch to upload, as far as workers are idle; return how
+    many were sent.
+    """
     # Half the workers at most: a log service that does not answer must not hold up the lists.
     at_once = max(1, settings.CELERY_WORKER_CONCURRENCY // 2)
     now = timezone.now()
     services.resume_uploads(now=now)
-    spools = services.due_spools(now=now, at_once=at_once)
+    spools = services.spools_to_send(now=now, at_once=at_once)
     for pk in spools:
         ship.apply_async(kwargs={"spool_id": pk}, expires=JOB_EXPIRES)
     return len(spools)
@@ -40,9 +42,9 @@ def send_due(**_newer: object) -> int:
 
 @shared_task
 def ship(*, spool_id: int, **_newer: object) -> int:
-    """Upload what of one device is due; return how many batches were."""
+    """Upload what of one device is due, then what of others is; return how many batches were."""
     until = timezone.now() + SHIP_FOR
-    done = services.ship_spool(spool_id=spool_id, clock=timezone.now, until=until)
+    done = services.ship_due(first=spool_id, clock=timezone.now, until=until)
     return done.batches
 
 

@@ -37,6 +37,7 @@ class LogSettings:
     sync_seconds: float
     memory_bytes: int
     free_bytes: int
+    keep_days: int  # what is uploaded
     upload_url: str
     upload_ca: Path | None  # beside the machine's own
 
@@ -67,6 +68,7 @@ def read_log_settings(environ: Mapping[str, str], *, checkout: Path) -> LogSetti
         sync_seconds=env_seconds("TSCM_SYSLOG_SYNC_SECONDS", environ, least=0.1, most=60),
         memory_bytes=env_int("TSCM_SYSLOG_MEMORY_MB", environ, least=16, most=65536) << 20,
         free_bytes=env_int("TSCM_LOG_FREE_MB", environ, least=0, most=100_000_000) * 1_000_000,
+        keep_days=env_int("TSCM_LOG_KEEP_DAYS", environ, least=1, most=3650),
         upload_url=_upload_url(environ),
         upload_ca=path("TSCM_LOG_CA"),
     )

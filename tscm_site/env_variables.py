@@ -41,6 +41,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("TSCM_SYSLOG_SYNC_SECONDS", "1", "Seconds until a received line is surely on disk."),
     Variable("TSCM_SYSLOG_MEMORY_MB", "128", "Memory for lines that wait to be written, in MB."),
     Variable("TSCM_LOG_FREE_MB", "1000", "Disk space that logs must leave free, in MB."),
+    Variable("TSCM_LOG_KEEP_DAYS", "35", "Days for which uploaded batches are kept on disk."),
     Variable(
         "TSCM_LOG_UPLOAD_URL",
         "https://logs.threatstop.com:443/logupload.pl",

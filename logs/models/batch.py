@@ -58,9 +58,20 @@ class Batch(models.Model):
             models.Index(fields=["due_at"], condition=_WAITING, name="batch_due"),
             models.Index(fields=["spool", "state", "number"], name="batch_by_state"),
             models.Index(
+                fields=["spool", "number"], condition=Q(removed_at=None), name="batch_kept"
+            ),
+            models.Index(
+                fields=["state", "closed_at"], condition=Q(removed_at=None), name="batch_oldest"
+            ),
+            models.Index(
                 fields=["removed_at"],
                 condition=Q(removed_at__isnull=False, is_deleted=False),
                 name="batch_to_delete",
+            ),
+            models.Index(
+                fields=["removed_at"],
+                condition=Q(removed_at__isnull=False, is_deleted=True),
+                name="batch_removed",
             ),
         ]
 

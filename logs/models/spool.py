@@ -16,7 +16,8 @@ class Spool(Claimable):
     """What is known of the lines of one device. Who uploads its batches holds its claim.
 
     The lines of the ledger: received = spooled + refused + over_quota + lost, as the receiver
-    counted them; spooled = uploaded + waiting + expired, by the states of batches.
+    counted them; spooled = uploaded + waiting + expired, by the states of batches. Whoever changes
+    a batch holds the lock of this row.
     """
 
     device = models.OneToOneField(Device, on_delete=models.CASCADE, related_name="spool")
@@ -50,6 +51,18 @@ class Spool(Claimable):
         max_length=64, blank=True, default="", help_text="Digest of the settings of that time."
     )
 
+    # Of its batches, so that nobody has to read all of them. `logs.services.sums` changes them with
+    # the rows; lines are also those of rows that are not kept any more.
+    highest_number = models.BigIntegerField(default=0, help_text="That one ever had.")
+    known_batches = models.BigIntegerField(default=0, help_text="That have rows.")
+    waiting_batches = models.BigIntegerField(default=0)
+    refused_batches = models.BigIntegerField(default=0)
+    waiting_lines = models.BigIntegerField(default=0, help_text="Of refused ones too.")
+    uploaded_lines = models.BigIntegerField(default=0)
+    expired_lines = models.BigIntegerField(default=0)
+    unsent_bytes = models.BigIntegerField(default=0, help_text="Waiting and refused.")
+    kept_bytes = models.BigIntegerField(default=0, help_text="Of files that are there.")
+
     # Of batches whose rows are not kept any more: those up to this number.
     pruned_number = models.PositiveBigIntegerField(default=0)
     pruned_uploaded = models.PositiveBigIntegerField(default=0, help_text="Lines of them.")
@@ -65,16 +78,6 @@ class Spool(Claimable):
         return f"spool of {self.device}"
 
     @property
-    def is_balanced(self) -> bool:
-        """Whether every line received is accounted for."""
-        return self.received == self.spooled + self.missed
-
-    @property
     def missed(self) -> int:
         """How many lines were received and not kept."""
         return self.refused + self.over_quota + self.lost
-
-    @property
-    def is_to_rotate(self) -> bool:
-        """Whether a person asked for its open file to be closed, and it is not done yet."""
-        return self.rotate_asked_at is not None and self.rotate_asked_at != self.rotated_at

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Max, Q, QuerySet, Sum, Value
-from django.db.models.functions import Coalesce
+from django.db.models import QuerySet
 
 from devices.models import Device
 from logs.models import Spool
-from logs.states import UNSENT, BatchState
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,42 +55,24 @@ def ledger_of(device: Device) -> Ledger:
 
 def ledgers(spools: QuerySet[Spool]) -> dict[int, Ledger]:
     """Return the ledgers of devices, by their ids: each read at one moment."""
-    # One statement: rows that change between two would not add up.
-    rows = spools.order_by("pk").annotate(
-        uploaded_rows=_lines(state=BatchState.UPLOADED),
-        expired_rows=_lines(state=BatchState.EXPIRED),
-        waiting_rows=_lines(state__in=UNSENT),
-        waiting_batches=Count("batches", filter=Q(batches__state=BatchState.WAITING)),
-        refused_batches=Count("batches", filter=Q(batches__state=BatchState.REFUSED)),
-        all_batches=Count("batches"),
-        highest=Max("batches__number"),
+    return {row.device_id: _ledger(row) for row in spools.order_by("pk")}
+
+
+def _ledger(row: Spool) -> Ledger:
+    missing = row.highest_number - row.pruned_number - row.known_batches
+    return Ledger(
+        received=row.received,
+        spooled=row.spooled,
+        refused=row.refused,
+        over_quota=row.over_quota,
+        lost=row.lost,
+        uploaded=row.uploaded_lines,
+        waiting=row.open_lines + row.waiting_lines,
+        open=row.open_lines,
+        expired=row.expired_lines,
+        batches_waiting=row.waiting_batches,
+        batches_refused=row.refused_batches,
+        batches_missing=max(0, missing),
+        last_line_at=row.last_line_at,
+        reported_at=row.reported_at,
     )
-    return {
-        row.device_id: Ledger(
-            received=row.received,
-            spooled=row.spooled,
-            refused=row.refused,
-            over_quota=row.over_quota,
-            lost=row.lost,
-            uploaded=row.pruned_uploaded + row.uploaded_rows,
-            waiting=row.open_lines + row.waiting_rows,
-            open=row.open_lines,
-            expired=row.pruned_expired + row.expired_rows,
-            batches_waiting=row.waiting_batches,
-            batches_refused=row.refused_batches,
-            batches_missing=_missing(row.highest, row.pruned_number, row.all_batches),
-            last_line_at=row.last_line_at,
-            reported_at=row.reported_at,
-        )
-        for row in rows
-    }
-
-
-def _lines(**condition: object) -> Coalesce:
-    found = Q(**{f"batches__{name}": value for name, value in condition.items()})
-    return Coalesce(Sum("batches__lines", filter=found), Value(0))
-
-
-def _missing(highest: int | None, pruned: int, there: int) -> int:
-    """Return how many numbers have no batch."""
-    return 0 if highest is None else max(0, highest - pruned - there)

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from devices.models import Device
 from logs.models import Batch, Spool
 from logs.reports.ledger import Ledger, ledger_of
+from logs.reports.sums import Summed, wrong_sums
 from logs.spool.base import Counters
-from logs.spool.verify import CountedBatch, Recount
+from logs.spool.verify import CountedBatch, Pruned, Recount
 from logs.states import BatchState
 
 _GROWING = {
@@ -39,7 +40,8 @@ class Rows:
 
     ledger: Ledger
     told: Counters  # what its spool counted itself, since these counters began
-    pruned_number: int  # batches up to this one have no rows any more
+    wrong_sums: tuple[Summed, ...]
+    pruned: Pruned  # the batches that have no rows any more
     batches: Mapping[int, BatchRow]  # closed under the device's present ID
 
 
@@ -51,9 +53,16 @@ def rows_of(device: Device) -> Rows:
     return Rows(
         told=_told(spool),
         ledger=ledger_of(device),
-        pruned_number=spool.pruned_number,
+        wrong_sums=wrong_sums(Spool.objects.filter(device=device)),
+        pruned=_pruned(spool),
         batches={one.number: _row(one) for one in batches.order_by("number")},
     )
+
+
+def _pruned(spool: Spool) -> Pruned:
+    # Those of earlier counters went first: their numbers are lower.
+    lines = spool.pruned_uploaded + spool.pruned_expired - spool.before_spooled
+    return Pruned(spool.pruned_number, max(0, lines))
 
 
 def _told(spool: Spool) -> Counters:
@@ -98,12 +107,15 @@ def differences(found: Recount, *, before: Rows, after: Rows) -> Iterator[str]:
         if found.state is None or row.number < found.state.number:  # others were closed since
             yield from _of_row(row, counted_batches.get(row.number))
     yield from _of_ledger(after.ledger)
+    if after.wrong_sums:
+        wrong = ", ".join(map(str, after.wrong_sums))
+        yield f"The sums that are kept of the batches are not those of their rows: {wrong}."
 
 
 def _unknown(rows: Rows, found: Recount) -> Iterator[CountedBatch]:
     """Yield the closed batches of which no row tells."""
     for batch in found.batches:
-        is_known = batch.number in rows.batches or batch.number <= rows.pruned_number
+        is_known = batch.number in rows.batches or batch.number <= rows.pruned.number
         if batch.manifest is not None and not is_known:
             yield batch
 

@@ -12,7 +12,8 @@ from logs.receiver.header import parse
 
 _NEAR = {4: 24, 6: 64}  # prefix lengths within which addresses are neighbours
 
-_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+# First and last address, as numbers: there may be a thousand senders for a thousand devices.
+_Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +26,12 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What a device is known by."""
+    """What a device is known by, and what is said where nothing speaks for it."""
 
     device: Device
     names: frozenset[str]
-    networks: tuple[_Network, ...]
+    spans: dict[int, tuple[_Span, ...]]  # by version
+    unlikely: Suggestion
 
 
 class Adopters:
@@ -49,25 +51,41 @@ class Adopters:
             return [Suggestion(self._known[0].device, "the only device")]
         names = parse(sender.sample.encode()).names
         address = ipaddress.ip_address(sender.address)
-        near = ipaddress.ip_network(f"{address}/{_NEAR[address.version]}", strict=False)
-        found = [_judged(known, names, near) for known in self._known]
-        return [one for _, one in sorted(found, key=lambda judged: judged[0])]
+        near = _span(f"{address}/{_NEAR[address.version]}")
+        places: tuple[list[Suggestion], ...] = ([], [], [])
+        for known in self._known:
+            place, suggestion = _judged(known, names, address.version, near)
+            places[place].append(suggestion)
+        return [*places[0], *places[1], *places[2]]
 
 
 def _known(device: Device) -> _Known:
     names = (device.nickname, device.node, *device.log_names)
-    networks = (*filter(None, [device.management_ip]), *device.syslog_sources)
+    networks = [*filter(None, [device.management_ip]), *device.syslog_sources]
     return _Known(
         device,
         frozenset(name.lower() for name in names if name),
-        tuple(ipaddress.ip_network(one, strict=False) for one in networks),
+        {
+            4: tuple(_span(one) for one in networks if ":" not in one),
+            6: tuple(_span(one) for one in networks if ":" in one),
+        },
+        Suggestion(device, ""),
     )
 
 
-def _judged(known: _Known, names: frozenset[str], near: _Network) -> tuple[int, Suggestion]:
+def _span(network: str) -> _Span:
+    found = ipaddress.ip_network(network, strict=False)
+    return int(found.network_address), int(found.broadcast_address)
+
+
+def _judged(
+    known: _Known, names: frozenset[str], version: int, near: _Span
+) -> tuple[int, Suggestion]:
     """Return a device with what speaks for it, and its place: 0 comes first."""
-    if named := sorted(known.names & names):
-        return 0, Suggestion(known.device, f"its lines say {named[0]}")
-    if any(near.version == one.version and near.overlaps(one) for one in known.networks):
-        return 1, Suggestion(known.device, "in its network")
-    return 2, Suggestion(known.device, "")
+    if not known.names.isdisjoint(names):
+        return 0, Suggestion(known.device, f"its lines say {min(known.names & names)}")
+    first, last = near
+    for low, high in known.spans[version]:
+        if low <= last and first <= high:
+            return 1, Suggestion(known.device, "in its network")
+    return 2, known.unlikely

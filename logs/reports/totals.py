@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from django.db.models import Count
+from django.db.models import Sum
 
-from logs.models import Batch, Sender
-from logs.states import UNSENT, BatchState
+from logs.models import Sender, Spool
+from logs.states import BatchState
 
 
 def unsent_batches() -> dict[BatchState, int]:
     """Return how many batches are to be uploaded and are not yet, by their state."""
-    rows = Batch.objects.filter(spool__device__send_logs=True, state__in=UNSENT).order_by()
-    found = dict(rows.values_list("state").annotate(Count("pk")))
-    return {state: found.get(state, 0) for state in UNSENT}
+    sending = Spool.objects.filter(device__send_logs=True)
+    found = sending.aggregate(waiting=Sum("waiting_batches"), refused=Sum("refused_batches"))
+    return {
+        BatchState.WAITING: found["waiting"] or 0,
+        BatchState.REFUSED: found["refused"] or 0,
+    }
 
 
 def senders_to_decide() -> int:

@@ -20,6 +20,7 @@ class UploadState(TextChoices):
     FAILING = "failing", "failing"
     WAITING = "waiting", "waiting"
     CURRENT = "current", "up to date"
+    EXPIRED = "expired", "up to date, some expired"
     NOTHING = "nothing", "nothing yet"
 
     @property
@@ -35,6 +36,7 @@ _TONES: dict[UploadState, Tone] = {
     UploadState.FAILING: "warning",
     UploadState.WAITING: "info",
     UploadState.CURRENT: "success",
+    UploadState.EXPIRED: "warning",
     UploadState.NOTHING: "neutral",
 }
 # Those for which there is something to try again.
@@ -72,6 +74,7 @@ def _state(spool: Spool, ledger: Ledger) -> UploadState:
         (UploadState.REFUSED, ledger.batches_refused > 0),
         (UploadState.FAILING, ledger.batches_waiting > 0 and spool.device.log_trouble != ""),
         (UploadState.WAITING, ledger.batches_waiting > 0),
+        (UploadState.EXPIRED, ledger.expired > 0),
         (UploadState.CURRENT, ledger.uploaded > 0),
     )
     return next((state for state, holds in checks if holds), UploadState.NOTHING)
@@ -82,8 +85,8 @@ def _detail(state: UploadState, spool: Spool, ledger: Ledger) -> str:
     sentences = {
         UploadState.OFF: "Its lines are kept and not uploaded: “send logs” is off.",
         UploadState.STOPPED: (
-            f"{trouble} Nothing of this device is uploaded until the cause is mended and it is "
-            f"tried again."
+            f"{trouble} Nothing of this device is uploaded until a setting of the way changes or a "
+            f"person has it tried again."
         ),
         UploadState.REFUSED: (
             f"{trouble} The batches behind it go on; it stays until it is tried again."
@@ -91,6 +94,10 @@ def _detail(state: UploadState, spool: Spool, ledger: Ledger) -> str:
         UploadState.FAILING: f"{trouble} It is tried again by itself; the lines are kept.",
         UploadState.WAITING: f"Batches that wait for their turn: {ledger.batches_waiting:,}.",
         UploadState.CURRENT: "Every closed batch is uploaded.",
+        UploadState.EXPIRED: (
+            f"Every batch that is kept is uploaded. Lines that were removed before, to make room: "
+            f"{ledger.expired:,}."
+        ),
         UploadState.NOTHING: "No batch was closed yet.",
     }
     return sentences[state].strip()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from logs.services.alarms import review_log_alarms
-from logs.services.due import due_batches, due_spools, next_batch
+from logs.services.due import due_batches, due_spools, next_batch, spools_to_send
 from logs.services.forwards import (
     ForwardReport,
     WantedForward,
@@ -16,10 +16,17 @@ from logs.services.prune import prune
 from logs.services.receivers import ReceiverRefused, forget_receiver
 from logs.services.record import record_report, record_spools
 from logs.services.room import Made, free_bytes, kept_bytes, make_room
-from logs.services.rotate import ask_rotation, is_rotated, rotations_asked
+from logs.services.rotate import ask_rotation, rotations_asked
 from logs.services.rotate_here import rotate_here
 from logs.services.senders import SenderRefused, adopt_sender, ignore_sender
-from logs.services.ship import Shipped, resume_uploads, retry_uploads, ship_batch, ship_spool
+from logs.services.ship import (
+    Shipped,
+    resume_uploads,
+    retry_uploads,
+    ship_batch,
+    ship_due,
+    ship_spool,
+)
 from logs.services.uploader import uploader_of
 
 __all__ = [
@@ -38,7 +45,6 @@ __all__ = [
     "free_bytes",
     "ignore_sender",
     "is_kernel",
-    "is_rotated",
     "kept_bytes",
     "known_senders",
     "log_dir",
@@ -55,7 +61,9 @@ __all__ = [
     "rotate_here",
     "rotations_asked",
     "ship_batch",
+    "ship_due",
     "ship_spool",
+    "spools_to_send",
     "uploader_of",
     "wanted_forwards",
 ]

@@ -11,7 +11,6 @@ from django.db.models import Q
 from devices.models import Device
 from logs.models import Receiver, Spool
 from logs.reports.ledger import Ledger, ledgers
-from logs.states import BatchState
 from policies.services import Cause, keep_alarms
 from policies.states import AlarmKind
 
@@ -43,8 +42,8 @@ def review_log_alarms(*, now: datetime, free: int) -> None:
 
 def _uploads(*, now: datetime) -> _Found:
     sending = Device.objects.filter(send_logs=True, is_sample=False)
-    refused = Q(spool__batches__state=BatchState.REFUSED) | Q(spool__stopped_at__isnull=False)
-    told = list(sending.filter(refused).distinct().order_by("nickname", "id"))
+    refused = Q(spool__refused_batches__gt=0) | Q(spool__stopped_at__isnull=False)
+    told = list(sending.filter(refused).order_by("nickname", "id"))
     for device in told:
         yield (AlarmKind.UPLOAD_REFUSED, f"device {device.nickname}"), _why_refused(device)
     failing = sending.exclude(log_trouble="").exclude(pk__in=[device.pk for device in told])
@@ -56,13 +55,16 @@ def _uploads(*, now: datetime) -> _Found:
 def _why_refused(device: Device) -> str:
     stopped = Spool.objects.filter(device=device).exclude(stopped_at=None).exists()
     if stopped:
-        return f"Nothing is uploaded until a person has it tried again. {device.log_trouble}"
+        return (
+            f"Nothing is uploaded until a setting of the way changes or a person has it tried "
+            f"again. {device.log_trouble}"
+        )
     return f"The batches behind it go on; it stays until it is tried again. {device.log_trouble}"
 
 
 def _why_failing(device: Device) -> str:
     since = f"{device.log_trouble_since:%Y-%m-%d %H:%M} UTC"
-    return f"Nothing was uploaded since {since}. {device.log_trouble}"
+    return f"Uploads are in trouble since {since}. {device.log_trouble}"
 
 
 def _lines(*, now: datetime) -> _Found:

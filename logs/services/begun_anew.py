@@ -6,16 +6,14 @@ batches that are there. What was counted before stays counted.
 
 from __future__ import annotations
 
-from django.db.models import Sum
-
-from logs.models import Batch, Spool
+from logs.models import Spool
 from logs.spool.base import Counters
 
 
 def counted(spool: Spool, told: Counters, *, open_lines: int) -> None:
     """Put counters into the columns of a spool, with what was counted before they began anew.
 
-    Called before its open lines are replaced, and after the rows of new batches were made.
+    Called after the rows of new batches were made.
     """
     if told.received < _received(spool) - _before(spool):
         _carry(spool, told, open_lines=open_lines)
@@ -28,18 +26,16 @@ def counted(spool: Spool, told: Counters, *, open_lines: int) -> None:
 
 def _carry(spool: Spool, told: Counters, *, open_lines: int) -> None:
     """Keep what the old counters say and the new ones do not."""
-    held = _lines_of_batches(spool) + open_lines
+    held = spool.uploaded_lines + spool.waiting_lines + spool.expired_lines + open_lines
     before = max(0, held - told.spooled)  # in batches that the new counters do not know of
-    gone = max(0, spool.spooled - before - (0 if before else told.spooled))
+    # More of these than until now: they began at 0, and all that they tell of is new. Else they
+    # only went back, and tell of what is left of the same lines.
+    left = told.spooled if before <= spool.before_spooled else 0
+    gone = max(0, spool.spooled - before - left)
     spool.before_spooled = before
     spool.before_refused = max(0, spool.refused - told.refused)
     spool.before_over_quota = max(0, spool.over_quota - told.over_quota)
     spool.before_lost = max(0, spool.lost + gone - told.lost)
-
-
-def _lines_of_batches(spool: Spool) -> int:
-    rows = Batch.objects.filter(spool=spool).aggregate(lines=Sum("lines"))["lines"] or 0
-    return rows + spool.pruned_uploaded + spool.pruned_expired
 
 
 def _received(spool: Spool) -> int:

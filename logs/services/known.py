@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from django.db.models import Max
-
 from devices.models import Device, LogWriter
 from logs.models import Spool
 from logs.receiver.senders import KnownSender
@@ -12,7 +10,8 @@ from logs.services.places import is_kernel
 
 def known_senders() -> tuple[KnownSender, ...]:
     """Return every device whose lines are kept, the oldest first."""
-    numbers = _highest_numbers()
+    # The highest that a batch of it ever had.
+    numbers = dict(Spool.objects.order_by("pk").values_list("device__pk", "highest_number"))
     rows = Device.objects.filter(is_sample=False).order_by("pk")
     return tuple(
         KnownSender(
@@ -34,10 +33,3 @@ def known_senders() -> tuple[KnownSender, ...]:
 def _networks(device: Device) -> tuple[str, ...]:
     own = (device.management_ip,) if device.management_ip else ()
     return tuple(dict.fromkeys([*own, *device.syslog_sources]))
-
-
-def _highest_numbers() -> dict[int, int]:
-    """Return the highest number that a batch of a device ever had, by the device."""
-    rows = Spool.objects.annotate(highest=Max("batches__number"))
-    found = rows.values_list("device__pk", "pruned_number", "highest")
-    return {device: max(pruned, highest or 0) for device, pruned, highest in found}

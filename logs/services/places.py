@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from django.conf import settings
@@ -39,15 +40,25 @@ def closed_batch(batch: Batch) -> ClosedBatch:
 
 
 def _place_of_batch(batch: Batch) -> Place:
-    """Return where the files of a batch are: aside, where the device has another ID since."""
-    device = batch.spool.device
-    place = place_of(device)
-    if batch.device_id != device.device_id:
-        for folder in sorted((place.folder / REMOVED).glob(f"{batch.device_id}-*")):
-            aside = Place(folder, place.stem)
-            if aside.batch(batch.number).exists():
-                return aside
+    """Return where the files of a batch are: aside, where the device had another ID since.
+
+    It may have the old one again: numbers are never used twice, so what bears this one is it.
+    """
+    place = place_of(batch.spool.device)
+    if _is_there(place.batch(batch.number)):
+        return place
+    for folder in sorted((place.folder / REMOVED).glob(f"{batch.device_id}-*")):
+        aside = Place(folder, place.stem)
+        if _is_there(aside.batch(batch.number)):
+            return aside
     return place
+
+
+def _is_there(path: Path) -> bool:
+    """Tell whether a file is seen there; who then reads it says why it cannot be."""
+    with suppress(OSError):
+        return path.exists()
+    return False
 
 
 def _manifest(batch: Batch) -> Manifest:

@@ -12,7 +12,7 @@ from logs.models import Spool
 
 
 def ask_rotation(*, device: Device, now: datetime) -> None:
-    """Have the open file of a device closed; `is_rotated` tells when it is."""
+    """Have the open file of a device closed; it is asked until that is done."""
     Spool.objects.update_or_create(device=device, defaults={"rotate_asked_at": now})
 
 
@@ -25,9 +25,3 @@ def rotations_asked() -> Mapping[int, datetime]:
         for pk, at in open_.order_by("pk").values_list("device__pk", "rotate_asked_at")
         if at is not None
     }
-
-
-def is_rotated(*, device: Device) -> bool:
-    """Tell whether what was asked last is done, and its batch is among the rows."""
-    spool = Spool.objects.filter(device=device).first()
-    return spool is None or not spool.is_to_rotate

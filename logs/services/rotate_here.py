@@ -9,8 +9,8 @@ from logs.receiver.senders import KnownSender
 from logs.services.places import log_dir
 from logs.services.record import record_spools
 from logs.services.rotate import rotations_asked
-from logs.spool.base import Manifest, Place, SpoolTaken
-from logs.spool.identity import settle_identity
+from logs.spool.base import Manifest, Place, SpoolTaken, manifest_of
+from logs.spool.identity import next_number, settle_identity
 from logs.spool.opening import AnySpool, open_spool
 from logs.spool.other import OtherSpool
 from logs.spool.seal import seal, unsealed
@@ -27,18 +27,20 @@ def rotate_here(*, sender: KnownSender, now: datetime) -> bool:
         return True  # nothing ever came
     moment = int(now.timestamp() * 1e9)
     try:
-        settle_identity(place, device_id=sender.device_id, now=moment)
+        moved = settle_identity(place, device_id=sender.device_id, now=moment, writer=sender.writer)
         spool = open_spool(
             place, device_id=sender.device_id, now=moment,
-            least_number=sender.least_number, is_other=sender.is_other,
+            least_number=next_number(sender.least_number, moved), is_other=sender.is_other,
         )  # fmt: skip
     except SpoolTaken:
         return False
     try:
         if isinstance(spool, OtherSpool):
             spool.look(now=moment)
-        spool.rotate()
-        closed = _closed(place, sender, now=now)
+        while spool.rotate() is not None:
+            continue
+        unknown = tuple(one for one in moved if one.number >= sender.least_number)
+        closed = (*unknown, *_closed(place, sender, now=now))
         # While it is ours: a receiver that starts now is to tell of it after us.
         record_spools(spools=[_told(spool, sender, closed)], now=now)
     finally:
@@ -51,7 +53,7 @@ def _closed(place: Place, sender: KnownSender, *, now: datetime) -> tuple[Manife
     for number in unsealed(place):
         seal(place, number, device_id=sender.device_id, writer=sender.writer, closed_at=now)
     numbers = [number for number in place.numbers(".json") if number >= sender.least_number]
-    return tuple(Manifest.read(place.manifest(number)) for number in numbers)
+    return tuple(manifest_of(place, number) for number in numbers)
 
 
 def _told(spool: AnySpool, sender: KnownSender, closed: tuple[Manifest, ...]) -> SpoolEntry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -31,14 +32,20 @@ def rsyslog_drop_in(*, device: Device, inputs: bool) -> str:
 
 
 def make_folder(*, device: Device) -> None:
-    """Make the folder that rsyslog is to write into, so that it is ours. Raises OSError."""
+    """Make the folder that rsyslog is to write into, so that it is ours.
+
+    Raises OSError, also where one below the folder of the logs is a link: who may write there would
+    choose where rsyslog writes, which mostly is root.
+    """
     sender = next(one for one in known_senders() if one.key == device.pk)
     folder = sender.place(log_dir()).folder
     owner = _first_there(log_dir())
     for path in (*reversed(folder.parents), folder):
+        if path.is_relative_to(log_dir()) and path != log_dir() and path.is_symlink():
+            raise OSError(errno.ELOOP, "it is a link", str(path))
         if not path.exists():
             path.mkdir(mode=0o750)
-            os.chown(path, owner.st_uid, owner.st_gid)
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def _first_there(folder: Path) -> os.stat_result:

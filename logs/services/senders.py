@@ -23,24 +23,34 @@ def adopt_sender(*, sender: Sender, device: Device, actor: str, now: datetime) -
 
     Raises SenderRefused.
     """
-    if device.is_sample:
-        raise SenderRefused(f"{device.nickname} is a sample: it receives nothing")
-    if _is_source(sender.address, device):
-        raise SenderRefused(
-            f"{sender.address} is a source of {device.nickname} already, which shares it with "
-            f"others: its lines bear a name that is none of its log_names; add that name"
-        )
-    sources = [*device.syslog_sources, sender.address]
     try:
         with transaction.atomic():
-            configure_device(
-                device=device, changes={"syslog_sources": sources}, actor=actor, now=now
-            )
+            _add_source(sender.address, _as_it_is(device), actor=actor, now=now)
             Sender.objects.filter(pk=sender.pk).delete()
     except (SettingRefused, DeviceRefused) as error:
         raise SenderRefused(
             f"{sender.address} cannot be a source of {device.nickname}: {error}"
         ) from error
+
+
+def _as_it_is(device: Device) -> Device:
+    """Return a device as its row is now, locked: another may be adding a source to it as well."""
+    found = Device.objects.select_for_update().filter(pk=device.pk).first()
+    if found is None:
+        raise SenderRefused(f"{device.nickname} was removed meanwhile; choose another")
+    return found
+
+
+def _add_source(address: str, device: Device, *, actor: str, now: datetime) -> None:
+    if device.is_sample:
+        raise SenderRefused(f"{device.nickname} is a sample: it receives nothing")
+    if _is_source(address, device):
+        raise SenderRefused(
+            f"{address} is a source of {device.nickname} already, which shares it with "
+            f"others: its lines bear a name that is none of its log_names; add that name"
+        )
+    sources = [*device.syslog_sources, address]
+    configure_device(device=device, changes={"syslog_sources": sources}, actor=actor, now=now)
 
 
 def ignore_sender(*, sender: Sender, actor: str, now: datetime, ignored: bool = True) -> None:

@@ -6,7 +6,7 @@ import logging
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
@@ -14,14 +14,23 @@ from django.db.models import F, QuerySet
 
 from devices.models import Device
 from logs.models import Batch, Delivery, Spool
-from logs.services.due import next_batch, uploading_spools
+from logs.services.due import due_spools, next_batch, upload_lease, uploading_spools
 from logs.services.places import closed_batch
+from logs.services.sums import change_batches
 from logs.services.trouble import keep_trouble
 from logs.services.uploader import uploader_of, way_of
-from logs.shippers.base import OnProgress, Receipt, ShipError, Shipper, ShipRefused, ShipUnavailable
+from logs.shippers.base import (
+    Batch as ClosedBatch,
+    OnProgress,
+    Receipt,
+    ShipError,
+    Shipper,
+    ShipRefused,
+    ShipUnavailable,
+)
 from logs.shippers.compress import remove_compressed
 from logs.shippers.retry import next_attempt
-from logs.states import UNSENT, BatchState, DeliveryOutcome
+from logs.states import BatchState, DeliveryOutcome
 from policies.models import ClaimLost
 from policies.services import record_change
 from policies.sources.base import Deadline
@@ -29,7 +38,6 @@ from policies.sources.base import Deadline
 log = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
-_MARGIN = timedelta(seconds=60)  # of a claim, beyond the deadline of the attempt
 _random = random.SystemRandom()
 
 
@@ -56,8 +64,7 @@ def ship_batch(
     found = Batch.objects.filter(pk=batch_id).values_list("spool", flat=True).first()
     if found is None:
         return None
-    lease = timedelta(seconds=settings.TSCM_UPLOAD_SECONDS) + _MARGIN
-    owner = Spool.objects.claim(pk=found, now=clock(), lease=lease)
+    owner = Spool.objects.claim(pk=found, now=clock(), lease=upload_lease())
     if owner is None:
         return None
     try:
@@ -65,7 +72,9 @@ def ship_batch(
         batch = next_batch(spool) if spool is not None else None
         if batch is None or batch.pk != batch_id:
             return None
-        return _attempt(_Try(batch, owner, clock, on_progress), shipper)
+        # The way as it is before: a file that is mended while it is tried resumes.
+        way = way_of(batch.spool.device)
+        return _attempt(_Try(batch, owner, clock, on_progress, way), shipper)
     finally:
         Spool.objects.release(pk=found, owner=owner)
 
@@ -90,6 +99,26 @@ def ship_spool(
     return done
 
 
+def ship_due(
+    *, first: int, clock: Clock, until: datetime, shipper: Shipper | None = None
+) -> Shipped:
+    """Upload what is due of a spool, then of each other one that no worker is at, until a moment.
+
+    Who waited for the next round of jobs instead would serve few devices, however idle all are.
+    """
+    done, tried, turn = Shipped(), set[int](), [first]
+    while turn:
+        for spool_id in turn:
+            one = ship_spool(spool_id=spool_id, clock=clock, until=until, shipper=shipper)
+            done = Shipped(
+                done.batches + one.batches, done.lines + one.lines, one.failure or done.failure
+            )
+        tried.update(turn)
+        now = clock()
+        turn = [pk for pk in due_spools(now=now) if pk not in tried] if now < until else []
+    return done
+
+
 def retry_uploads(*, device: Device, actor: str, now: datetime) -> int:
     """Try again at once what failed or was refused; return how many batches wait then."""
     with transaction.atomic():
@@ -109,22 +138,28 @@ def resume_uploads(*, now: datetime) -> int:
     Return of how many devices.
     """
     resumed = 0
-    for stopped in Spool.objects.exclude(stopped_at=None).order_by("pk"):
+    rows = Spool.objects.exclude(stopped_at=None).select_related("device")
+    for stopped in rows.order_by("pk"):
         if stopped.stopped_way == way_of(stopped.device):
             continue
         with transaction.atomic():
-            rows = Spool.objects.select_for_update().filter(pk=stopped.pk)
-            if spool := rows.filter(stopped_at=stopped.stopped_at).first():
+            row = Spool.objects.select_for_update().filter(pk=stopped.pk)
+            if spool := row.filter(stopped_at=stopped.stopped_at).first():
                 _wait_again(spool, now=now)
                 resumed += 1
     return resumed
 
 
 def _wait_again(spool: Spool, *, now: datetime) -> int:
-    """Have all that is not uploaded wait and be due; return how many batches that is."""
+    """Have all that is not uploaded wait and be due; return how many batches that is.
+
+    The spool was read under its lock.
+    """
     Spool.objects.filter(pk=spool.pk).update(stopped_at=None, stopped_way="")
-    rows = Batch.objects.filter(spool=spool, state__in=UNSENT)
-    return rows.update(state=BatchState.WAITING, due_at=now, attempts=0)
+    rows = Batch.objects.filter(spool=spool)
+    refused = list(rows.filter(state=BatchState.REFUSED).order_by("number"))
+    change_batches(spool, refused, state=BatchState.WAITING, due_at=now)
+    return rows.filter(state=BatchState.WAITING).update(due_at=now, attempts=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +168,7 @@ class _Try:
     owner: str
     clock: Clock
     on_progress: OnProgress | None
+    way: str
 
     @property
     def device(self) -> Device:
@@ -156,20 +192,30 @@ def _attempt(job: _Try, shipper: Shipper | None) -> Delivery:
     except ShipUnavailable as error:
         return _record_failure(job, error, outcome=DeliveryOutcome.UNAVAILABLE, began=began)
     except ShipRefused as error:
+        delivery = _record_failure(job, error, outcome=DeliveryOutcome.REFUSED, began=began)
+    else:
+        delivery = _record_success(job, receipt, began=began)
+    _remove_copy(closed)
+    return delivery
+
+
+def _remove_copy(closed: ClosedBatch) -> None:
+    """Remove what was sent, now that its end is written down: a disk that fails undoes nothing."""
+    try:
         remove_compressed(closed)
-        return _record_failure(job, error, outcome=DeliveryOutcome.REFUSED, began=began)
-    remove_compressed(closed)
-    return _record_success(job, receipt, began=began)
+    except OSError as error:
+        log.warning("%s: its compressed copy cannot be removed: %s", closed.path, error.strerror)
 
 
 def _record_success(job: _Try, receipt: Receipt, *, began: datetime) -> Delivery:
     batch, now = job.batch, job.clock()
     told = f"{receipt.message}, which had it already" if receipt.was_duplicate else receipt.message
     with transaction.atomic():
-        _hold(job)
+        spool = _held(job)
         # Also one that was removed to make room while it was on its way.
-        Batch.objects.filter(pk=batch.pk).update(
-            state=BatchState.UPLOADED, uploaded_at=now, due_at=None, error=""
+        row = list(Batch.objects.filter(pk=batch.pk))
+        change_batches(
+            spool, row, state=BatchState.UPLOADED, uploaded_at=now, due_at=None, error=""
         )
         delivery = _deliver(
             job, DeliveryOutcome.DELIVERED, began=began, sent=receipt.bytes_sent, detail=told
@@ -188,12 +234,13 @@ def _record_failure(
 ) -> Delivery:
     batch, now, detail = job.batch, job.clock(), str(error)
     with transaction.atomic():
-        _hold(job)
+        spool = _held(job)
         if outcome == DeliveryOutcome.REFUSED:
-            _rows(batch).update(state=BatchState.REFUSED, due_at=None, error=detail)
+            row = list(_rows(batch))
+            change_batches(spool, row, state=BatchState.REFUSED, due_at=None, error=detail)
             if not error.is_about_batch:
-                way = way_of(job.device)
-                Spool.objects.filter(pk=batch.spool_id).update(stopped_at=now, stopped_way=way)
+                spool.stopped_at, spool.stopped_way = now, job.way
+                spool.save(update_fields=["stopped_at", "stopped_way"])
         else:
             due_at = next_attempt(
                 batch.attempts + 1, now=now, jitter=_random.random(), retry_after=error.retry_after
@@ -209,11 +256,16 @@ def _record_failure(
     return delivery
 
 
-def _hold(job: _Try) -> None:
-    """Lock the spool for the rest of the transaction. Raises ClaimLost where it is not ours."""
-    mine = Spool.objects.filter(pk=job.batch.spool_id, claimed_by=job.owner)
-    if not mine.select_for_update().exists():
+def _held(job: _Try) -> Spool:
+    """Return the spool, locked for the rest of the transaction.
+
+    Raises ClaimLost where it is not ours.
+    """
+    mine = Spool.objects.select_for_update().filter(pk=job.batch.spool_id, claimed_by=job.owner)
+    spool = mine.first()
+    if spool is None:
         raise ClaimLost(f"{job.batch.spool} was taken over by another worker")
+    return spool
 
 
 def _rows(batch: Batch) -> QuerySet[Batch]:

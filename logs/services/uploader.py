@@ -14,7 +14,10 @@ from policies.fields import DecryptionFailed
 
 
 def uploader_of(device: Device) -> Shipper:
-    """Return what uploads a device's batches. Raises ShipRefused where no settings allow it."""
+    """Return what uploads a device's batches.
+
+    Raises ShipRefused where no settings allow it, ShipUnavailable where a file of them is away.
+    """
     try:
         return Uploader.from_settings(
             url=settings.TSCM_LOG_UPLOAD_URL,
@@ -30,14 +33,24 @@ def uploader_of(device: Device) -> Shipper:
 
 
 def way_of(device: Device) -> str:
-    """Return a digest of everything that decides which way batches go, secrets included."""
+    """Return a digest of all that decides which way batches go, secrets and files included."""
     try:
         password = device.upload_proxy_password
     except DecryptionFailed:
         password = "unreadable"  # noqa: S105  no password, but that there is none to be read
     way = [
-        settings.TSCM_LOG_UPLOAD_URL, str(settings.TSCM_LOG_CA), device.device_id,
+        settings.TSCM_LOG_UPLOAD_URL, str(settings.TSCM_LOG_CA), _authorities(), device.device_id,
         device.upload_proxy, device.upload_proxy_user, password,
     ]  # fmt: skip
     key = settings.SECRET_KEY.encode()  # nobody who reads the row is to try passwords on it
     return hashlib.blake2b(json.dumps(way).encode(), key=key[:64], digest_size=32).hexdigest()
+
+
+def _authorities() -> str:
+    """Return what the site's file of authorities holds, for the digest."""
+    if settings.TSCM_LOG_CA is None:
+        return "none"
+    try:
+        return hashlib.sha256(settings.TSCM_LOG_CA.read_bytes()).hexdigest()
+    except OSError:
+        return "unreadable"

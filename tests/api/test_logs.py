@@ -15,11 +15,12 @@ from rest_framework.test import APIClient
 
 from devices.models import Device
 from logs.models import Batch, Delivery, Forward, Receiver, Sender, Spool
+from logs.services import rotations_asked
 from logs.states import BatchState
 from policies.models import Change
 from tests.api.conftest import error_of, signed_in
 from tests.factories import make_device, make_policy
-from tests.logs.rows import STRANGER, WHY, make_logs, make_sender
+from tests.logs.rows import STRANGER, WHY, change, make_logs, make_sender
 
 pytestmark = pytest.mark.django_db
 LOGS, DEVICES = "/api/v1/logs/", "/api/v1/devices/"
@@ -168,11 +169,11 @@ def test_a_sender_is_set_aside_and_taken_back(api: APIClient, device: Device) ->
 def test_what_is_open_is_closed_on_demand(api: APIClient, device: Device) -> None:
     answer = api.post(f"{DEVICES}{device.pk}/rotate-logs/")
     assert (answer.status_code, answer.json()["nickname"]) == (202, "fw-a")
-    assert Spool.objects.get().is_to_rotate
+    assert set(rotations_asked()) == {device.pk}
 
 
 def test_uploads_are_tried_again_on_demand(api: APIClient, device: Device) -> None:
-    Batch.objects.filter(number=2).update(state=BatchState.REFUSED, due_at=None)
+    change(Batch.objects.filter(number=2), state=BatchState.REFUSED, due_at=None)
     answer = api.post(f"{DEVICES}{device.pk}/retry-uploads/")
     assert (answer.status_code, answer.json()) == (202, {"batches": 2})
     assert Change.objects.get(verb="retry uploads").actor == "api:alice"

@@ -13,16 +13,19 @@ from pytest_django import Settings
 
 from devices.models import Device
 from logs.models import Batch, Forward, Receiver, Sender, Spool
+from logs.services import rotations_asked
 from logs.states import BatchState
 from policies.models import Alarm, Change
 from tests.console.pages import address
 from tests.factories import make_device, make_gateway, make_policy
 from tests.logs.rows import (
     WHY,
+    change,
     make_batch,
     make_logs,
     make_receiver,
     make_spool,
+    sum_up,
 )
 
 pytestmark = pytest.mark.django_db
@@ -135,16 +138,22 @@ def test_uploads_are_told_in_one_word_whatever_the_reason(alice: Client, spool: 
     Spool.objects.update(stopped_at=timezone.now())
     assert "uploads: stopped" in says()
     Spool.objects.update(stopped_at=None)
-    Batch.objects.filter(number=2).update(state=BatchState.REFUSED, due_at=None)
+    change(Batch.objects.filter(number=2), state=BatchState.REFUSED, due_at=None)
     assert "uploads: refused" in says()
     Device.objects.update(send_logs=False)
     assert "uploads: off" in says()
     Device.objects.update(send_logs=True, log_trouble="")
     uploaded = {"state": BatchState.UPLOADED, "uploaded_at": timezone.now(), "due_at": None}
-    Batch.objects.filter(number=2).update(**uploaded)
+    change(Batch.objects.filter(number=2), **uploaded)
     assert "uploads: waiting" in says()
-    Batch.objects.update(**uploaded)
-    assert "uploads: up to date" in says()
+    change(Batch.objects.all(), **uploaded)
+    assert "uploads: up to date<" in says()
+    expired = {"state": BatchState.EXPIRED, "uploaded_at": None, "removed_at": timezone.now()}
+    change(Batch.objects.filter(number=2), **expired)
+    assert "uploads: up to date, some expired" in says()
+    assert "Lines that were removed before, to make room: 120." in says()
+    change(Batch.objects.all(), **expired)
+    assert "uploads: up to date, some expired" in says()
 
 
 # --- deeds -----------------------------------------------------------------------------------
@@ -154,12 +163,11 @@ def test_what_is_open_is_closed_on_demand(alice: Client, spool: Spool) -> None:
     answer = deed(alice, Device, "rotate-logs", spool.device_id)
     assert answer.redirect_chain[-1][0] == address(Spool, "change", spool.pk)
     assert "becomes a batch within seconds" in said(answer)
-    spool.refresh_from_db()
-    assert spool.is_to_rotate
+    assert set(rotations_asked()) == {spool.device_id}
 
 
 def test_uploads_are_tried_again_on_demand(alice: Client, spool: Spool) -> None:
-    Batch.objects.filter(number=2).update(state=BatchState.REFUSED, due_at=None)
+    change(Batch.objects.filter(number=2), state=BatchState.REFUSED, due_at=None)
     assert "Try uploads again" in page_of(alice, spool)
     answer = deed(alice, Device, "retry-uploads", spool.device_id)
     assert "tried again within seconds: 2 batches" in said(answer)
@@ -306,12 +314,13 @@ def test_the_list_of_devices_says_that_logs_are_not_uploaded(alice: Client, spoo
 def test_the_start_page_counts_what_waits_fails_and_was_refused(
     alice: Client, spool: Spool
 ) -> None:
-    Batch.objects.filter(number=2).update(state=BatchState.REFUSED, due_at=None)
+    change(Batch.objects.filter(number=2), state=BatchState.REFUSED, due_at=None)
     shown = said(alice.get(reverse("admin:index")))
     for word in ("uploads failing", "batches refused", "batches wait for upload",
                  "refused senders"):  # fmt: skip
         assert word in shown, word
     Batch.objects.all().delete()
+    sum_up()
     Sender.objects.update(is_ignored=True)
     Device.objects.update(log_trouble="")
     assert "log-tallies" not in said(alice.get(reverse("admin:index")))

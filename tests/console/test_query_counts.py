@@ -18,6 +18,7 @@ from policies.models import Alarm, Change, Policy, PolicySource, Retrieval, Snap
 from policies.states import Outcome, PolicyState
 from tests.console.pages import address
 from tests.factories import make_policy, publish
+from tests.logs.rows import sum_up
 
 pytestmark = pytest.mark.django_db
 POLICIES, DEVICES, GATEWAYS, EVENTS, SPOOLS = 40, 1_000, 200, 300, 100
@@ -100,6 +101,7 @@ def _make_logs(devices: list[Device], *, now: datetime) -> None:
         for spool in spools
         for number in range(1, 11)
     )  # fmt: skip
+    sum_up()
     Forward.objects.bulk_create(Forward(device=one, target="192.0.2.9:514/udp") for one in devices)
     Sender.objects.bulk_create(
         Sender(address=f"198.51.100.{n}", first_at=now, last_at=now, sample="<13>x")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from django.db.models import QuerySet
+
 from devices.models import Device
 from devices.services import own_node
 from logs.models import Batch, Delivery, Forward, Receiver, Sender, Spool
+from logs.reports.sums import sums_of_rows
 from logs.states import BatchState, DeliveryOutcome, ForwardState
 
 STRANGER = "198.51.100.77"
@@ -31,13 +34,28 @@ def make_batch(spool: Spool, number: int, lines: int, *, at: datetime, **columns
         "device_id": spool.device.device_id, "bytes": 300 * lines, "sha256": "ab" * 32,
         "first_at": at - timedelta(minutes=15), "last_at": at, "closed_at": at, **columns,
     }  # fmt: skip
-    return Batch.objects.create(spool=spool, number=number, lines=lines, **values)
+    batch = Batch.objects.create(spool=spool, number=number, lines=lines, **values)
+    sum_up()
+    return batch
+
+
+def sum_up() -> None:
+    """Have every spool keep the sums that its batches come to, after a test changed their rows."""
+    for spool, sums in sums_of_rows(Spool.objects.all()):
+        Spool.objects.filter(pk=spool.pk).update(**{one.name: one.counted for one in sums})
+
+
+def change(batches: QuerySet[Batch], **columns: object) -> None:
+    """Change the rows of batches, and the sums with them."""
+    batches.update(**columns)
+    sum_up()
 
 
 def uploaded(batch: Batch, *, at: datetime) -> Batch:
     """Have a batch be uploaded at the first try."""
     batch.state, batch.uploaded_at, batch.due_at, batch.attempts = BatchState.UPLOADED, at, None, 1
     batch.save()
+    sum_up()
     Delivery.objects.create(
         batch=batch, at=at, seconds=0.3, outcome=DeliveryOutcome.DELIVERED, sent=4_096,
         detail="200 OK",

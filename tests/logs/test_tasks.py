@@ -66,6 +66,17 @@ def test_a_job_uploads_all_that_waits_for_its_device(
     assert ship(spool_id=999_999) == 0
 
 
+def test_one_job_serves_as_many_devices_as_its_time_allows(
+    now: datetime, settings: Settings, tmp_path: Path
+) -> None:
+    sensors = [make_sensor(now=now) for _ in range(3)]
+    for sensor in sensors:
+        sensor.close_batches(1)
+    with Collector(tmp_path / "store") as collector:
+        settings.TSCM_LOG_UPLOAD_URL = collector.url()
+        assert ship(spool_id=sensors[1].spool.pk) == 3
+
+
 def test_a_review_makes_room_and_tells_of_what_is_wrong(now: datetime, settings: Settings) -> None:
     settings.TSCM_LOG_FREE_BYTES = 10**18
     sensor = make_sensor(now=now)

@@ -34,11 +34,13 @@ class Sensor:
     device: Device
     now: datetime
     closed: list[Manifest] = field(default_factory=list)
+    least_number: int = 1
 
     def __post_init__(self) -> None:
         self.files = SpoolFiles(
-            place_of(self.device), device_id=self.device.device_id, now=self._nanoseconds
-        )
+            place_of(self.device), device_id=self.device.device_id, now=self._nanoseconds,
+            least_number=self.least_number,
+        )  # fmt: skip
 
     @property
     def _nanoseconds(self) -> int:

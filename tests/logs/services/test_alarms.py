@@ -51,7 +51,9 @@ def test_an_upload_that_fails_for_long_is_told_and_one_that_fails_once_is_not(
     subject = f"device {sensor.device.nickname}"
     assert alarms(now + timedelta(minutes=14)) == []
     assert alarms(now + timedelta(minutes=15)) == [(AlarmKind.UPLOAD_FAILING, subject)]
-    assert "Away." in Alarm.objects.get().message
+    # Those behind a batch that was refused go on: not "nothing was uploaded".
+    since = "Uploads are in trouble since 2026-11-21 12:00 UTC. Away."
+    assert Alarm.objects.get().message == since
     upload(sensor, None, at=now + timedelta(hours=1))
     assert alarms(now + timedelta(hours=1)) == []
 
@@ -62,7 +64,10 @@ def test_a_refusal_is_told_at_once_and_until_somebody_acts(now: datetime) -> Non
     upload(sensor, ShipRefused("Who are you?"), at=now)
     assert alarms(now) == [(AlarmKind.UPLOAD_REFUSED, f"device {sensor.device.nickname}")]
     message = Alarm.objects.get().message
-    assert message == "Nothing is uploaded until a person has it tried again. Who are you?"
+    assert message == (
+        "Nothing is uploaded until a setting of the way changes or a person has it tried again. "
+        "Who are you?"
+    )
     retry_uploads(device=sensor.device, actor="test", now=now)
     assert alarms(now) == []
 

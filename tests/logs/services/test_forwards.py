@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from devices.services import configure_device
 from logs.models import Forward
@@ -50,6 +52,21 @@ def test_a_target_has_one_row_while_it_is_one(now: datetime) -> None:
     )
     record_forwards(reports=reports, now=now)
     assert Forward.objects.get().target == "192.0.2.20:514/udp"
+
+
+def test_the_names_of_devices_are_read_once_however_many_targets_there_are(now: datetime) -> None:
+    devices = [
+        make_device(policy=make_policy(now=now), now=now, syslog_forward=TARGETS) for _ in range(10)
+    ]
+    reports = [
+        ForwardReport(one.pk, target, ForwardState.FORWARDING, address="198.51.100.20")
+        for one in devices
+        for target in ("siem.example.net:6514/tls", "192.0.2.20:514/udp")
+    ]
+    record_forwards(reports=reports, now=now)
+    with CaptureQueriesContext(connection) as told:
+        record_forwards(reports=reports, now=now)
+    assert sum("devices_device" in query["sql"] for query in told.captured_queries) < 5
 
 
 def test_where_a_name_leads_is_protected_while_it_is_a_target(now: datetime) -> None:

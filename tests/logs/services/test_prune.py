@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pytest_django import Settings
 
 from devices.services import remove_device
 from logs.models import Batch, Delivery, Sender, Spool
@@ -14,6 +15,7 @@ from logs.reports.ledger import ledger_of
 from logs.services import known_senders, prune
 from logs.services.prune import BATCHES_KEPT, DELIVERIES_KEPT, REMOVED_KEPT
 from logs.states import BatchState
+from tests.logs.rows import change
 from tests.logs.services.site import Sensor, make_sensor, tell
 
 pytestmark = pytest.mark.django_db
@@ -25,7 +27,7 @@ def finish(sensor: Sensor, number: int, *, now: datetime, expired: bool = False)
     state = BatchState.EXPIRED if expired else BatchState.UPLOADED
     rows = Batch.objects.filter(spool=sensor.spool, number=number)
     uploaded_at = None if expired else now
-    rows.update(state=state, uploaded_at=uploaded_at, due_at=None, removed_at=now, is_deleted=True)
+    change(rows, state=state, uploaded_at=uploaded_at, due_at=None, removed_at=now, is_deleted=True)
 
 
 def test_batches_that_are_long_over_go_and_their_lines_stay_counted(now: datetime) -> None:
@@ -57,6 +59,50 @@ def test_a_batch_that_is_told_again_after_that_is_no_new_one(now: datetime) -> N
     assert not Batch.objects.exists()
     assert ledger_of(sensor.device).is_balanced
     assert known_senders()[0].least_number == 2
+
+
+def test_the_manifests_of_rows_that_go_are_deleted_and_no_others(now: datetime) -> None:
+    sensor = make_sensor(now=now)
+    (_, first, _) = sensor.close_batches(1, 1, 1)
+    place = sensor.files.place
+    aside = place.folder / "removed" / f"{first.device_id}-1"
+    aside.mkdir(parents=True)
+    place.manifest(2).rename(aside / "syslog.2.json")
+    for number in (1, 2):
+        finish(sensor, number, now=now)
+    prune(now=now + BATCHES_KEPT - DAY)
+    assert place.numbers(".json") == [1, 3]
+    prune(now=now + BATCHES_KEPT + DAY)
+    assert place.numbers(".json") == [3]
+    assert not list(aside.iterdir())
+
+
+def test_a_row_stays_while_its_manifest_cannot_be_deleted(
+    now: datetime, caplog: pytest.LogCaptureFixture
+) -> None:
+    sensor = make_sensor(now=now)
+    sensor.close_batches(1)
+    finish(sensor, 1, now=now)
+    stubborn = sensor.files.place.manifest(1)
+    stubborn.unlink()
+    stubborn.mkdir()
+    prune(now=now + BATCHES_KEPT + DAY)
+    assert "syslog.1.json cannot be deleted" in caplog.text
+    assert (Batch.objects.count(), sensor.spool.pruned_number) == (1, 0)
+    stubborn.rmdir()
+    prune(now=now + BATCHES_KEPT + DAY)
+    assert not Batch.objects.exists()
+
+
+def test_what_was_uploaded_long_ago_is_no_file_any_more(now: datetime, settings: Settings) -> None:
+    settings.TSCM_LOG_KEEP_DAYS = 3
+    sensor = make_sensor(now=now)
+    (batch,) = sensor.close_batches(1)
+    ended = {"state": BatchState.UPLOADED, "uploaded_at": now, "due_at": None}
+    change(Batch.objects.filter(pk=batch.pk), **ended)
+    prune(now=now + 4 * DAY)
+    assert Batch.objects.get().is_deleted
+    assert not sensor.files.place.batch(1).exists()
 
 
 def test_old_attempts_and_senders_go(now: datetime) -> None:

@@ -13,14 +13,17 @@ from devices.services import configure_device
 from logs.models import Batch, Spool
 from logs.reports.ledger import ledger_of
 from logs.services import (
+    Made,
     due_batches,
     free_bytes,
     kept_bytes,
     make_room,
     review_log_alarms,
+    room,
     ship_spool,
 )
-from logs.shippers.base import ShipRefused
+from logs.services.room import remove_old
+from logs.shippers.base import ShipRefused, ShipUnavailable
 from logs.states import BatchState
 from policies.models import Alarm
 from policies.states import AlarmKind
@@ -73,7 +76,7 @@ def test_what_was_not_uploaded_goes_last_and_is_counted_with_an_alarm(
     sensor: Sensor, now: datetime
 ) -> None:
     made = make_room(now=now, free=PLENTY)
-    assert (made.uploaded, made.unsent, made.unsent_lines) == (0, 1, 1)
+    assert (made.uploaded, made.unsent) == (0, 1)
     ledger = ledger_of(sensor.device)
     assert (ledger.expired, ledger.waiting, ledger.is_balanced) == (1, 9, True)
     assert [batch.number for batch in due_batches(now=now)] == [2]
@@ -130,6 +133,76 @@ def test_files_that_cannot_be_removed_are_tried_again(sensor: Sensor, now: datet
     stubborn.rmdir()
     make_room(now=now, free=PLENTY)
     assert Batch.objects.get(number=1).is_deleted
+
+
+def test_unsent_lines_are_not_removed_again_for_room_that_is_still_to_come(
+    sensor: Sensor, now: datetime, settings: Settings
+) -> None:
+    settings.TSCM_LOG_FREE_BYTES = 1_000_000
+    Device.objects.update(log_quota=10**9)
+    # Somebody has the deleted files open, or looked at the disk before: it is as full as it was.
+    found = [make_room(now=now, free=850_000).unsent for _ in range(4)]
+    assert found == [2, 0, 0, 0]
+    # Nobody has them open for ever: the disk is full of something else, and lines are to come in.
+    later = now + timedelta(minutes=2)
+    assert [make_room(now=later, free=850_000).unsent for _ in range(2)] == [2, 0]
+    assert ledger_of(sensor.device).is_balanced
+
+
+def test_while_files_cannot_be_deleted_no_unsent_line_is_given_up_for_them(
+    sensor: Sensor, now: datetime, settings: Settings
+) -> None:
+    other = make_sensor(now=now)
+    other.close_batches(1)
+    settings.TSCM_LOG_FREE_BYTES = 10**9
+    Batch.objects.filter(spool=sensor.spool, number=1).update(removed_at=now)
+    stubborn = sensor.files.place.batch(1)
+    stubborn.unlink()
+    stubborn.mkdir()
+    assert make_room(now=now, free=0).unsent == 1
+    expired = Batch.objects.filter(state=BatchState.EXPIRED)
+    assert [batch.spool for batch in expired] == [other.spool]
+    stubborn.rmdir()
+    assert make_room(now=now, free=0).unsent == 9
+
+
+def test_a_device_that_is_filled_by_very_many_is_relieved_a_part_at_a_time(
+    sensor: Sensor, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "CANDIDATES", 1)
+    upload(sensor, ScriptedShipper(None, None, ShipUnavailable("Away.")), now=now)
+    sensor.receive(1, text=LINE)
+    sensor.rotate()
+    sensor.close_batches()
+    # It is over 90 % too: but nothing unsent goes before all that is uploaded was looked at.
+    assert [make_room(now=now, free=PLENTY) for _ in range(3)] == [Made(1), Made(1), Made()]
+
+
+def test_where_uploads_are_off_lines_are_removed_oldest_first_as_if_they_were_uploaded(
+    sensor: Sensor, now: datetime, settings: Settings
+) -> None:
+    idle = make_sensor(now=now - timedelta(minutes=1), send_logs="no")
+    idle.close_batches(1)
+    upload(sensor, ScriptedShipper(), now=now)
+    settings.TSCM_LOG_FREE_BYTES = 1_000_000
+    Device.objects.update(log_quota=10**9)
+    assert make_room(now=now, free=1_199_990) == Made(0, 1)
+    assert make_room(now=now, free=1_199_990) == Made(1, 0)
+
+
+def test_what_was_uploaded_goes_by_its_age_and_counts_as_uploaded(
+    sensor: Sensor, now: datetime, settings: Settings
+) -> None:
+    settings.TSCM_LOG_KEEP_DAYS = 7
+    Device.objects.update(log_quota=10**9)
+    upload(sensor, ScriptedShipper(None, None, ShipUnavailable("Away.")), now=now)
+    before = ledger_of(sensor.device)
+    assert remove_old(now=now + timedelta(days=7)) == 0
+    assert remove_old(now=now + timedelta(days=8)) == 2
+    assert not {"syslog.1", "syslog.2"} & set(files(sensor))
+    assert {"syslog.1.json", "syslog.3"} <= set(files(sensor))
+    assert ledger_of(sensor.device) == before
+    assert (before.uploaded, before.waiting, before.expired) == (2, 8, 0)
 
 
 def test_one_that_arrives_while_it_is_let_go_counts_as_uploaded(

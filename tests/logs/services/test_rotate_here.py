@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from pytest_django import Settings
 
 from devices.services import configure_device
 from logs.models import Batch, Receiver, Spool
@@ -14,8 +15,8 @@ from logs.reports.ledger import ledger_of
 from logs.reports.recounted import differences, rows_of
 from logs.services import (
     ask_rotation,
-    is_rotated,
     known_senders,
+    make_room,
     place_of,
     rotate_here,
     rotations_asked,
@@ -64,9 +65,7 @@ def test_what_is_open_becomes_a_batch_and_a_row(sensor: Sensor, now: datetime) -
 
 def test_an_asking_is_answered(sensor: Sensor, now: datetime) -> None:
     ask_rotation(device=sensor.device, now=now)
-    assert not is_rotated(device=sensor.device)
     rotate_here(sender=known(), now=now)
-    assert is_rotated(device=sensor.device)
     assert rotations_asked() == {}
 
 
@@ -104,13 +103,36 @@ def test_what_a_crash_left_rotated_and_not_closed_is_closed_too(
     assert agree(sensor)
 
 
+def test_what_made_room_is_over_also_where_the_rows_were_lost(
+    sensor: Sensor, now: datetime, settings: Settings
+) -> None:
+    settings.TSCM_LOG_FREE_BYTES = 10**15
+    assert make_room(now=now, free=0).unsent == 1
+    Spool.objects.all().delete()  # as after a database was put back that is older
+    assert rotate_here(sender=known(), now=now)
+    gone, there = Batch.objects.order_by("number")
+    assert (gone.state, gone.removed_at, gone.is_deleted, gone.attempts) == (
+        "expired",
+        now,
+        True,
+        0,
+    )
+    assert (there.state, there.due_at) == ("waiting", now)
+    ledger = ledger_of(sensor.device)
+    assert (ledger.waiting, ledger.expired, ledger.is_balanced) == (3, 5, True)
+    assert agree(sensor)
+
+
 def test_lines_of_another_device_in_its_folder_are_not_taken_for_its_own(
     sensor: Sensor, now: datetime
 ) -> None:
+    before = sensor.device.device_id
     configure_device(device=sensor.device, changes={"device_id": "tdid_new"}, actor="test", now=now)
     assert rotate_here(sender=known(), now=now)
-    assert dict(Batch.objects.values_list("number", "lines")) == {1: 5}
-    assert list(sensor.files.place.folder.glob("removed/*/syslog"))
+    rows = Batch.objects.order_by("number").values_list("number", "lines", "device_id")
+    # What was open is closed under the ID that it came in by.
+    assert list(rows) == [(1, 5, before), (2, 3, before)]
+    assert list(sensor.files.place.folder.glob("removed/*/syslog.2"))
 
 
 def test_a_file_that_another_program_writes_is_parted(now: datetime) -> None:

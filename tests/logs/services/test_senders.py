@@ -47,6 +47,28 @@ def test_an_address_that_a_device_has_already_is_told_apart_by_names(
     assert Sender.objects.exists()
 
 
+def test_two_people_who_adopt_at_once_for_one_device_both_have_their_way(
+    sender: Sender, device: Device, now: datetime
+) -> None:
+    other = Sender.objects.create(address="198.51.100.8", first_at=now, last_at=now)
+    # Each has the device as it was when the page was made.
+    pages = [Device.objects.get(pk=device.pk) for _ in range(2)]
+    adopt_sender(sender=sender, device=pages[0], actor="console:ann", now=now)
+    adopt_sender(sender=other, device=pages[1], actor="console:bob", now=now)
+    device.refresh_from_db()
+    assert device.syslog_sources == ["192.0.2.30", "198.51.100.7", "198.51.100.8"]
+
+
+def test_a_device_that_was_removed_meanwhile_adopts_nobody(
+    sender: Sender, device: Device, now: datetime
+) -> None:
+    gone = Device.objects.get(pk=device.pk)
+    device.delete()
+    with pytest.raises(SenderRefused, match="was removed meanwhile"):
+        adopt_sender(sender=sender, device=gone, actor="test", now=now)
+    assert Sender.objects.exists()
+
+
 def test_a_kind_without_such_a_setting_refuses_and_says_so(sender: Sender, now: datetime) -> None:
     gateway = make_gateway(now=now)
     with pytest.raises(SenderRefused, match="syslog_sources"):

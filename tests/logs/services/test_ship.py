@@ -17,11 +17,11 @@ from logs.models import Batch, Delivery, Spool
 from logs.reports.ledger import ledger_of
 from logs.services import (
     due_batches,
-    due_spools,
     resume_uploads,
     retry_uploads,
     ship_batch,
     ship_spool,
+    spools_to_send,
 )
 from logs.shippers.base import ShipRefused, ShipUnavailable
 from logs.shippers.upload_errors import BatchMissing
@@ -31,6 +31,7 @@ from tests.factories import publish, stopped
 from tests.fakes.collector import Collector
 from tests.logs.services.shippers import ScriptedShipper
 from tests.logs.services.site import Sensor, make_sensor
+from tests.logs.shippers.uploads import ca_file
 
 pytestmark = pytest.mark.django_db
 
@@ -228,6 +229,67 @@ def test_settings_that_cannot_work_refuse_and_say_which(
     assert "must begin with https://" in done.failure.detail
 
 
+def test_a_file_of_authorities_that_is_away_for_a_moment_stops_nothing(
+    sensor: Sensor, now: datetime, settings: Settings, tmp_path: Path
+) -> None:
+    settings.TSCM_LOG_CA = tmp_path / "ca.pem"
+    done = ship_spool(
+        spool_id=sensor.spool.pk, clock=stopped(now), until=now + timedelta(seconds=1)
+    )
+    assert done.failure is not None
+    assert done.failure.outcome == DeliveryOutcome.UNAVAILABLE
+    assert states(sensor) == ["waiting"] * 3
+    assert sensor.spool.stopped_at is None
+
+
+def test_a_file_of_authorities_that_is_put_right_resumes_by_itself(
+    sensor: Sensor, now: datetime, settings: Settings, tmp_path: Path
+) -> None:
+    settings.TSCM_LOG_CA = tmp_path / "ca.pem"
+    settings.TSCM_LOG_CA.write_text("half of it")
+    done = ship_spool(
+        spool_id=sensor.spool.pk, clock=stopped(now), until=now + timedelta(seconds=1)
+    )
+    assert done.failure is not None
+    assert "holds none" in done.failure.detail
+    assert resume_uploads(now=now) == 0
+    ca_file(tmp_path).rename(settings.TSCM_LOG_CA)
+    assert resume_uploads(now=now) == 1
+    assert states(sensor) == ["waiting"] * 3
+
+
+def test_a_setting_that_is_changed_while_it_is_tried_resumes_too(
+    sensor: Sensor, now: datetime, settings: Settings, tmp_path: Path
+) -> None:
+    settings.TSCM_LOG_CA = tmp_path / "ca.pem"
+
+    def mended_and_refused(_batch: object) -> None:
+        ca_file(tmp_path).rename(settings.TSCM_LOG_CA)
+        raise NO
+
+    ship(sensor, ScriptedShipper(mended_and_refused), at=now)
+    assert states(sensor)[0] == "refused"
+    assert resume_uploads(now=now) == 1
+
+
+@pytest.mark.parametrize(("ending", "state"), [(None, "uploaded"), (NO, "refused")])
+def test_a_copy_that_cannot_be_removed_undoes_nothing_of_how_it_ended(
+    sensor: Sensor,
+    now: datetime,
+    ending: ShipRefused | None,
+    state: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # A folder cannot be unlinked, whoever we are.
+    (sensor.files.place.folder / "syslog.1.gz").mkdir()
+    shipper = ScriptedShipper(ending)
+    first = Batch.objects.get(number=1)
+    delivery = ship_batch(batch_id=first.pk, clock=stopped(now), shipper=shipper)
+    assert delivery is not None
+    assert states(sensor) == [state, "waiting", "waiting"]
+    assert "syslog.1: its compressed copy cannot be removed" in caplog.text
+
+
 def test_a_proxy_password_whose_key_is_lost_refuses_and_resumes_once_it_is_given_anew(
     sensor: Sensor, now: datetime, settings: Settings
 ) -> None:
@@ -281,14 +343,14 @@ def test_two_workers_never_upload_for_one_device_at_a_time(sensor: Sensor, now: 
 
     def meanwhile(_batch: object) -> None:
         inner.append(ship_batch(batch_id=first.pk, clock=stopped(now), shipper=ScriptedShipper()))
-        inner.append(due_spools(now=now, at_once=2))
+        inner.append(spools_to_send(now=now, at_once=2))
 
     other = make_sensor(now=now)
     other.close_batches(1)
     ship_batch(batch_id=first.pk, clock=stopped(now), shipper=ScriptedShipper(meanwhile))
     # The other device still has a turn; with one at once it has to wait.
     assert inner == [None, [other.spool.pk]]
-    assert due_spools(now=now, at_once=1) == [sensor.spool.pk]
+    assert spools_to_send(now=now, at_once=1) == [sensor.spool.pk]
 
 
 def test_only_the_next_batch_is_taken(sensor: Sensor, now: datetime) -> None:
@@ -316,12 +378,14 @@ def test_retried_while_it_fails_it_is_due_all_the_same(sensor: Sensor, now: date
     assert [batch.number for batch in due_batches(now=now)] == [1]
 
 
+@pytest.mark.parametrize("has_it_again", [False, True])
 def test_a_batch_of_an_earlier_device_id_is_found_where_it_was_put_aside(
-    sensor: Sensor, now: datetime
+    sensor: Sensor, now: datetime, has_it_again: bool
 ) -> None:
     old, place = sensor.device.device_id, sensor.files.place
     sensor.files.close()
-    configure_device(device=sensor.device, changes={"device_id": "tdid_new"}, actor="test", now=now)
+    present = old if has_it_again else "tdid_new"
+    configure_device(device=sensor.device, changes={"device_id": present}, actor="test", now=now)
     aside = place.folder / "removed" / f"{old}-1"
     aside.mkdir(parents=True)
     place.batch(1).rename(aside / "syslog.1")
