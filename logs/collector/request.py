@@ -70,11 +70,6 @@ def read_head(environ: Mapping[str, object]) -> Announced:
     return announced
 
 
-def digest_field(sha256: bytes) -> str:
-    """Return a digest as RFC 9530 writes it."""
-    return f"sha-256=:{base64.b64encode(sha256).decode()}:"
-
-
 def _device_id(environ: Mapping[str, object]) -> str:
     text = _value(environ, "TSCM-Device")
     if DEVICE_ID.fullmatch(text) is None:

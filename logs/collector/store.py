@@ -19,11 +19,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
-from isal import igzip, isal_zlib
+from isal import igzip
 
 from logs.collector.request import Announced, Declined
+from logs.spool.files import sync_folder
+from logs.spool.packed import TORN
 
 MOST_DEVICES = 1000
 
@@ -33,7 +35,6 @@ _NAME = re.compile(r"([1-9][0-9]{0,17})\.log\.gz")
 _BLOCK = 1 << 18
 _STALE = 24 * 3600  # seconds; longer than a request may take by far
 _SHOWN = 20  # gaps that are listed
-_TORN = (OSError, EOFError, cast(type[Exception], isal_zlib.error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,8 @@ class Store:
             with _locked(home):
                 if final.exists() and (held := _text_sha256(final)) is not None:
                     if held == announced.text_sha256:
+                        # Whoever kept it may have been killed before its name was on the disk.
+                        sync_folder(home)
                         return "again"
                     raise Declined(
                         "409 Conflict",
@@ -99,7 +102,7 @@ class Store:
                         f"content",
                     )
                 part.rename(final)
-                _fsync_folder(home)
+                sync_folder(home)
         return "new"
 
     def _home(self, device_id: str) -> Path:
@@ -111,7 +114,7 @@ class Store:
                     "403 Forbidden", f"there are {MOST_DEVICES:,} devices, and no more are taken"
                 )
             home.mkdir(exist_ok=True)
-            _fsync_folder(self.folder)
+            sync_folder(self.folder)
         for part in home.glob(".*.part"):
             with suppress(FileNotFoundError):
                 if time.time() - part.stat().st_mtime > _STALE:
@@ -145,14 +148,6 @@ def _text_sha256(path: Path) -> bytes | None:
         with igzip.IGzipFile(path, "rb") as file:  # type: ignore[no-untyped-call]
             while block := file.read(_BLOCK):
                 digest.update(block)
-    except _TORN:
+    except TORN:
         return None
     return digest.digest()
-
-
-def _fsync_folder(folder: Path) -> None:
-    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

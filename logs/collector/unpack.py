@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from typing import Protocol, cast
+from typing import Protocol
 
 from isal import isal_zlib
 
 from logs.collector.request import Announced, Declined
+from logs.spool.packed import DAMAGED, GZIP_WINDOW
 
 _READ = 1 << 16  # bytes of a body at once
 _STEP = 1 << 20  # bytes of text at once, however much a few bytes unpack to
-_GZIP_WINDOW = 31  # a gzip header, and the widest window
-# The wheel's stub has its error as an instance.
-_DAMAGED = cast(type[Exception], isal_zlib.error)
 
 
 class Body(Protocol):
@@ -52,7 +50,7 @@ class _Text:
 
     def __init__(self, announced: Announced) -> None:
         self._announced = announced
-        self._gzip = isal_zlib.decompressobj(wbits=_GZIP_WINDOW)
+        self._gzip = isal_zlib.decompressobj(wbits=GZIP_WINDOW)
         self._hash = hashlib.sha256()
         self._bytes = 0
         self._lines = 0
@@ -79,7 +77,7 @@ class _Text:
         """Unpack as much as may be at once, and return what is left of the block."""
         try:
             self._count(self._gzip.decompress(block, _STEP))
-        except _DAMAGED as error:
+        except DAMAGED as error:
             raise _declined(f"the gzip cannot be read ({error})") from error
         return self._gzip.unused_data or self._gzip.unconsumed_tail
 

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, cast
 
-from logs.collector.request import Announced, Declined, digest_field, read_head
+from logs.collector.request import Announced, Declined, read_head
 from logs.collector.store import Kept, Store
 from logs.collector.unpack import Body, checked_blocks
+from logs.spool.packed import digest_field
 
 PATH = "/upload"
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from logs.spool.base import SpoolDamaged
-from logs.spool.files import write_aside
+from logs.spool.files import read_file, write_aside
 
 _MOST = 4_096  # bytes; a larger file is none of ours
 _TAIL = 64
@@ -79,8 +79,7 @@ class Cursor:
 def read_cursor(path: Path) -> Cursor | None:
     """Return the saved cursor, None where none was ever saved. Raises SpoolDamaged."""
     try:
-        with path.open("rb") as file:
-            values = json.loads(file.read(_MOST))
+        values = json.loads(read_file(path, _MOST))
         return Cursor(Position(**values.pop("position")), **values)
     except FileNotFoundError:
         return None

@@ -10,7 +10,7 @@ import numpy as np
 
 from logs.shippers.forward_cursor import Position
 from logs.spool.base import Manifest, Place
-from logs.spool.files import count_lines
+from logs.spool.files import count_lines, open_file
 from logs.spool.segments import Segments, covered, read_segments
 from logs.spool.state import read_state
 from logs.spool.taken import Taken
@@ -94,7 +94,7 @@ def _counted(path: Path, index: Path) -> _File:
     if len(segments):
         return _File(index, int(segments["lines"].sum()), covered(segments), int(segments["at"][0]))
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = open_file(path, os.O_RDONLY)
     except FileNotFoundError:
         return _File(index)
     try:

@@ -14,12 +14,12 @@ from pathlib import Path
 from logs.shippers.forward_cursor import Position
 from logs.shippers.forward_index import Index, Span
 from logs.spool.base import Manifest, Place, SpoolDamaged
+from logs.spool.files import open_file
 from logs.spool.opening import is_others
 from logs.spool.state import read_state
 
 BLOCK = 128 * 1024
 LONGEST = 1024 * 1024  # a longer line comes in pieces of this size
-_READ = os.O_RDONLY | os.O_CLOEXEC
 
 logger = logging.getLogger(__name__)
 
@@ -288,6 +288,6 @@ def newest(place: Place) -> Position:
 
 def _opened(path: Path) -> int | None:
     try:
-        return os.open(path, _READ)
+        return open_file(path, os.O_RDONLY)
     except FileNotFoundError:
         return None

@@ -15,7 +15,7 @@ import httpcore
 
 from logs.shippers.base import Batch, OnProgress, Receipt, ShipperMisconfigured, Step
 from logs.shippers.compress import Compressed, compress, verify_size
-from logs.shippers.upload_answer import Answer, check, digest_field
+from logs.shippers.upload_answer import Answer, check
 from logs.shippers.upload_connection import Door
 from logs.shippers.upload_errors import (
     CopyFailed,
@@ -28,6 +28,7 @@ from logs.shippers.upload_errors import (
     UploadFault,
 )
 from logs.shippers.upload_settings import Proxy, read_ca, read_proxy, read_url
+from logs.spool.packed import digest_field
 from policies.sources.base import Deadline
 from policies.sources.http_url import Url
 
@@ -57,7 +58,10 @@ class Uploader:
         proxy_password: str = "",
         ca_file: Path | None = None,
     ) -> Self:
-        """Build the uploader; raise `ShipperMisconfigured` for a setting that cannot work."""
+        """Build the uploader.
+
+        Raises `ShipperMisconfigured` for a setting that cannot work, `AuthoritiesUnreadable`.
+        """
         found = cls(
             url=read_url(url),
             proxy=read_proxy(proxy, proxy_user, proxy_password) if proxy else None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from logs.shippers.upload_errors import (
     StatusRefused,
     UploadFault,
 )
+from logs.spool.packed import digest_field
 
 _TOLD = 200  # characters of the other side's words that are repeated
 _STATUSES: dict[int, type[UploadFault]] = {
@@ -55,11 +55,6 @@ class Answer:
             return ""
         words = self.body[: 4 * _TOLD].decode("utf-8", "replace").split()
         return "".join(c for c in " ".join(words) if c.isprintable())[:_TOLD]
-
-
-def digest_field(sha256: bytes) -> str:
-    """Return a digest as RFC 9530 writes it."""
-    return f"sha-256=:{base64.b64encode(sha256).decode()}:"
 
 
 def check(answer: Answer, about: str, *, handed: int, total: int, sha256: bytes) -> None:

@@ -2,6 +2,8 @@
 
 ShipError
 ├── ShipUnavailable
+│   ├── BatchUnreadable      the batch's file cannot be read now: its disk is away, or fails
+│   ├── AuthoritiesUnreadable the file of authorities cannot be read now
 │   ├── CopyFailed           the compressed copy could not be written beside the batch, or read
 │   ├── HostUnknown          the log service's name has no address
 │   ├── Unreachable          connection refused, no route
@@ -18,7 +20,7 @@ ShipError
 │   ├── ProxyUnreachable     no connection to the proxy, or none from it to the log service
 │   └── ProxyClosed          the proxy said 200 to CONNECT, and then closed
 └── ShipRefused
-    ├── BatchMissing         the batch's file is gone, or cannot be read          (about the batch)
+    ├── BatchMissing         the batch's file is gone, its folder is there        (about the batch)
     ├── NotAsClosed          the file is not what its manifest says               (about the batch)
     ├── NumberTaken          409: known by this number with other content         (about the batch)
     ├── BatchRefused         400, 413, 415, 422: the service cannot take this one (about the batch)
@@ -48,6 +50,18 @@ class UploadFault(ShipError):
         """Put the next step behind the message."""
         super().__init__(f"{message}. {self.advice}.")
         self.retry_after = retry_after
+
+
+class BatchUnreadable(UploadFault, ShipUnavailable):
+    """The batch's file cannot be read now."""
+
+    advice = "Check the disk of the logs and who may read there; it is tried again later"
+
+
+class AuthoritiesUnreadable(UploadFault, ShipUnavailable):
+    """The file of authorities cannot be read now."""
+
+    advice = "Check that the file is there and who may read it; it is tried again later"
 
 
 class CopyFailed(UploadFault, ShipUnavailable):
@@ -144,7 +158,7 @@ class ProxyClosed(UploadFault, ShipUnavailable):
 
 
 class BatchMissing(UploadFault, ShipRefused):
-    """The batch's file is gone, or cannot be read."""
+    """The batch's file is gone, and its folder is there."""
 
     is_about_batch = True
     advice = "Find out what took it; `tsadmin logs --verify` recounts what is there"

@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from logs.shippers.base import ShipperMisconfigured
+from logs.shippers.upload_errors import AuthoritiesUnreadable
 from policies.sources.http_url import BadUrl, Url
 from policies.sources.resolver import is_address
 
@@ -66,13 +67,19 @@ def read_proxy(text: str, user: str, password: str) -> Proxy:
 
 
 def read_ca(path: Path) -> str:
-    """Return the authorities in a file, as PEM; raise `ShipperMisconfigured`."""
-    wanted = "the file of authorities must hold certificates in PEM form"
+    """Return the authorities in a file, as PEM.
+
+    Raises `AuthoritiesUnreadable`, and `ShipperMisconfigured` where it holds none.
+    """
     try:
         pem = path.read_text("ascii")
         ssl.create_default_context(cadata=pem)
     except (ssl.SSLError, ValueError) as error:
-        raise ShipperMisconfigured(f"{wanted}: {path} holds none") from error
+        raise ShipperMisconfigured(
+            f"the file of authorities must hold certificates in PEM form: {path} holds none"
+        ) from error
     except OSError as error:
-        raise ShipperMisconfigured(f"{wanted}: {path}: {error.strerror}") from error
+        raise AuthoritiesUnreadable(
+            f"reading the file of authorities: {path}: {error.strerror}"
+        ) from error
     return pem

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-from logs.collector import application
+from logs.collector import application, store
 from logs.collector.store import MOST_DEVICES, Sequence, Store
 from logs.collector.wsgi import Application
 from tests.logs.collector.sending import Answer, Sent, ask, digest
@@ -58,6 +58,17 @@ def test_the_same_batch_again_is_a_duplicate_even_if_packed_otherwise(
     assert again.headers["TSCM-Duplicate"] == "yes"
     assert (tmp_path / "tdid_abcd1234" / "1.log.gz").read_bytes() == first.body
     assert files(tmp_path) == ["tdid_abcd1234/1.log.gz"]
+
+
+def test_a_duplicate_is_acknowledged_once_its_name_is_on_the_disk(
+    collector: Application, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(collector, Sent().environ())
+    synced: list[Path] = []
+    # Whoever kept it may have been killed between its rename and this.
+    monkeypatch.setattr(store, "sync_folder", synced.append)
+    assert ask(collector, Sent().environ()).said["duplicate"] is True
+    assert synced == [tmp_path / "tdid_abcd1234"]
 
 
 def test_the_same_number_with_other_content_is_a_conflict_and_changes_nothing(

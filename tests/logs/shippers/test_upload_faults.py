@@ -15,6 +15,7 @@ from logs.shippers.upload_errors import (
     AnsweredEarly,
     BatchMissing,
     BatchRefused,
+    BatchUnreadable,
     CertificateExpired,
     CertificateUntrusted,
     CertificateWrongName,
@@ -35,7 +36,7 @@ from logs.shippers.upload_errors import (
 from tests.fakes.foreground import free_port
 from tests.fakes.logservice import Conversation, LogService
 from tests.logs.batches import closed_batch, log_text, noise
-from tests.logs.shippers.uploads import server_tls, take, upload
+from tests.logs.shippers.uploads import ca_file, server_tls, take, upload
 
 LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
 LARGE = 24_000_000  # more than the buffers of both sides hold
@@ -372,3 +373,22 @@ def test_a_batch_whose_file_is_gone_waits_for_a_person(tmp_path: Path) -> None:
     with pytest.raises(BatchMissing, match=r"syslog\.1: No such file.*--verify") as caught:
         upload(batch, "https://127.0.0.1:9/")
     assert caught.value.is_about_batch
+
+
+def test_a_batch_whose_disk_is_away_for_a_moment_is_tried_again(tmp_path: Path) -> None:
+    batch, ca = closed_batch(tmp_path / "spool"), ca_file(tmp_path)
+    batch.place.folder.rename(tmp_path / "away")
+    with LogService(take, tls=server_tls()) as service:
+        with pytest.raises(BatchUnreadable, match=r"No such file.*tried again later") as caught:
+            upload(batch, service.url(), ca=ca)
+        assert isinstance(caught.value, ShipUnavailable)
+        (tmp_path / "away").rename(batch.place.folder)
+        assert upload(batch, service.url(), ca=ca).status == 200
+
+
+def test_a_batch_that_is_there_and_cannot_be_opened_is_tried_again(tmp_path: Path) -> None:
+    batch = closed_batch(tmp_path)
+    batch.path.unlink()
+    batch.path.symlink_to(batch.path.name)  # too many levels, whoever asks
+    with pytest.raises(BatchUnreadable, match=r"reading batch 1 of .*Check the disk"):
+        upload(batch, "https://127.0.0.1:9/")

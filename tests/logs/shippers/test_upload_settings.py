@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from logs.shippers.base import ShipperMisconfigured
+from logs.shippers.base import ShipperMisconfigured, ShipUnavailable
 from logs.shippers.upload import Uploader
+from logs.shippers.upload_errors import AuthoritiesUnreadable
 from tests.fakes.collector import Collector
 from tests.logs.batches import closed_batch
 from tests.logs.shippers.uploads import upload
@@ -45,9 +46,13 @@ def test_plain_http_through_a_proxy_is_refused() -> None:
         Uploader.from_settings(url="http://127.0.0.1:8444/", proxy="http://proxy.example:3128")
 
 
-def test_a_file_of_authorities_that_is_none_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ShipperMisconfigured, match="No such file"):
+def test_a_file_of_authorities_that_cannot_be_read_now_is_tried_again(tmp_path: Path) -> None:
+    with pytest.raises(AuthoritiesUnreadable, match=r"No such file.*tried again later") as caught:
         Uploader.from_settings(ca_file=tmp_path / "missing.pem")
+    assert isinstance(caught.value, ShipUnavailable)
+
+
+def test_a_file_of_authorities_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty.pem").write_text("no certificate\n")
     with pytest.raises(ShipperMisconfigured, match=r"empty\.pem holds none"):
         Uploader.from_settings(ca_file=tmp_path / "empty.pem")
