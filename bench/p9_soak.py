@@ -28,7 +28,8 @@ _LEDGER = """
 import json, django
 django.setup()
 from logs.models import Spool
-print(json.dumps([[s.received, s.spooled, s.missed, s.is_balanced] for s in Spool.objects.all()]))
+print(json.dumps([[s.received, s.spooled, s.missed, s.received == s.spooled + s.missed]
+                  for s in Spool.objects.all()]))
 """
 
 

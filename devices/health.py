@@ -188,7 +188,7 @@ def _log_trouble(device: Device) -> Health | None:
     since = f"{device.log_trouble_since:%Y-%m-%d %H:%M} UTC"
     return Health(
         HealthState.LOGS_FAILING,
-        f"No logs were uploaded since {since}; the lines are kept. {device.log_trouble}",
+        f"Not all logs are uploaded since {since}; the lines are kept. {device.log_trouble}",
     )
 
 

@@ -95,8 +95,13 @@ def run_page(folder: Path, *, ports: dict[str, str]) -> tuple[str, str]:
     )
     (dns / "named.conf").write_text(config)
     # Feeds are served from a folder of the run's own; the page's port is the one in its URLs.
-    with appliance(folder / "data", TSCM_FEED_BIND=f"127.0.0.1:{ports['8001']}") as site:
+    binds = {
+        "TSCM_FEED_BIND": f"127.0.0.1:{ports['8001']}",
+        "TSCM_SYSLOG_BIND": f"127.0.0.1:{ports['514']}",
+    }
+    with appliance(folder / "data", **binds) as site:
         site.start("feeds")
+        site.start("receiver")
         server = subprocess.Popen(
             [named(), "-f", "-c", str(dns / "named.conf")],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -104,6 +109,7 @@ def run_page(folder: Path, *, ports: dict[str, str]) -> tuple[str, str]:
         try:
             wait_until(lambda: _answers(ports["5353"]), what="the DNS server answers")
             wait_until(lambda: _serves(ports["8001"]), what="the feed server answers")
+            wait_until(lambda: _listens(site), what="the receiver says where it listens")
             page = Page(site, ports)
             return page.text, page.run()
         finally:
@@ -124,8 +130,13 @@ def _serves(port: str) -> bool:
     return subprocess.run(asked, timeout=10, check=False).returncode == 0
 
 
+def _listens(site: Appliance) -> bool:
+    return site.row("SELECT 1 FROM logs_receiver WHERE listeners <> '[]'") is not None
+
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as scratch:
         Path(scratch).chmod(0o755)
-        PAGE.write_text(run_page(Path(scratch), ports={"5353": "5353", "8001": "8001"})[1])
+        usual = {"5353": "5353", "8001": "8001", "514": "5514"}  # below 1024 only root may listen
+        PAGE.write_text(run_page(Path(scratch), ports=usual)[1])
     sys.exit(0)

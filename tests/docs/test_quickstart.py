@@ -30,6 +30,6 @@ def test_the_quickstart_prints_what_it_says() -> None:
         pytest.skip("no dig here (apt-get install bind9-dnsutils)")
     with tempfile.TemporaryDirectory() as scratch:
         Path(scratch).chmod(0o755)
-        ports = {"5353": free_port(), "8001": free_port()}
+        ports = {"5353": free_port(), "8001": free_port(), "514": free_port()}
         written, printed = run_page(Path(scratch), ports=ports)
     assert steady(printed) == steady(written)

@@ -27,11 +27,12 @@ LOOK = """
 import json
 from logs.models import Forward, Receiver, Spool
 from logs.reports.ledger import ledgers
-spool = Spool.objects.get()
+# There are none before the receiver has told of them.
+spool, receiver = Spool.objects.first() or Spool(), Receiver.objects.first() or Receiver()
 print(json.dumps({
     "received": spool.received, "spooled": spool.spooled,
     "is_balanced": all(one.is_balanced for one in ledgers(Spool.objects.all()).values()),
-    "kernel_drops": Receiver.objects.get().kernel_drops,
+    "kernel_drops": receiver.kernel_drops,
     "targets": Forward.objects.filter(state="forwarding").count(),
 }))
 """

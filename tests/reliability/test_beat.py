@@ -49,4 +49,5 @@ def test_a_clock_that_is_set_back_stops_no_schedule(
     scheduler.populate_heap()
     while scheduler.tick() == 0:
         pass
-    assert set(sent) == {entry["task"] for entry in SCHEDULE.values()}
+    # Celery's own, at four every night, is due too where that was within these hours.
+    assert set(sent) - {"celery.backend_cleanup"} == {entry["task"] for entry in SCHEDULE.values()}

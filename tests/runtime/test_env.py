@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import re
 import stat
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, strategies as st
@@ -27,11 +29,13 @@ GOOD_KEY = "k" * 43 + "="
 
 
 @pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """An empty folder in the place of the checkout, so that nobody's `.env` plays a part."""
-    folder = tmp_path / "checkout"
-    folder.mkdir()
-    return folder
+def checkout() -> Iterator[Path]:
+    """An empty folder in the place of the checkout, so that nobody's `.env` plays a part.
+
+    Its path is short: of a long one the queue's socket would not lie in it.
+    """
+    with TemporaryDirectory(prefix="tscm-") as folder:
+        yield Path(folder)
 
 
 def test_every_variable_is_in_the_example_file_with_its_default() -> None:
@@ -125,6 +129,9 @@ def test_what_is_said_of_logs_is_read_as_what_it_is(checkout: Path) -> None:
         ("TSCM_SYSLOG_SYNC_SECONDS", "1s"),
         ("TSCM_SYSLOG_MEMORY_MB", "15"),
         ("TSCM_LOG_FREE_MB", "-1"),
+        ("TSCM_LOG_KEEP_DAYS", "0"),
+        ("TSCM_LOG_KEEP_DAYS", "3651"),
+        ("TSCM_LOG_KEEP_DAYS", "1.5"),
         ("TSCM_LOG_UPLOAD_URL", "http://logs.example.net/upload"),
         ("TSCM_LOG_UPLOAD_URL", "https://logs.example.net:99999/upload"),
         ("TSCM_LOG_UPLOAD_URL", "https://[::1/upload"),

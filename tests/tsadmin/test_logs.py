@@ -181,6 +181,18 @@ def test_a_failure_is_the_trace_up_to_there_and_one_line(
     assert told.json["devices"][0]["batches"][0]["outcome"] == "unavailable"
 
 
+def test_a_key_in_the_upload_url_is_not_printed(
+    tsadmin: Tsadmin, now: datetime, settings: Settings
+) -> None:
+    sensor = make_sensor(now=now, nickname="fmc")
+    sensor.close_batches(2)
+    let_go(sensor)
+    settings.TSCM_LOG_UPLOAD_URL = "https://127.0.0.1:1/upload?key=very-secret"
+    answer = tsadmin("logs", "fmc")
+    assert answer.stdout.splitlines()[-1] == "[INFO ] : Connecting to https://127.0.0.1:1/upload?…"
+    assert "very-secret" not in answer.stdout + answer.stderr
+
+
 def test_other_devices_are_uploaded_all_the_same_and_the_first_trouble_is_told(
     tsadmin: Tsadmin, now: datetime, uploads: Collector
 ) -> None:
@@ -284,7 +296,7 @@ def test_a_receiver_that_does_not_answer_is_told_after_what_waits_was_sent(
         "fmc: the receiver did not close its open file within 0 seconds: receiver.log tells why"
     )
     assert Batch.objects.get().state == BatchState.UPLOADED
-    assert sensor.spool.is_to_rotate
+    assert set(rotations_asked()) == {sensor.device.pk}
 
 
 def test_a_spool_that_cannot_be_opened_is_told_and_the_others_go_on(

@@ -19,8 +19,9 @@ from logs.services import make_room, prune, rotate_here
 from logs.services.known import known_senders
 from logs.services.prune import BATCHES_KEPT
 from logs.spool.base import Place
-from logs.spool.verify import Recount, recount
+from logs.spool.verify import Pruned, Recount, recount
 from logs.states import BatchState
+from tests.logs.rows import change
 from tests.logs.services.site import Sensor, make_sensor, tell
 from tests.tsadmin.conftest import Tsadmin
 from tsadmin.commands import recounting
@@ -52,7 +53,7 @@ def sensor(now: datetime) -> Sensor:
 def upload(number: int) -> None:
     """Write down that a batch was uploaded."""
     rows = Batch.objects.filter(number=number)
-    rows.update(state=BatchState.UPLOADED, uploaded_at=timezone.now(), due_at=None)
+    change(rows, state=BatchState.UPLOADED, uploaded_at=timezone.now(), due_at=None)
 
 
 def found(tsadmin: Tsadmin, *arguments: str) -> list[str]:
@@ -102,7 +103,7 @@ def test_a_device_whose_logs_are_not_uploaded_is_counted_too(
     Device.objects.update(send_logs=False)
     assert found(tsadmin) == []
     Batch.objects.filter(number=2).update(lines=8)
-    assert len(found(tsadmin, "fmc")) == 2
+    assert len(found(tsadmin, "fmc")) == 2  # its manifest, and the sums
 
 
 def break_file(sensor: Sensor) -> None:
@@ -124,6 +125,10 @@ def change_row(sensor: Sensor) -> None:
 
 def lose_row(sensor: Sensor) -> None:
     Batch.objects.filter(spool=sensor.spool, number=2).delete()
+
+
+def lose_sums(sensor: Sensor) -> None:
+    Spool.objects.filter(pk=sensor.spool.pk).update(uploaded_lines=4)
 
 
 def keep_untold(sensor: Sensor) -> None:
@@ -159,7 +164,21 @@ def unbalance(sensor: Sensor) -> None:
             lose_row,
             [
                 "Batch 2 (7 lines) is on disk, and no row tells of it.",
-                "The rows do not add up: kept 15, uploaded 5, waiting 3, expired 0.",
+                (
+                    "The sums that are kept of the batches are not those of their rows: highest "
+                    "number 2 (rows: 1), batches 2 (rows: 1), batches that wait 1 (rows: 0), "
+                    "lines that wait 7 (rows: 0), bytes that wait "
+                ),
+            ],
+        ),
+        (
+            lose_sums,
+            [
+                "The rows do not add up: kept 15, uploaded 4, waiting 10, expired 0.",
+                (
+                    "The sums that are kept of the batches are not those of their rows: lines that "
+                    "are uploaded 4 (rows: 5)."
+                ),
             ],
         ),
         (keep_untold, ["Lines received: 22 by the files, 18 by the rows."]),
@@ -208,7 +227,45 @@ def test_rows_that_are_not_kept_any_more_are_no_difference(
     make_room(now=now, free=0)
     prune(now=now + 2 * BATCHES_KEPT)
     assert not Batch.objects.exists()
+    assert not sensor.files.place.numbers(".json")
     assert found(tsadmin) == []
+
+
+def test_rows_that_go_while_it_is_counted_are_no_difference(
+    tsadmin: Tsadmin,
+    sensor: Sensor,
+    settings: Settings,
+    now: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings.TSCM_LOG_FREE_BYTES = MANY
+    make_room(now=now, free=0)
+
+    def prune_and_recount(place: Place, *, pruned: Pruned) -> Recount:
+        prune(now=now + 2 * BATCHES_KEPT)
+        return recount(place, pruned=pruned)
+
+    monkeypatch.setattr(recounting, "recount", prune_and_recount)
+    assert found(tsadmin) == []
+
+
+def test_of_a_spool_that_began_anew_old_rows_may_go(
+    tsadmin: Tsadmin, sensor: Sensor, now: datetime
+) -> None:
+    sensor.files.close()
+    configure_device(device=sensor.device, changes={"device_id": "tdid_new"}, actor="test", now=now)
+    (sender,) = known_senders()
+    assert rotate_here(sender=sender, now=now)
+    device = Device.objects.get(pk=sensor.device.pk)
+    highest = Spool.objects.get().highest_number
+    Sensor(device, now, least_number=highest + 1).close_batches(4, 6)
+    ended = {"state": BatchState.UPLOADED, "uploaded_at": now, "due_at": None}
+    for number in (1, highest, highest + 1, highest + 2):
+        rows = Batch.objects.filter(number__lte=number)
+        change(rows, removed_at=now, is_deleted=True, **ended)
+        prune(now=now + 2 * BATCHES_KEPT)
+        assert Spool.objects.get().pruned_number == number
+        assert found(tsadmin) == [], number
 
 
 def test_a_spool_that_began_anew_and_batches_of_an_earlier_id_are_no_difference(
@@ -239,8 +296,8 @@ def test_rows_that_a_running_receiver_has_not_written_yet_are_waited_for(
 def test_a_batch_that_was_closed_after_the_count_is_no_difference(
     tsadmin: Tsadmin, sensor: Sensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def recount_and_close(place: Place) -> Recount:
-        counted = recount(place)
+    def recount_and_close(place: Place, *, pruned: Pruned) -> Recount:
+        counted = recount(place, pruned=pruned)
         sensor.receive(4)
         sensor.rotate()
         tell(timezone.now(), sensor.entry())

@@ -102,6 +102,23 @@ def test_a_folder_that_cannot_be_written_is_named(
     assert "cannot be written" in tsadmin("rsyslog", "fmc-1", "--install").error
 
 
+@pytest.mark.parametrize("link", ["devices", "devices/fmc-1"])
+def test_a_link_in_the_place_of_a_folder_is_not_followed(
+    tsadmin: Tsadmin, now: datetime, folder: Path, link: str
+) -> None:
+    sensor(now)
+    elsewhere = folder.parent / "elsewhere"
+    path = folder.parent / "log" / link
+    path.parent.mkdir(parents=True)
+    path.symlink_to(elsewhere)
+    assert (
+        f"{path}: cannot be written (it is a link)"
+        in tsadmin("rsyslog", "fmc-1", "--install").error
+    )
+    assert not elsewhere.exists()
+    assert list(folder.iterdir()) == []
+
+
 def test_of_a_gateway_it_is_the_lines_of_its_kernel(
     tsadmin: Tsadmin, now: datetime, folder: Path
 ) -> None:

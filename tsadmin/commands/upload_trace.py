@@ -23,7 +23,9 @@ class Trace:
     """Prints the lines; a quiet one prints nothing."""
 
     def __init__(self, *, url: str, quiet: bool) -> None:
-        self._url = url
+        # A query may hold a key. The rest is as it was given: the product's own trace has the port.
+        path, mark, _ = url.partition("?")
+        self._url = f"{path}{mark and '?…'}"
         self._quiet = quiet
         self._has_configuration = False
 
