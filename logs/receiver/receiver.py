@@ -121,6 +121,8 @@ class Receiver:
     def report(self, *, is_last: bool = False) -> Report:
         """Return how things stand, and what came since the last time."""
         self._reports += 1
+        # First: what is in the spools by now has been counted where it was read.
+        spools = tuple(self._writer.entries())
         return Report(
             node=self._run.node,
             number=self._reports,
@@ -128,7 +130,7 @@ class Receiver:
             listeners=tuple(map(str, self._where.values())),
             counters=self._counters(),
             trouble="; ".join(self._troubles.values()),
-            spools=tuple(self._writer.entries()),
+            spools=spools,
             senders=tuple(map(_told, self._intake.drain_strangers())),
             is_last=is_last,
         )

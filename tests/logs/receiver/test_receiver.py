@@ -132,7 +132,7 @@ def test_a_receiver_that_comes_back_goes_on_and_tells_old_batches_again(tmp_path
         assert sorted(site.closed[1]) == [1]  # told twice is harmless, not at all is not
         assert site.lines() == numbered(30)
     with receiving(tmp_path, replace(EDGE, least_number=2)) as site:
-        site.wait_until(lambda: site.closed.get(1))
+        site.wait_until(lambda: site.counters().received == 30)
         assert site.closed[1] == {}  # whoever knows the number was told
 
 
