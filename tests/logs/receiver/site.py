@@ -17,7 +17,7 @@ from logs.receiver.senders import KnownSender
 from logs.spool.base import Counters, Manifest, Place
 from logs.spool.state import read_state
 from tests.logs.receiver.desk import SECONDS, wait_for
-from tests.logs.spool.ledger import check, kept_lines
+from tests.logs.spool.ledger import check, kept_bytes, kept_lines
 
 EVERYWHERE = (Listen("udp", "127.0.0.1", 0), Listen("tcp", "127.0.0.1", 0))
 AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -82,9 +82,7 @@ class Site:
 
     def content(self, key: int = 1) -> bytes:
         """Return a device's lines on disk as they lie there."""
-        place = self.place(key)
-        files = [*map(place.batch, place.numbers()), place.active]
-        return b"".join(path.read_bytes() for path in files)
+        return kept_bytes(self.place(key))
 
     def port(self, transport: str = "tcp") -> int:
         (listen,) = (x for x in self.receiver.listening if x.transport == transport)

@@ -51,8 +51,20 @@ def sealed(place: Place) -> list[Manifest]:
 
 def kept_lines(place: Place) -> list[str]:
     """Return every line on disk, in order."""
-    files = [*map(place.batch, place.numbers()), place.active]
-    return [line for path in files for line in path.read_text().splitlines()]
+    return kept_bytes(place).decode().splitlines()
+
+
+def kept_bytes(place: Place) -> bytes:
+    """Return all lines on disk as they lie there; looked at anew where a rotation came between."""
+    while True:
+        numbers = place.numbers()
+        files = [*map(place.batch, numbers), place.active]
+        try:
+            found = b"".join(path.read_bytes() for path in files)
+        except FileNotFoundError:  # between the old name and the new file
+            continue
+        if place.numbers() == numbers:
+            return found
 
 
 def check(place: Place, state: State, *, removed: Sequence[int] = ()) -> None:
