@@ -30,7 +30,7 @@ class Entry:
     trouble: str = ""
     is_unread: bool = False  # the trouble is that another program's file cannot be read
     reopen_at: float = 0.0
-    is_changed: bool = True
+    is_changed: bool = False  # since it was told last; before it is opened there is nothing to tell
 
     @property
     def taken(self) -> int:
