@@ -5,60 +5,33 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import TextChoices
-
 from devices.models import Device, Gateway, GatewayState
 from policies.models import Packing
-from policies.states import PolicyState, SourceState, Tone
+from policies.states import PolicyState, SourceState, Tone, Toned
 
 # An FMC pulls every half hour; four missed pulls are no accident.
 SILENT_AFTER = timedelta(hours=2)
 
 
-class HealthState(TextChoices):
+class HealthState(Toned):
     """The word for a device's health, worst first."""
 
-    NOT_PUBLISHED = "not-published", "nothing published yet"
-    HELD = "held", "policy held by its guard"
-    FAILED = "failed", "policy could not be published"
-    TOO_LARGE = "too-large", "policy too large"
-    NOT_ENFORCED = "not-enforced", "not enforced"
-    ROLLED_BACK = "rolled-back", "change rolled back"
-    SILENT = "silent", "stopped pulling"
-    UNSEEN = "unseen", "kernel not read back"
-    PAUSED = "paused", "enforcement paused"
-    LOGS_FAILING = "logs-failing", "logs not uploaded"
-    STALE = "stale", "lists are old"
-    NEVER_PULLED = "never-pulled", "waiting for its first pull"
-    WAITING = "waiting", "waiting for its enforcer"
-    UPDATES_OFF = "updates-off", "policy updates off"
-    CUT = "cut", "protected, list cut to size"
-    PROTECTED = "protected", "protected"
-
-    @property
-    def tone(self) -> Tone:
-        """The tone this state is shown in."""
-        return _TONES[self]
-
-
-_TONES: dict[HealthState, Tone] = {
-    HealthState.NOT_PUBLISHED: "warning",
-    HealthState.HELD: "danger",
-    HealthState.FAILED: "danger",
-    HealthState.TOO_LARGE: "danger",
-    HealthState.NOT_ENFORCED: "danger",
-    HealthState.ROLLED_BACK: "danger",
-    HealthState.SILENT: "danger",
-    HealthState.UNSEEN: "danger",
-    HealthState.PAUSED: "warning",
-    HealthState.LOGS_FAILING: "warning",
-    HealthState.STALE: "warning",
-    HealthState.NEVER_PULLED: "info",
-    HealthState.WAITING: "info",
-    HealthState.UPDATES_OFF: "neutral",
-    HealthState.CUT: "warning",
-    HealthState.PROTECTED: "success",
-}
+    NOT_PUBLISHED = "not-published", "warning", "nothing published yet"
+    HELD = "held", "danger", "policy held by its guard"
+    FAILED = "failed", "danger", "policy could not be published"
+    TOO_LARGE = "too-large", "danger", "policy too large"
+    NOT_ENFORCED = "not-enforced", "danger", "not enforced"
+    ROLLED_BACK = "rolled-back", "danger", "change rolled back"
+    SILENT = "silent", "danger", "stopped pulling"
+    UNSEEN = "unseen", "danger", "kernel not read back"
+    PAUSED = "paused", "warning", "enforcement paused"
+    LOGS_FAILING = "logs-failing", "warning", "logs not uploaded"
+    STALE = "stale", "warning", "lists are old"
+    NEVER_PULLED = "never-pulled", "info", "waiting for its first pull"
+    WAITING = "waiting", "info", "waiting for its enforcer"
+    UPDATES_OFF = "updates-off", "neutral", "policy updates off"
+    CUT = "cut", "warning", "protected, list cut to size"
+    PROTECTED = "protected", "success", "protected"
 
 
 @dataclass(frozen=True, slots=True)

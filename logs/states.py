@@ -2,68 +2,34 @@
 
 from __future__ import annotations
 
-from django.db.models import TextChoices
-
-from policies.states import Tone
+from policies.states import Toned
 
 
-class BatchState(TextChoices):
+class BatchState(Toned):
     """What has become of a batch."""
 
-    WAITING = "waiting", "waiting"
-    UPLOADED = "uploaded", "uploaded"
-    REFUSED = "refused", "refused by the log service"
-    EXPIRED = "expired", "removed before it was uploaded"
-
-    @property
-    def tone(self) -> Tone:
-        """The tone this state is shown in."""
-        return _BATCH_TONES[self]
+    WAITING = "waiting", "info", "waiting"
+    UPLOADED = "uploaded", "success", "uploaded"
+    REFUSED = "refused", "danger", "refused by the log service"
+    EXPIRED = "expired", "danger", "removed before it was uploaded"
 
 
-class DeliveryOutcome(TextChoices):
+class DeliveryOutcome(Toned):
     """How one attempt to upload a batch ended."""
 
-    DELIVERED = "delivered", "delivered"
-    UNAVAILABLE = "unavailable", "unavailable"
-    REFUSED = "refused", "refused"
-
-    @property
-    def tone(self) -> Tone:
-        """The tone this outcome is shown in."""
-        return _DELIVERY_TONES[self]
+    DELIVERED = "delivered", "success", "delivered"
+    UNAVAILABLE = "unavailable", "warning", "unavailable"
+    REFUSED = "refused", "danger", "refused"
 
 
-class ForwardState(TextChoices):
+class ForwardState(Toned):
     """How forwarding to one target does."""
 
-    CONNECTING = "connecting", "connecting"
-    FORWARDING = "forwarding", "forwarding"
-    FAILING = "failing", "cannot be reached"
-
-    @property
-    def tone(self) -> Tone:
-        """The tone this state is shown in."""
-        return _FORWARD_TONES[self]
+    CONNECTING = "connecting", "info", "connecting"
+    FORWARDING = "forwarding", "success", "forwarding"
+    FAILING = "failing", "warning", "cannot be reached"
 
 
 # Their lines are still to be uploaded: of the ledger they are what waits.
 UNSENT = (BatchState.WAITING, BatchState.REFUSED)
 FINISHED = (BatchState.UPLOADED, BatchState.EXPIRED)
-
-_BATCH_TONES: dict[BatchState, Tone] = {
-    BatchState.WAITING: "info",
-    BatchState.UPLOADED: "success",
-    BatchState.REFUSED: "danger",
-    BatchState.EXPIRED: "danger",
-}
-_DELIVERY_TONES: dict[DeliveryOutcome, Tone] = {
-    DeliveryOutcome.DELIVERED: "success",
-    DeliveryOutcome.UNAVAILABLE: "warning",
-    DeliveryOutcome.REFUSED: "danger",
-}
-_FORWARD_TONES: dict[ForwardState, Tone] = {
-    ForwardState.CONNECTING: "info",
-    ForwardState.FORWARDING: "success",
-    ForwardState.FAILING: "warning",
-}

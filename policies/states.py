@@ -2,56 +2,56 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
 from django.db.models import TextChoices
 
 Tone = Literal["success", "info", "warning", "danger", "neutral"]
 
 
-class SourceState(TextChoices):
+class Toned(TextChoices):
+    """Words for a state, each with the tone it is shown in: `NAME = value, tone, label`."""
+
+    tone: Tone
+
+    def __new__(cls, value: str, tone: Tone | None = None) -> Self:
+        """Make a member; its label is taken off before. Raises TypeError on one without a tone."""
+        if tone is None:  # optional for type checkers only: they take a lookup by value for this
+            raise TypeError(f"{cls.__name__} {value!r} has no tone")
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.tone = tone
+        return member
+
+
+class SourceState(Toned):
     """How the last retrieval of a source ended."""
 
-    NEW = "new", "not retrieved yet"
-    CURRENT = "current", "current"
-    UNAVAILABLE = "unavailable", "unavailable"
-    REFUSED = "refused", "refused"
-
-    @property
-    def tone(self) -> Tone:
-        """The tone this state is shown in."""
-        return _SOURCE_TONES[self]
+    NEW = "new", "neutral", "not retrieved yet"
+    CURRENT = "current", "success", "current"
+    UNAVAILABLE = "unavailable", "warning", "unavailable"
+    REFUSED = "refused", "danger", "refused"
 
 
-class PolicyState(TextChoices):
+class PolicyState(Toned):
     """How the last compile of a policy ended."""
 
-    NEW = "new", "not compiled yet"
-    WAITING = "waiting", "waiting for its lists"
-    CURRENT = "current", "current"
-    PARTIAL = "partial", "current, a source is missing"
-    HELD = "held", "held by the guard"
-    PINNED = "pinned", "pinned by a person"
-    FAILED = "failed", "could not be published"
-
-    @property
-    def tone(self) -> Tone:
-        """The tone this state is shown in."""
-        return _POLICY_TONES[self]
+    NEW = "new", "neutral", "not compiled yet"
+    WAITING = "waiting", "neutral", "waiting for its lists"
+    CURRENT = "current", "success", "current"
+    PARTIAL = "partial", "warning", "current, a source is missing"
+    HELD = "held", "danger", "held by the guard"
+    PINNED = "pinned", "warning", "pinned by a person"
+    FAILED = "failed", "danger", "could not be published"
 
 
-class Outcome(TextChoices):
+class Outcome(Toned):
     """How one retrieval ended."""
 
-    CHANGED = "changed", "changed"
-    UNCHANGED = "unchanged", "unchanged"
-    UNAVAILABLE = "unavailable", "unavailable"
-    REFUSED = "refused", "refused"
-
-    @property
-    def tone(self) -> Tone:
-        """The tone this outcome is shown in."""
-        return _OUTCOME_TONES[self]
+    CHANGED = "changed", "success", "changed"
+    UNCHANGED = "unchanged", "info", "unchanged"
+    UNAVAILABLE = "unavailable", "warning", "unavailable"
+    REFUSED = "refused", "danger", "refused"
 
 
 class Role(TextChoices):
@@ -75,59 +75,20 @@ class Expectation(TextChoices):
     NOT_BLOCKED = "not-blocked", "must never be blocked"
 
 
-class AlarmKind(TextChoices):
+class AlarmKind(Toned):
     """What an alarm is about: one open alarm a kind and subject."""
 
-    STALE = "stale", "list is stale"
-    HELD = "held", "held by the guard"
-    FAILED = "failed", "could not be published"
-    UPLOAD_FAILING = "upload-failing", "logs are not uploaded"
-    UPLOAD_REFUSED = "upload-refused", "logs are refused"
-    LINES_MISSED = "lines-missed", "log lines were missed"
-    LEDGER = "ledger", "log lines do not add up"
-    RECEIVER_SILENT = "receiver-silent", "receiver is silent"
-    KERNEL_DROPS = "kernel-drops", "datagrams were dropped"
-    DISK_LOW = "disk-low", "disk of the logs is full"
-
-    @property
-    def tone(self) -> Tone:
-        """The tone this alarm is shown in."""
-        return _ALARM_TONES[self]
+    STALE = "stale", "warning", "list is stale"
+    HELD = "held", "danger", "held by the guard"
+    FAILED = "failed", "danger", "could not be published"
+    UPLOAD_FAILING = "upload-failing", "warning", "logs are not uploaded"
+    UPLOAD_REFUSED = "upload-refused", "danger", "logs are refused"
+    LINES_MISSED = "lines-missed", "danger", "log lines were missed"
+    LEDGER = "ledger", "danger", "log lines do not add up"
+    RECEIVER_SILENT = "receiver-silent", "danger", "receiver is silent"
+    KERNEL_DROPS = "kernel-drops", "warning", "datagrams were dropped"
+    DISK_LOW = "disk-low", "danger", "disk of the logs is full"
 
 
 PUBLISHED_STATES = (PolicyState.CURRENT, PolicyState.PARTIAL, PolicyState.PINNED)
 FAILED_OUTCOMES = (Outcome.UNAVAILABLE, Outcome.REFUSED)
-
-_SOURCE_TONES: dict[SourceState, Tone] = {
-    SourceState.NEW: "neutral",
-    SourceState.CURRENT: "success",
-    SourceState.UNAVAILABLE: "warning",
-    SourceState.REFUSED: "danger",
-}
-_POLICY_TONES: dict[PolicyState, Tone] = {
-    PolicyState.NEW: "neutral",
-    PolicyState.WAITING: "neutral",
-    PolicyState.CURRENT: "success",
-    PolicyState.PARTIAL: "warning",
-    PolicyState.HELD: "danger",
-    PolicyState.PINNED: "warning",
-    PolicyState.FAILED: "danger",
-}
-_OUTCOME_TONES: dict[Outcome, Tone] = {
-    Outcome.CHANGED: "success",
-    Outcome.UNCHANGED: "info",
-    Outcome.UNAVAILABLE: "warning",
-    Outcome.REFUSED: "danger",
-}
-_ALARM_TONES: dict[AlarmKind, Tone] = {
-    AlarmKind.STALE: "warning",
-    AlarmKind.HELD: "danger",
-    AlarmKind.FAILED: "danger",
-    AlarmKind.UPLOAD_FAILING: "warning",
-    AlarmKind.UPLOAD_REFUSED: "danger",
-    AlarmKind.LINES_MISSED: "danger",
-    AlarmKind.LEDGER: "danger",
-    AlarmKind.RECEIVER_SILENT: "danger",
-    AlarmKind.KERNEL_DROPS: "warning",
-    AlarmKind.DISK_LOW: "danger",
-}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import models
-from django.db.models import Q, TextChoices
+from django.db.models import Q
 
 from devices.models.device import Device
-from policies.states import Tone
+from policies.states import Toned
 
 # The kernel is read back every minute; less often where that takes long.
 CHECK_EVERY = timedelta(seconds=60)
@@ -17,30 +17,15 @@ _CHECK_MOST = timedelta(minutes=10)  # whatever a clock that was set makes of th
 _CHECKS_MISSED = 4  # are no accident
 
 
-class GatewayState(TextChoices):
+class GatewayState(Toned):
     """How the last work of the enforcer ended."""
 
-    WAITING = "waiting", "waiting for its enforcer"
-    ENFORCED = "enforced", "enforced"
-    PAUSED = "paused", "paused"
-    ROLLED_BACK = "rolled-back", "rolled back"
-    REFUSED = "refused", "cannot be enforced"
-    FAILED = "failed", "enforcing failed"
-
-    @property
-    def tone(self) -> Tone:
-        """The tone this state is shown in."""
-        return _TONES[self]
-
-
-_TONES: dict[GatewayState, Tone] = {
-    GatewayState.WAITING: "info",
-    GatewayState.ENFORCED: "success",
-    GatewayState.PAUSED: "warning",
-    GatewayState.ROLLED_BACK: "danger",
-    GatewayState.REFUSED: "danger",
-    GatewayState.FAILED: "danger",
-}
+    WAITING = "waiting", "info", "waiting for its enforcer"
+    ENFORCED = "enforced", "success", "enforced"
+    PAUSED = "paused", "warning", "paused"
+    ROLLED_BACK = "rolled-back", "danger", "rolled back"
+    REFUSED = "refused", "danger", "cannot be enforced"
+    FAILED = "failed", "danger", "enforcing failed"
 
 
 class Gateway(models.Model):

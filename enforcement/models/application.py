@@ -7,7 +7,7 @@ from django.db.models import Q, TextChoices
 
 from devices.models import Gateway
 from policies.models import Snapshot
-from policies.states import Tone
+from policies.states import Toned
 
 
 class Trigger(TextChoices):
@@ -18,28 +18,14 @@ class Trigger(TextChoices):
     DIFFERENCE = "difference", "the kernel differed"
 
 
-class Outcome(TextChoices):
+class Outcome(Toned):
     """How the work ended."""
 
-    APPLIED = "applied", "applied"
-    HEALED = "healed", "healed"
-    ROLLED_BACK = "rolled-back", "rolled back"
-    REFUSED = "refused", "refused"
-    FAILED = "failed", "failed"
-
-    @property
-    def tone(self) -> Tone:
-        """The tone this outcome is shown in."""
-        return _TONES[self]
-
-
-_TONES: dict[Outcome, Tone] = {
-    Outcome.APPLIED: "success",
-    Outcome.HEALED: "warning",
-    Outcome.ROLLED_BACK: "danger",
-    Outcome.REFUSED: "danger",
-    Outcome.FAILED: "danger",
-}
+    APPLIED = "applied", "success", "applied"
+    HEALED = "healed", "warning", "healed"
+    ROLLED_BACK = "rolled-back", "danger", "rolled back"
+    REFUSED = "refused", "danger", "refused"
+    FAILED = "failed", "danger", "failed"
 
 
 class Application(models.Model):

@@ -5,33 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import TextChoices
-
 from logs.models import Receiver
 from logs.spool.base import TRANSPORTS
-from policies.states import Tone
+from policies.states import Toned
 
 
-class ReceiverState(TextChoices):
+class ReceiverState(Toned):
     """The word for a receiver."""
 
-    RUNNING = "running", "running"
-    TROUBLED = "troubled", "running, with trouble"
-    STOPPED = "stopped", "stopped"
-    SILENT = "silent", "silent"
-
-    @property
-    def tone(self) -> Tone:
-        """The tone this state is shown in."""
-        return _TONES[self]
-
-
-_TONES: dict[ReceiverState, Tone] = {
-    ReceiverState.RUNNING: "success",
-    ReceiverState.TROUBLED: "warning",
-    ReceiverState.STOPPED: "warning",
-    ReceiverState.SILENT: "danger",
-}
+    RUNNING = "running", "success", "running"
+    TROUBLED = "troubled", "warning", "running, with trouble"
+    STOPPED = "stopped", "warning", "stopped"
+    SILENT = "silent", "danger", "silent"
 
 
 @dataclass(frozen=True, slots=True)

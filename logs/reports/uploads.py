@@ -4,41 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import TextChoices
-
 from logs.models import Spool
 from logs.reports.ledger import Ledger
-from policies.states import Tone
+from policies.states import Tone, Toned
 
 
-class UploadState(TextChoices):
+class UploadState(Toned):
     """The word for a device's uploads."""
 
-    OFF = "off", "off"
-    STOPPED = "stopped", "stopped"
-    REFUSED = "refused", "refused"
-    FAILING = "failing", "failing"
-    WAITING = "waiting", "waiting"
-    CURRENT = "current", "up to date"
-    EXPIRED = "expired", "up to date, some expired"
-    NOTHING = "nothing", "nothing yet"
-
-    @property
-    def tone(self) -> Tone:
-        """The tone this state is shown in."""
-        return _TONES[self]
+    OFF = "off", "neutral", "off"
+    STOPPED = "stopped", "danger", "stopped"
+    REFUSED = "refused", "danger", "refused"
+    FAILING = "failing", "warning", "failing"
+    WAITING = "waiting", "info", "waiting"
+    CURRENT = "current", "success", "up to date"
+    EXPIRED = "expired", "warning", "up to date, some expired"
+    NOTHING = "nothing", "neutral", "nothing yet"
 
 
-_TONES: dict[UploadState, Tone] = {
-    UploadState.OFF: "neutral",
-    UploadState.STOPPED: "danger",
-    UploadState.REFUSED: "danger",
-    UploadState.FAILING: "warning",
-    UploadState.WAITING: "info",
-    UploadState.CURRENT: "success",
-    UploadState.EXPIRED: "warning",
-    UploadState.NOTHING: "neutral",
-}
 # Those for which there is something to try again.
 TROUBLED = (UploadState.STOPPED, UploadState.REFUSED, UploadState.FAILING)
 
