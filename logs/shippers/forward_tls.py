@@ -22,10 +22,8 @@ from logs.shippers.forward_errors import (
     TlsFilesUnusable,
 )
 from logs.shippers.forward_target import Target
+from policies.sources.certificates import trouble_with
 
-# OpenSSL's verify codes: not yet valid, expired; another host name, another address.
-_OUT_OF_TIME = frozenset({9, 10})
-_WRONG_NAME = frozenset({62, 64})
 # What a server says of our certificate, or of there being none.
 _ABOUT_OURS = (
     "CERTIFICATE_REQUIRED", "ALERT_UNKNOWN_CA", "ALERT_BAD_CERTIFICATE", "ALERT_ACCESS_DENIED",
@@ -122,12 +120,12 @@ class TlsSession:
         return TlsFailed(f"{self._about}: TLS failed ({told})")
 
     def _certificate_fault(self, error: ssl.SSLCertVerificationError) -> ForwardFault:
-        reason = error.verify_message.rstrip(".")
-        if error.verify_code in _WRONG_NAME:
+        reason, trouble = error.verify_message.rstrip("."), trouble_with(error)
+        if trouble == "wrong name":
             return CertificateWrongName(
                 f"{self._about}: the certificate is not made out to {self._name}"
             )
         message = f"{self._about}: the certificate was not accepted ({reason})"
-        if error.verify_code in _OUT_OF_TIME:
+        if trouble == "out of time":
             return CertificateExpired(message)
         return CertificateUntrusted(message)

@@ -28,15 +28,18 @@ from logs.shippers.upload_errors import (
     UploadFault,
 )
 from policies.sources.base import Deadline
-from policies.sources.resolver import is_address, resolve
+from policies.sources.certificates import CertificateTrouble, trouble_with
+from policies.sources.resolver import is_address, resolve, without_brackets
 
 _MAX_ADDRESSES = 8  # of one host that are tried
 _READ_AHEAD = 1 << 16
 _GLANCE = 1.0  # seconds without progress until we look whether an answer is there
 
-# OpenSSL's verify codes: not yet valid, expired; another host name, another address.
-_OUT_OF_TIME = frozenset({9, 10})
-_WRONG_NAME = frozenset({62, 64})
+_CERTIFICATE_FAULTS: dict[CertificateTrouble, type[UploadFault]] = {
+    "out of time": CertificateExpired,
+    "wrong name": CertificateWrongName,
+    "untrusted": CertificateUntrusted,
+}
 
 
 class Door(httpcore.NetworkBackend):
@@ -56,7 +59,7 @@ class Door(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,  # noqa: ARG002
     ) -> httpcore.NetworkStream:
         """Connect to the first address that answers; raise an `UploadFault`."""
-        host = _without_brackets(host)
+        host = without_brackets(host)
         about = f"{'the proxy ' if self._has_proxy else ''}{host}:{port}"
         reasons: list[str] = []
         addresses = self._addresses(host, about)
@@ -195,7 +198,7 @@ class Stream(httpcore.NetworkStream):
     ) -> httpcore.NetworkStream:
         """Go on in TLS, verified for `server_hostname`; raise an `UploadFault`."""
         return self._door.start_tls(
-            self._socket, ssl_context, _without_brackets(server_hostname or "")
+            self._socket, ssl_context, without_brackets(server_hostname or "")
         )
 
     def get_extra_info(self, info: str) -> Any:
@@ -215,12 +218,4 @@ class Stream(httpcore.NetworkStream):
 
 def _certificate_fault(name: str, error: ssl.SSLCertVerificationError) -> UploadFault:
     message = f"connecting to {name}: the certificate was not accepted ({error.verify_message})"
-    if error.verify_code in _OUT_OF_TIME:
-        return CertificateExpired(message)
-    if error.verify_code in _WRONG_NAME:
-        return CertificateWrongName(message)
-    return CertificateUntrusted(message)
-
-
-def _without_brackets(host: str) -> str:
-    return host.removeprefix("[").removesuffix("]")
+    return _CERTIFICATE_FAULTS[trouble_with(error)](message)

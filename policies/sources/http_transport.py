@@ -15,6 +15,7 @@ from typing import Any
 import httpcore
 
 from policies.sources.base import Deadline
+from policies.sources.certificates import CertificateTrouble, trouble_with
 from policies.sources.http_address import MAX_ADDRESSES, Allowed, safe_addresses
 from policies.sources.http_errors import (
     CertificateExpired,
@@ -34,11 +35,13 @@ from policies.sources.http_errors import (
 )
 from policies.sources.http_settings import Header, Proxy, Tls
 from policies.sources.http_url import Url
-from policies.sources.resolver import is_address, resolve
+from policies.sources.resolver import is_address, resolve, without_brackets
 
-# OpenSSL's verify codes: not yet valid, expired; another host name, another address.
-_OUT_OF_TIME = frozenset({9, 10})
-_WRONG_NAME = frozenset({62, 64})
+_CERTIFICATE_FAULTS: dict[CertificateTrouble, type[HttpFault]] = {
+    "out of time": CertificateExpired,
+    "wrong name": CertificateWrongName,
+    "untrusted": CertificateUntrusted,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,7 @@ class Door(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,  # noqa: ARG002
     ) -> httpcore.NetworkStream:
         """Connect to the first address that answers; raise an `HttpFault`."""
-        host = _without_brackets(host)
+        host = without_brackets(host)
         reasons: list[str] = []
         addresses = self._addresses(host)
         for index, address in enumerate(addresses):
@@ -206,7 +209,7 @@ class DeadlineStream(httpcore.NetworkStream):
         timeout: float | None = None,  # noqa: ARG002
     ) -> httpcore.NetworkStream:
         """Go on in TLS, verified for `server_hostname`; raise an `HttpFault`."""
-        name = _without_brackets(server_hostname or "")
+        name = without_brackets(server_hostname or "")
         try:
             stream = self._stream.start_tls(ssl_context, name, self._left())
         except httpcore.ConnectTimeout as error:
@@ -234,10 +237,6 @@ def _for_httpcore(url: Url, target: str) -> httpcore.URL:
     return httpcore.URL(scheme=url.scheme, host=host, port=url.port, target=target)
 
 
-def _without_brackets(host: str) -> str:
-    return host.removeprefix("[").removesuffix("]")
-
-
 def _check_behind_proxy(url: Url, *, allowed: Allowed, deadline: Deadline) -> None:
     """Refuse what can be seen to lead inside; a name that only the proxy knows is its to judge."""
     brief = Deadline.after(deadline.remaining() / 4)  # behind a proxy there may be no resolver
@@ -258,8 +257,4 @@ def _tls_fault(host: str, error: httpcore.ConnectError) -> HttpFault:
     if not isinstance(cause, ssl.SSLCertVerificationError):
         return TlsFailed(f"{host}: {getattr(cause, 'reason', None) or error}")
     message = f"{host}: the certificate was not accepted ({cause.verify_message})".rstrip(".")
-    if cause.verify_code in _OUT_OF_TIME:
-        return CertificateExpired(message)
-    if cause.verify_code in _WRONG_NAME:
-        return CertificateWrongName(message)
-    return CertificateUntrusted(message)
+    return _CERTIFICATE_FAULTS[trouble_with(cause)](message)

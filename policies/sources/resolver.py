@@ -18,6 +18,11 @@ def is_address(text: str) -> bool:
     return "%" not in text
 
 
+def without_brackets(host: str) -> str:
+    """Return a host as it is resolved: an IPv6 address in a URL is in brackets."""
+    return host.removeprefix("[").removesuffix("]")
+
+
 def resolve(host: str, deadline: Deadline) -> list[str]:
     """Return the addresses of `host`, each once, in the resolver's order.
 

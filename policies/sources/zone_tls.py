@@ -8,6 +8,7 @@ from socket import socket
 from typing import Self
 
 from policies.sources.base import SourceMisconfigured
+from policies.sources.certificates import trouble_with
 from policies.sources.dns_errors import DnsFault
 from policies.sources.zone_errors import (
     CertificateExpired,
@@ -21,8 +22,6 @@ from policies.sources.zone_errors import (
 
 PORT = 853
 _ALPN = "dot"
-# OpenSSL's X509_V_ERR_… of what we tell apart; all others mean that nobody we trust signed it.
-_NOT_YET_VALID, _EXPIRED, _OTHER_HOST, _OTHER_ADDRESS = 9, 10, 62, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +65,10 @@ class Tls:
 
 
 def _certificate_fault(error: ssl.SSLCertVerificationError, *, name: str, about: str) -> DnsFault:
-    reason = error.verify_message
-    if error.verify_code in {_OTHER_HOST, _OTHER_ADDRESS}:
+    reason, trouble = error.verify_message, trouble_with(error)
+    if trouble == "wrong name":
         return CertificateForOther(f"{about}: the certificate is not made out to {name}")
-    if error.verify_code in {_EXPIRED, _NOT_YET_VALID}:
+    if trouble == "out of time":
         return CertificateExpired(f"{about}: {reason}")
     return CertificateUntrusted(f"{about}: the certificate is not trusted ({reason})")
 
