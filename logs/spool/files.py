@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 _BLOCK = 1 << 20
@@ -65,6 +65,19 @@ def write_aside(path: Path, content: bytes) -> None:
         os.close(fd)
     aside.rename(path)
     sync_folder(path.parent)
+
+
+def duplicated(descriptors: Iterable[int]) -> list[int]:
+    """Return copies of all these descriptors, or of none where the process has none left."""
+    copies: list[int] = []
+    try:
+        for fd in descriptors:
+            copies.append(os.dup(fd))  # noqa: PERF401  those made so far are to be closed
+    except OSError:
+        for fd in copies:
+            os.close(fd)
+        return []
+    return copies
 
 
 def sync_folder(folder: Path) -> None:

@@ -21,7 +21,7 @@ from typing import Never
 import numpy as np
 
 from logs.spool.base import Chunk, Manifest, Place, SpoolError, SpoolFull
-from logs.spool.files import count_lines, open_file, sync_folder, write_aside
+from logs.spool.files import count_lines, duplicated, open_file, sync_folder, write_aside
 from logs.spool.others_file import OthersFile
 from logs.spool.recover import Recovered, rebuilt, used_numbers
 from logs.spool.segments import (
@@ -161,17 +161,10 @@ class OtherSpool:
     def dup_files(self) -> list[int]:
         """Return copies of its open files, data first, for a thread that syncs and closes them.
 
-        None where the process has no descriptors left: the spool stays dirty.
+        None of them where the process has no descriptors left: the spool stays dirty.
         """
-        copies: list[int] = []
-        try:
-            for fd in self._descriptors():
-                copies.append(os.dup(fd))  # noqa: PERF401  those made so far are to be closed
-        except OSError:
-            for fd in copies:
-                os.close(fd)
-            return []
-        self.is_dirty = False
+        copies = duplicated(self._descriptors())
+        self.is_dirty = not copies
         return copies
 
     def close(self) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from logs.spool.base import Chunk, Place, SpoolDamaged, SpoolError, SpoolFull, SpoolTaken
-from logs.spool.files import open_file, write_all
+from logs.spool.base import Chunk, Place, SpoolDamaged, SpoolError, SpoolFull
+from logs.spool.files import duplicated, open_file, write_all
 from logs.spool.recover import Recovered, recover
 from logs.spool.segments import segments_of
 from logs.spool.state import StateFile
@@ -115,17 +115,10 @@ class Spool:
     def dup_files(self) -> list[int]:
         """Return copies of its open files, data first, for a thread that syncs and closes them.
 
-        None where the process has no descriptors left: the spool stays dirty.
+        None of them where the process has no descriptors left: the spool stays dirty.
         """
-        copies: list[int] = []
-        try:
-            for fd in (*self._files, self._file.fd):
-                copies.append(os.dup(fd))  # noqa: PERF401  those made so far are to be closed
-        except OSError:
-            for fd in copies:
-                os.close(fd)
-            return []
-        self.is_dirty = False
+        copies = duplicated([*self._files, self._file.fd])
+        self.is_dirty = not copies
         return copies
 
     def close(self) -> None:
@@ -240,17 +233,6 @@ class Spool:
         # On a disk that takes nothing it stays in memory and is written with the next lines.
         with suppress(OSError):
             self._file.write(self.state)
-
-
-def is_taken(place: Place) -> bool:
-    """Tell whether a process writes this spool now."""
-    if not place.state.exists():
-        return False
-    try:
-        StateFile(place.state).close()
-    except SpoolTaken:
-        return True
-    return False
 
 
 def _cause(error: OSError) -> str:

@@ -17,7 +17,7 @@ from logs.spool.state import read_state
 from logs.spool.writer import Spool
 from tests.logs.receiver.desk import sender, wait_for
 from tests.logs.receiver.site import Site, receiving
-from tests.logs.spool.ledger import check, kept_lines
+from tests.logs.spool.ledger import check, is_taken, kept_lines
 
 EDGE = sender()
 
@@ -341,7 +341,7 @@ def test_a_device_that_is_removed_is_a_stranger_and_its_lines_stay(tmp_path: Pat
         site.wait_until(lambda: site.strangers)
         assert site.strangers[0].sample == b"<13>b"
         # Its folder can be had by another one, or by the same one again.
-        wait_for(lambda: not writer.is_taken(EDGE.place(tmp_path)))
+        wait_for(lambda: not is_taken(EDGE.place(tmp_path)))
         assert kept_lines(EDGE.place(tmp_path)) == ["<13>a"]
 
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from logs.spool.base import Chunk, Manifest, Place
+from logs.spool.base import Chunk, Manifest, Place, SpoolTaken
 from logs.spool.seal import seal, unsealed
 from logs.spool.segments import covered, read_segments
-from logs.spool.state import State, read_state
+from logs.spool.state import State, StateFile, read_state
 from logs.spool.writer import Spool
 
 SECOND = 1_000_000_000
@@ -47,6 +47,17 @@ def sealed(place: Place) -> list[Manifest]:
         seal(place, number, device_id=DEVICE, writer="receiver", closed_at=CLOSED_AT)
         for number in unsealed(place)
     ]
+
+
+def is_taken(place: Place) -> bool:
+    """Tell whether a process writes this spool now."""
+    if not place.state.exists():
+        return False
+    try:
+        StateFile(place.state).close()
+    except SpoolTaken:
+        return True
+    return False
 
 
 def kept_lines(place: Place) -> list[str]:

@@ -13,7 +13,6 @@ from logs.spool import files, writer
 from logs.spool.base import Counters, SpoolError, SpoolFull, SpoolTaken
 from logs.spool.segments import read_segments
 from logs.spool.state import State
-from logs.spool.writer import is_taken
 from tests.fakes.appliance import CHECKOUT
 from tests.logs.spool.ledger import (
     ADDRESS,
@@ -22,6 +21,7 @@ from tests.logs.spool.ledger import (
     SECOND,
     check,
     chunk,
+    is_taken,
     kept_lines,
     killed,
     opened,
