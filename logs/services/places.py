@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import fields
 from pathlib import Path
 
 from django.conf import settings
@@ -11,10 +12,9 @@ from devices.models import Device
 from devices.services import own_node
 from logs.models import Batch
 from logs.shippers.base import Batch as ClosedBatch
-from logs.spool.base import Manifest, Place, Writer, device_place, kernel_place
+from logs.spool.base import Manifest, Place, device_place, kernel_place
 
 REMOVED = "removed"
-_WRITERS: dict[str, Writer] = {"receiver": "receiver", "kernel": "kernel"}
 
 
 def log_dir() -> Path:
@@ -62,14 +62,5 @@ def _is_there(path: Path) -> bool:
 
 
 def _manifest(batch: Batch) -> Manifest:
-    return Manifest(
-        number=batch.number,
-        device_id=batch.device_id,
-        writer=_WRITERS.get(batch.writer, "other"),
-        lines=batch.lines,
-        bytes=batch.bytes,
-        sha256=batch.sha256,
-        first_at=batch.first_at,
-        last_at=batch.last_at,
-        closed_at=batch.closed_at,
-    )
+    # The row was made from it, and has its columns by the same names.
+    return Manifest(**{field.name: getattr(batch, field.name) for field in fields(Manifest)})

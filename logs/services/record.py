@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from django.db import transaction
@@ -139,16 +139,8 @@ def _row(spool: Spool, manifest: Manifest, *, now: datetime) -> Batch:
     """Return the row of a batch; one whose lines are gone by now is over, and nobody's to try."""
     is_gone = isinstance(manifest, Remains)
     return Batch(
+        **asdict(manifest),  # the row has its columns by the same names
         spool=spool,
-        number=manifest.number,
-        writer=manifest.writer,
-        device_id=manifest.device_id,
-        lines=manifest.lines,
-        bytes=manifest.bytes,
-        sha256=manifest.sha256,
-        first_at=manifest.first_at,
-        last_at=manifest.last_at,
-        closed_at=manifest.closed_at,
         state=BatchState.EXPIRED if is_gone else BatchState.WAITING,
         due_at=None if is_gone else now,
         removed_at=now if is_gone else None,
