@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from logs.receiver.report import SpoolEntry, moment_of
+from logs.receiver.report import SpoolEntry
 from logs.receiver.senders import KnownSender
 from logs.spool.base import Manifest
 from logs.spool.opening import AnySpool
@@ -50,17 +50,10 @@ class Entry:
         rotated = None
         if self.is_answered and not closing:
             rotated, self.asked_at = self.asked_at, None
-        return SpoolEntry(
-            key=key,
-            counters=state.counters,
-            open_lines=state.lines + sum(s.lines for s in closing),
-            open_bytes=state.bytes + sum(s.bytes for s in closing),
-            open_since=moment_of(min((s.since for s in (state, *closing) if s.since), default=0)),
-            last_line_at=moment_of(state.last_at),
-            trouble=self.trouble,
-            closed=closed,
-            rotated=rotated,
-        )
+        return SpoolEntry.of(
+            key, state,
+            closing=closing, trouble=self.trouble, closed=closed, rotated=rotated,
+        )  # fmt: skip
 
     def say(self, trouble: str) -> None:
         """Log a trouble once, and keep it for the report."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Self
 
 from logs.spool.base import Counters, Manifest
-from logs.spool.state import Octets
+from logs.spool.state import Octets, State
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -28,9 +29,33 @@ class SpoolEntry:
     last_line_at: datetime | None
     trouble: str = ""
     closed: tuple[Manifest, ...] = ()  # told twice is harmless
-    rotated: datetime | None = (
-        None  # the asking that `closed` answers, as `rotations_asked` gave it
-    )
+    # The asking that `closed` answers, as `rotations_asked` gave it.
+    rotated: datetime | None = None
+
+    @classmethod
+    def of(
+        cls,
+        key: int,
+        state: State,
+        *,
+        closing: Iterable[State] = (),
+        trouble: str = "",
+        closed: tuple[Manifest, ...] = (),
+        rotated: datetime | None = None,
+    ) -> Self:
+        """Return how a spool is; `closing` are its batches that are rotated and not sealed yet."""
+        open_ = (state, *closing)
+        return cls(
+            key=key,
+            counters=state.counters,
+            open_lines=sum(one.lines for one in open_),
+            open_bytes=sum(one.bytes for one in open_),
+            open_since=moment_of(min((one.since for one in open_ if one.since), default=0)),
+            last_line_at=moment_of(state.last_at),
+            trouble=trouble,
+            closed=closed,
+            rotated=rotated,
+        )
 
 
 @dataclass(frozen=True, slots=True)

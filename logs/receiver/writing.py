@@ -15,14 +15,13 @@ from pathlib import Path
 
 from logs.receiver.closing import Closer
 from logs.receiver.entry import Entry
-from logs.receiver.found import found_in
 from logs.receiver.intake import Backlog
+from logs.receiver.opened import found_in, open_of
 from logs.receiver.report import SpoolEntry
 from logs.receiver.senders import KnownSender
 from logs.receiver.syncing import Syncer
 from logs.spool.base import Chunk, Manifest, SpoolError
-from logs.spool.identity import next_number, settle_identity
-from logs.spool.opening import AnySpool, open_spool
+from logs.spool.opening import AnySpool
 from logs.spool.other import OtherSpool
 from logs.spool.rotation import is_due
 from logs.spool.state import State
@@ -240,13 +239,7 @@ class SpoolWriter(threading.Thread):
         sender, moment = entry.sender, self._clock()
         place = sender.place(self._log_dir)
         try:
-            moved = settle_identity(
-                place, device_id=sender.device_id, now=moment, writer=sender.writer
-            )
-            spool = open_spool(
-                place, device_id=sender.device_id, now=moment,
-                least_number=next_number(sender.least_number, moved), is_other=sender.is_other,
-            )  # fmt: skip
+            spool, moved = open_of(sender, place, now=moment)
             try:
                 kept = found_in(place, sender, spool.state, moved)
             except OSError:

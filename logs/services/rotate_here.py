@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from logs.receiver.report import SpoolEntry, moment_of
+from logs.receiver.opened import open_of
+from logs.receiver.report import SpoolEntry
 from logs.receiver.senders import KnownSender
 from logs.services.places import log_dir
 from logs.services.record import record_spools
 from logs.services.rotate import rotations_asked
 from logs.spool.base import Manifest, Place, SpoolTaken, manifest_of
-from logs.spool.identity import next_number, settle_identity
-from logs.spool.opening import AnySpool, open_spool
 from logs.spool.other import OtherSpool
 from logs.spool.seal import seal, unsealed
 
@@ -27,11 +26,7 @@ def rotate_here(*, sender: KnownSender, now: datetime) -> bool:
         return True  # nothing ever came
     moment = int(now.timestamp() * 1e9)
     try:
-        moved = settle_identity(place, device_id=sender.device_id, now=moment, writer=sender.writer)
-        spool = open_spool(
-            place, device_id=sender.device_id, now=moment,
-            least_number=next_number(sender.least_number, moved), is_other=sender.is_other,
-        )  # fmt: skip
+        spool, moved = open_of(sender, place, now=moment)
     except SpoolTaken:
         return False
     try:
@@ -39,10 +34,11 @@ def rotate_here(*, sender: KnownSender, now: datetime) -> bool:
             spool.look(now=moment)
         while spool.rotate() is not None:
             continue
-        unknown = tuple(one for one in moved if one.number >= sender.least_number)
-        closed = (*unknown, *_closed(place, sender, now=now))
+        closed = (*moved, *_closed(place, sender, now=now))
+        rotated = rotations_asked().get(sender.key)
+        told = SpoolEntry.of(sender.key, spool.state, closed=closed, rotated=rotated)
         # While it is ours: a receiver that starts now is to tell of it after us.
-        record_spools(spools=[_told(spool, sender, closed)], now=now)
+        record_spools(spools=[told], now=now)
     finally:
         spool.close()
     return True
@@ -54,17 +50,3 @@ def _closed(place: Place, sender: KnownSender, *, now: datetime) -> tuple[Manife
         seal(place, number, device_id=sender.device_id, writer=sender.writer, closed_at=now)
     numbers = [number for number in place.numbers(".json") if number >= sender.least_number]
     return tuple(manifest_of(place, number) for number in numbers)
-
-
-def _told(spool: AnySpool, sender: KnownSender, closed: tuple[Manifest, ...]) -> SpoolEntry:
-    state = spool.state
-    return SpoolEntry(
-        key=sender.key,
-        counters=state.counters,
-        open_lines=state.lines,
-        open_bytes=state.bytes,
-        open_since=moment_of(state.since),
-        last_line_at=moment_of(state.last_at),
-        closed=closed,
-        rotated=rotations_asked().get(sender.key),
-    )

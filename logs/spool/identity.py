@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,11 +31,6 @@ def settle_identity(
         raise SpoolError(f"{place.folder}: cannot be used ({error.strerror})") from error
     _move(place, held, now=now)
     return manifests
-
-
-def next_number(least_number: int, moved: Sequence[Manifest]) -> int:
-    """Return the least number of a new batch: of those moved aside rows may not know yet."""
-    return max([least_number, *(manifest.number + 1 for manifest in moved)])
 
 
 def _close_all(place: Place, *, device_id: str, now: int, writer: Writer) -> None:

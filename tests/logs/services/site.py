@@ -10,7 +10,7 @@ from ipaddress import IPv6Address
 
 from devices.models import Device
 from logs.models import Batch, Spool
-from logs.receiver.report import Report, SenderEntry, SpoolEntry, moment_of
+from logs.receiver.report import Report, SenderEntry, SpoolEntry
 from logs.services import place_of, record_report
 from logs.spool.base import Chunk, Manifest
 from logs.spool.seal import seal
@@ -75,16 +75,7 @@ class Sensor:
         """Return what a receiver tells of it now; each batch once."""
         state, closed = self.files.state, tuple(self.closed)
         self.closed = []
-        return SpoolEntry(
-            key=self.device.pk,
-            counters=state.counters,
-            open_lines=state.lines,
-            open_bytes=state.bytes,
-            open_since=moment_of(state.since),
-            last_line_at=moment_of(state.last_at),
-            closed=closed,
-            rotated=rotated,
-        )
+        return SpoolEntry.of(self.device.pk, state, closed=closed, rotated=rotated)
 
     def close_batches(self, *sizes: int) -> list[Batch]:
         """Receive, rotate and tell batches of so many lines; return their rows."""

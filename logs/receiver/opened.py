@@ -1,4 +1,4 @@
-"""What batches there are when a spool is opened."""
+"""Open a device's spool, and see what batches there are."""
 
 from __future__ import annotations
 
@@ -9,10 +9,28 @@ from pathlib import Path
 
 from logs.receiver.senders import KnownSender
 from logs.spool.base import Manifest, Place, SpoolDamaged, manifest_of
+from logs.spool.identity import settle_identity
+from logs.spool.opening import AnySpool, open_spool
 from logs.spool.seal import counted, unsealed
 from logs.spool.state import State
 
 log = logging.getLogger(__name__)
+
+
+def open_of(sender: KnownSender, place: Place, *, now: int) -> tuple[AnySpool, list[Manifest]]:
+    """Open a device's spool; return it with the batches of another ID that rows may not know yet.
+
+    Those were moved aside with all that lay there under that ID; `now` is nanoseconds since 1970.
+    Raises SpoolError.
+    """
+    moved = settle_identity(place, device_id=sender.device_id, now=now, writer=sender.writer)
+    unknown = [manifest for manifest in moved if manifest.number >= sender.least_number]
+    least_number = max([sender.least_number, *(manifest.number + 1 for manifest in unknown)])
+    spool = open_spool(
+        place, device_id=sender.device_id, now=now,
+        least_number=least_number, is_other=sender.is_other,
+    )  # fmt: skip
+    return spool, unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +43,9 @@ class Found:
 
 
 def found_in(place: Place, sender: KnownSender, state: State, moved: Sequence[Manifest]) -> Found:
-    """Look at a spool's batches; `moved` are those that were just moved aside. Raises OSError."""
+    """Look at a spool's batches; `moved` are those that `open_of` told of. Raises OSError."""
     closing = {number: _rotated(place, number, state) for number in unsealed(place)}
-    unknown = [one for one in moved if one.number >= sender.least_number]
-    closed = [*unknown, *_manifests(place, least_number=sender.least_number)]
+    closed = [*moved, *_manifests(place, least_number=sender.least_number)]
     numbers = set(place.numbers()) - set(closing)
     return Found(closing, closed, sum(_size(place.batch(number)) for number in numbers))
 
