@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any, Protocol
 
+from django.core.management.base import CommandError
 from django.db import DatabaseError, close_old_connections
 
 from logs import services
@@ -32,10 +33,6 @@ _ROOM_STEPS = 5  # between two looks at the room on the disk, while there is ple
 _NUMBER_STEPS = 60  # until the numbers of batches, which always grow, are remembered too
 
 
-class ReceivingEnded(Exception):
-    """A thread of the receiver ended by a fault: it is to be started anew."""
-
-
 class Tells(Protocol):
     """What a receiver can be asked and told."""
 
@@ -51,6 +48,10 @@ class Tells(Protocol):
 
     def tend(self) -> None:
         """Do what is due from time to time, whether or not anybody can be told of it."""
+        ...
+
+    def start(self, senders: Iterable[KnownSender]) -> None:
+        """Begin to keep lines of these senders."""
         ...
 
     def stop(self) -> None:
@@ -115,15 +116,17 @@ class Liaison:
         return True
 
     def attend(self, stop: Event, *, alive: Path, clock: Callable[[], datetime]) -> None:
-        """Take steps until `stop` is set, then have the receiver stop, and tell of its end.
+        """Start the receiver and take steps until `stop` is set; then stop it and tell of its end.
 
-        `alive` is touched by each: for who asks without a database. Raises ReceivingEnded.
+        `alive` is touched by each: for who asks without a database. Raises CommandError where a
+        thread of the receiver ended by a fault: it is to be started anew.
         """
         alive.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._receiver.start(self.first_senders())
         try:
             while not stop.wait(_STEP_SECONDS):
                 if not self._receiver.is_alive:
-                    raise ReceivingEnded("receiving ended by itself; the cause is above")
+                    raise CommandError("receiving ended by itself; the cause is above")
                 self.step(now=clock())
                 alive.touch()
         finally:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from logs.receiver.closing import Closer
-from logs.receiver.intake import Backlog
+from logs.receiver.keeper import Keeper
 from logs.receiver.kernel_reader import Files, KernelReader
 from logs.receiver.report import Report
 from logs.receiver.senders import KnownSender
 from logs.receiver.threads import ended, join
-from logs.receiver.writing import SpoolWriter
 
 log = logging.getLogger(__name__)
 
@@ -33,19 +31,17 @@ class Settings:
     files: Files = field(default_factory=Files)
 
 
-class KernelReceiver:
+class KernelReceiver(Keeper):
     """Keeps this kernel's lines from `start` to `stop`. Its methods are for one thread."""
 
     def __init__(self, settings: Settings, *, clock: Callable[[], int]) -> None:
+        super().__init__(
+            log_dir=settings.log_dir, memory_bytes=_MEMORY_BYTES,
+            sync_seconds=settings.sync_seconds, least_free_bytes=settings.least_free_bytes,
+            clock=clock,
+        )  # fmt: skip
         self._settings = settings
         self._clock = clock
-        self._backlog = Backlog(_MEMORY_BYTES)
-        self._closer = Closer(clock=clock)
-        self._writer = SpoolWriter(
-            self._backlog, self._closer,
-            log_dir=settings.log_dir, clock=clock, sync_seconds=settings.sync_seconds,
-            least_free_bytes=settings.least_free_bytes,
-        )  # fmt: skip
         self._reader: KernelReader | None = None
         self._sender: KnownSender | None = None
         self._missed = self._lines = 0  # of readers that ended
@@ -53,8 +49,7 @@ class KernelReceiver:
 
     def start(self, senders: Iterable[KnownSender]) -> None:
         """Open the spool of this machine's device, if it has one, then the log."""
-        self._closer.start()
-        self._writer.start()
+        self._start_keeping()
         self.follow(senders)
 
     def follow(self, senders: Iterable[KnownSender]) -> None:
@@ -73,27 +68,14 @@ class KernelReceiver:
                 self._reader.go_on_behind(before)
             self._reader.start()
 
-    def ask_rotation(self, asked: Mapping[int, datetime]) -> None:
-        """Have the active file become a batch now; the asking is told back."""
-        self._writer.ask_rotation(asked)
-
-    def set_disk_bytes(self, sizes: Mapping[int, int]) -> None:
-        """Say how much the closed batches take now."""
-        self._writer.set_disk_bytes(sizes)
-
     @property
     def is_alive(self) -> bool:
         """Whether none of its threads ended by itself."""
-        threads = [self._closer, self._writer, self._writer.syncer]
-        return not ended(threads if self._reader is None else [*threads, self._reader])
+        reader = [] if self._reader is None else [self._reader]
+        return not ended([*self._threads, *reader])
 
     def tend(self) -> None:
         """Nothing is due here from time to time: the reader tries again by itself."""
-
-    @property
-    def is_tight(self) -> bool:
-        """Whether the device is close to its quota, or the disk to its floor."""
-        return self._writer.is_tight()
 
     def report(self, *, is_last: bool = False) -> Report:
         """Return how things stand, and what came since the last time."""
@@ -114,10 +96,7 @@ class KernelReceiver:
     def stop(self) -> None:
         """Write what was read, close the spool and end."""
         self._end_reader()
-        self._writer.stop()
-        join([self._writer, self._writer.syncer])
-        self._closer.stop()
-        join([self._closer])
+        self._stop_keeping()
 
     def _end_reader(self) -> KernelReader | None:
         reader, self._reader = self._reader, None
@@ -134,9 +113,7 @@ class KernelReceiver:
         return {
             "messages": self._lines + (reader.lines if reader else 0),
             "missed_records": self._missed + (reader.missed if reader else 0),
-            "sync_failures": self._writer.syncer.failures,
-            "held_bytes": self._backlog.held_bytes,
-            "free_bytes": self._writer.free_bytes,
+            **self._levels(),
         }
 
 

@@ -6,22 +6,21 @@ import logging
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from logs.receiver.closing import Closer
 from logs.receiver.datagrams import DatagramLoop
 from logs.receiver.drops import kernel_drops
-from logs.receiver.intake import Backlog, Intake, Stranger
+from logs.receiver.intake import Intake, Stranger
+from logs.receiver.keeper import Keeper
 from logs.receiver.listening import Certificates, Listen, ListenRefused, open_socket
 from logs.receiver.oddities import Tally
 from logs.receiver.report import EPOCH, Report, SenderEntry, moment_of
 from logs.receiver.senders import KnownSender, SenderTable, shown
 from logs.receiver.streams import StreamLoop
 from logs.receiver.threads import ended, join
-from logs.receiver.writing import SpoolWriter
 
 log = logging.getLogger(__name__)
 
@@ -48,22 +47,19 @@ class Run:
     started_at: datetime
 
 
-class Receiver:
+class Receiver(Keeper):
     """Receives from `start` to `stop`. Its methods are for one thread."""
 
     def __init__(self, settings: Settings, run: Run, *, clock: Callable[[], int]) -> None:
         self._settings = settings
         self._run = run
         self._reports = 0
-        backlog = Backlog(settings.memory_bytes)
-        self._backlog = backlog
-        self._intake = Intake(backlog, clock=clock)
-        self._closer = Closer(clock=clock)
-        self._writer = SpoolWriter(
-            backlog, self._closer,
-            log_dir=settings.log_dir, clock=clock, sync_seconds=settings.sync_seconds,
-            least_free_bytes=settings.least_free_bytes,
+        super().__init__(
+            log_dir=settings.log_dir, memory_bytes=settings.memory_bytes,
+            sync_seconds=settings.sync_seconds, least_free_bytes=settings.least_free_bytes,
+            clock=clock,
         )  # fmt: skip
+        self._intake = Intake(self._backlog, clock=clock)
         self._loops: dict[Listen, DatagramLoop | StreamLoop] = {}
         self._sockets: dict[Listen, socket.socket] = {}
         self._where: dict[Listen, Listen] = {}
@@ -77,8 +73,7 @@ class Receiver:
 
     def start(self, senders: Iterable[KnownSender]) -> None:
         """Open the spools of these senders' devices, then the sockets."""
-        self._closer.start()
-        self._writer.start()
+        self._start_keeping()
         self.follow(senders)
         self.listen()
 
@@ -89,7 +84,7 @@ class Receiver:
         self._intake.table = table
 
     def listen(self) -> None:
-        """Open the sockets that are not open yet; those that fail are tried again by `report`."""
+        """Open the sockets that are not open yet; those that fail are tried again by `tend`."""
         self._listened_at = time.monotonic()
         for listen in self._settings.listen:
             if listen not in self._loops:
@@ -98,25 +93,12 @@ class Receiver:
     @property
     def is_alive(self) -> bool:
         """Whether none of its threads ended by itself."""
-        return not self._ended()
+        return not ended([*self._threads, *self._loops.values()])
 
     def tend(self) -> None:
         """Do what is due from time to time: open what could not be listened on before."""
         if time.monotonic() - self._listened_at > _LISTEN_AGAIN_SECONDS:
             self.listen()
-
-    def ask_rotation(self, asked: Mapping[int, datetime]) -> None:
-        """Have the active files of these devices become batches now; the asking is told back."""
-        self._writer.ask_rotation(asked)
-
-    def set_disk_bytes(self, sizes: Mapping[int, int]) -> None:
-        """Say how much the closed batches of devices take now."""
-        self._writer.set_disk_bytes(sizes)
-
-    @property
-    def is_tight(self) -> bool:
-        """Whether a device is close to its quota, or the disk to its floor."""
-        return self._writer.is_tight()
 
     def report(self, *, is_last: bool = False) -> Report:
         """Return how things stand, and what came since the last time."""
@@ -142,10 +124,7 @@ class Receiver:
         join(self._loops.values())
         for sock in self._sockets.values():
             sock.close()
-        self._writer.stop()
-        join([self._writer, self._writer.syncer])
-        self._closer.stop()
-        join([self._closer])
+        self._stop_keeping()
 
     def _open(self, listen: Listen) -> None:
         try:
@@ -174,10 +153,6 @@ class Receiver:
             raise ListenRefused("TLS: no certificate is given; give one, and its key")
         return self._settings.certificates.context()
 
-    def _ended(self) -> list[str]:
-        """Return which threads have ended, and should not have."""
-        return ended([self._writer, self._closer, self._writer.syncer, *self._loops.values()])
-
     def _counters(self) -> dict[str, int]:
         """Return what is counted since the start, and a few levels as they are now."""
         loops = list(self._loops.values())
@@ -189,11 +164,9 @@ class Receiver:
         return {
             **asdict(tally),
             "kernel_drops": max(tally.kernel_drops, drops),
+            **self._levels(),
             "refused_lines": self._intake.refused_lines,
-            "sync_failures": self._writer.syncer.failures,
             "open_connections": sum(loop.open_connections for loop in streams),
-            "held_bytes": self._backlog.held_bytes,
-            "free_bytes": self._writer.free_bytes,
             "receive_bytes": min((loop.receive_bytes for loop in datagrams), default=0),
         }
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from devices.services import own_node
 from logs import services
-from logs.liaison import Liaison, ReceivingEnded
+from logs.liaison import Liaison
 from logs.receiver.kernel_receiver import KernelReceiver, Settings
 from logs.receiver.senders import KnownSender
 from policies.stopping import stopping
@@ -28,12 +28,8 @@ class Command(BaseCommand):
         liaison = Liaison(
             receiver, senders=_this_machine, remembered=settings.TSCM_LOG_DIR / "kernel-sender.json"
         )
-        receiver.start(liaison.first_senders())
         alive = settings.DATA_DIR / "run" / "kernel-log.alive"
-        try:
-            liaison.attend(stop, alive=alive, clock=timezone.now)
-        except ReceivingEnded as error:
-            raise CommandError(str(error)) from error
+        liaison.attend(stop, alive=alive, clock=timezone.now)
 
 
 def _this_machine() -> tuple[KnownSender, ...]:

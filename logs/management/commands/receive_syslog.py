@@ -7,12 +7,12 @@ import sys
 import time
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from devices.services import own_node
 from logs import services
-from logs.liaison import Liaison, ReceivingEnded
+from logs.liaison import Liaison
 from logs.limits import allow_many_files
 from logs.receiver.listening import Certificates, Listen
 from logs.receiver.receiver import Receiver, Run, Settings
@@ -42,12 +42,8 @@ class Command(BaseCommand):
         liaison = Liaison(
             receiver, senders=_received, remembered=settings.TSCM_LOG_DIR / "senders.json"
         )
-        receiver.start(liaison.first_senders())
         alive = settings.DATA_DIR / "run" / "receiver.alive"
-        try:
-            liaison.attend(stop, alive=alive, clock=timezone.now)
-        except ReceivingEnded as error:
-            raise CommandError(str(error)) from error
+        liaison.attend(stop, alive=alive, clock=timezone.now)
 
 
 def _received() -> tuple[KnownSender, ...]:
