@@ -47,7 +47,7 @@ VARIABLES: tuple[Variable, ...] = (
         "https://logs.threatstop.com:443/logupload.pl",
         "Where the batches of log lines are posted to.",
     ),
-    Variable("TSCM_LOG_CA", "", "PEM file of one more CA to trust in uploads and forwarding."),
+    Variable("TSCM_LOG_CA", "", "PEM file of CAs to trust in uploads and forwarding."),
     Variable("TSCM_DATABASE_URL", "sqlite:///<data>/tscm.sqlite3", "SQLite or PostgreSQL."),
     Variable(
         "TSCM_BROKER_URL",
