@@ -11,10 +11,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -134,12 +135,20 @@ def test_everything_kept_is_for_one_user_only(appliance: Run) -> None:
     assert [path for path in private if path.stat().st_mode & 0o077] == []
 
 
+def connections_of(process: psutil.Process) -> Sequence[Any]:
+    """Return what a process listens on and talks to; nothing of one that ended a moment ago."""
+    try:
+        return process.net_connections("inet")
+    except psutil.NoSuchProcess:
+        return ()
+
+
 def test_nothing_listens_but_console_feeds_and_syslog(appliance: Run) -> None:
     def listening() -> set[str]:
         return {
             f"{connection.laddr.ip}:{connection.laddr.port}"
             for process in appliance.kept()
-            for connection in process.net_connections("inet")
+            for connection in connections_of(process)
             if connection.status == psutil.CONN_LISTEN
         }
 
