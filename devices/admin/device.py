@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -104,6 +105,20 @@ class DeviceAdmin(UpdatingAdmin):
             *super().get_urls(),
         ]
 
+    def deed_paths(
+        self, deeds: Mapping[str, Callable[..., object]], view: Callable[..., HttpResponse]
+    ) -> list[URLPattern]:
+        """Return an address for each deed by its verb; `view` is given the deed."""
+        return [
+            path(
+                f"<int:pk>/{verb}/",
+                self.admin_site.admin_view(view),
+                {"deed": deed},
+                name=f"devices_device_{verb}",
+            )
+            for verb, deed in deeds.items()
+        ]
+
     def left_out_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         """Give every prefix that a small device does not get, as a file."""
         return left_out_file(self._seen(request, pk))
@@ -115,6 +130,13 @@ class DeviceAdmin(UpdatingAdmin):
             raise PermissionDenied
         if device is None:
             raise Http404(f"There is no device {pk}.")
+        return device
+
+    def _changeable(self, request: HttpRequest, pk: int) -> Device:
+        """Return a device that the person may change; raises PermissionDenied, Http404."""
+        device = self._seen(request, pk)
+        if not self.has_change_permission(request, device):
+            raise PermissionDenied
         return device
 
     def feed_view(self, request: HttpRequest, pk: int) -> HttpResponse:

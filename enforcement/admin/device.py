@@ -13,7 +13,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
@@ -73,29 +72,18 @@ class GatewayDeviceAdmin(DeviceAdmin):
         deeds: dict[str, Deed] = {
             "plan": _plan, "check": _check, "apply": _apply, "pause": _pause, "resume": _resume,
         }  # fmt: skip
-        own = [
-            path(
-                f"<int:pk>/{verb}/",
-                self.admin_site.admin_view(self.gateway_view),
-                {"deed": deed},
-                name=f"devices_device_{verb}",
-            )
-            for verb, deed in deeds.items()
-        ]
         inquiry = path(
             "<int:pk>/inquiries/<int:inquiry>/",
             self.admin_site.admin_view(self.inquiry_view),
             name="devices_device_inquiry",
         )
-        return [*own, inquiry, *super().get_urls()]
+        return [*self.deed_paths(deeds, self.gateway_view), inquiry, *super().get_urls()]
 
     def gateway_view(self, request: HttpRequest, pk: int, deed: Deed) -> HttpResponse:
         """Do what a person asked of a gateway, and go on; a refusal is a message."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        device = self._seen(request, pk)
-        if not self.has_change_permission(request, device):
-            raise PermissionDenied
+        device = self._changeable(request, pk)
         try:
             then = deed(device, request, timezone.now())
         except (GatewayRefused, services.TooManyQuestions, services.PlanOutdated) as refused:

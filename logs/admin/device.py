@@ -12,9 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.urls import URLPattern, path
+from django.urls import URLPattern
 from django.utils import timezone
 
 from devices.admin.device import DeviceAdmin
@@ -36,24 +35,13 @@ class LoggedDeviceAdmin(DeviceAdmin):
     def get_urls(self) -> list[URLPattern]:
         """Return the pages, and one address for each deed."""
         deeds: dict[str, Deed] = {"rotate-logs": _rotate, "retry-uploads": _retry}
-        own = [
-            path(
-                f"<int:pk>/{verb}/",
-                self.admin_site.admin_view(self.logs_view),
-                {"deed": deed},
-                name=f"devices_device_{verb}",
-            )
-            for verb, deed in deeds.items()
-        ]
-        return [*own, *super().get_urls()]
+        return [*self.deed_paths(deeds, self.logs_view), *super().get_urls()]
 
     def logs_view(self, request: HttpRequest, pk: int, deed: Deed) -> HttpResponse:
         """Do what a person asked of a device's logs, and go to its ledger."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        device = self._seen(request, pk)
-        if not self.has_change_permission(request, device):
-            raise PermissionDenied
+        device = self._changeable(request, pk)
         if device.is_sample:
             messages.info(request, f"{device} is a sample: it receives nothing.")
             return HttpResponseRedirect(self.page_of(pk))
