@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from devices.models import Device, Gateway, GatewayState
 from policies.models import Packing
-from policies.states import PolicyState, SourceState, Tone, Toned
+from policies.states import PolicyState, SourceState, Told, Toned
 
 # An FMC pulls every half hour; four missed pulls are no accident.
 SILENT_AFTER = timedelta(hours=2)
@@ -34,22 +33,8 @@ class HealthState(Toned):
     PROTECTED = "protected", "success", "protected"
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
-    """A device's health: the word, and a sentence that says what to do."""
-
-    state: HealthState
-    detail: str
-
-    @property
-    def label(self) -> str:
-        """The word as people read it."""
-        return str(self.state.label)
-
-    @property
-    def tone(self) -> Tone:
-        """The tone it is shown in."""
-        return self.state.tone
+class Health(Told[HealthState]):
+    """A device's health."""
 
 
 def health_of(device: Device, *, now: datetime) -> Health:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from dataclasses import dataclass
+from typing import Generic, Literal, Self, TypeVar
 
 from django.db.models import TextChoices
 
@@ -22,6 +23,27 @@ class Toned(TextChoices):
         member._value_ = value
         member.tone = tone
         return member
+
+
+State = TypeVar("State", bound=Toned)
+
+
+@dataclass(frozen=True, slots=True)
+class Told(Generic[State]):
+    """How something does: the word, and a sentence that says why and what to do."""
+
+    state: State
+    detail: str
+
+    @property
+    def label(self) -> str:
+        """The word as people read it."""
+        return str(self.state.label)
+
+    @property
+    def tone(self) -> Tone:
+        """The tone it is shown in."""
+        return self.state.tone
 
 
 class SourceState(Toned):

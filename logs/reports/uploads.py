@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from logs.models import Spool
 from logs.reports.ledger import Ledger
-from policies.states import Tone, Toned
+from policies.states import Told, Toned
 
 
 class UploadState(Toned):
@@ -26,22 +24,8 @@ class UploadState(Toned):
 TROUBLED = (UploadState.STOPPED, UploadState.REFUSED, UploadState.FAILING)
 
 
-@dataclass(frozen=True, slots=True)
-class Uploads:
-    """How uploads do, and a sentence that says why and what to do."""
-
-    state: UploadState
-    detail: str
-
-    @property
-    def label(self) -> str:
-        """The word as people read it."""
-        return str(self.state.label)
-
-    @property
-    def tone(self) -> Tone:
-        """The tone it is shown in."""
-        return self.state.tone
+class Uploads(Told[UploadState]):
+    """How uploads do."""
 
 
 def uploads_of(spool: Spool, ledger: Ledger) -> Uploads:
