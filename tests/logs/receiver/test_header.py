@@ -35,6 +35,7 @@ SHAPES: dict[str, tuple[bytes, bytes, int | None, bytes, str]] = {
     "sfims": (b"<113>" + BSD + b" fmc-a SFIMS: ", b"Protocol: TCP", 113, BSD, "fmc-a"),
     "ios-numbered": (b"<189>32: *" + BSD + b": ", b"%SYS-5-CONFIG_I: x", 189, BSD, ""),
     "ios-host-numbered": (b"<189>32: ." + BSD + b" UTC: ", b"%SYS-5-A: x", 189, BSD, ""),
+    "ios-named": (b"<189>32: fw-a: *" + BSD + b": ", b"%SYS-5-A: x", 189, BSD, "fw-a"),
     "kernel": (
         b"<4>" + BSD + b" gw-a kernel: [ 1806.463962] ",
         b"ThreatSTOP-TSblock IN= OUT=eth0 SRC=192.0.2.7", 4, BSD, "gw-a",

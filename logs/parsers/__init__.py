@@ -1,0 +1,1 @@
+"""What firewalls tell, line by line: one module a brand."""
