@@ -13,35 +13,44 @@ from deploy.processes import enforcer_name
 from logs.receiver.listening import UNPRIVILEGED
 from tscm_site.env import Bind, Environment, EnvironmentRefused, read_environment
 
-_ANSWER_SECONDS = 5.0
-# Beat writes its schedule down every three minutes.
-_SCHEDULE_SECONDS = 600.0
+_ANSWER_SECONDS = 10.0
 _ROUND_SECONDS = 60.0
+# The schedule sends something every ten seconds; while the queue is away each sending takes long.
+_TICK_SECONDS = 120.0
 _HIGHEST_PORT = 65_535
+_LONGEST_ANSWER = 4096
 
 
 class NotWell(Exception):
     """The process does not do its work; the message says what was seen."""
 
 
-def answer_of(bind: Bind) -> int:
-    """Return the status an HTTP server gives for its front page. Raises NotWell."""
+def check_server(bind: Bind) -> None:
+    """Raise NotWell unless a server answers there."""
+    status, said = _ask(bind, "/healthz")
+    if status != 200:
+        raise NotWell(f"{bind} answers {status}: {said}")
+
+
+def check_ready(bind: Bind) -> None:
+    """Raise NotWell unless a server there says that it can do its work; its reasons are told."""
+    status, said = _ask(bind, "/readyz")
+    if status != 200:
+        raise NotWell(f"{bind} answers {status}: {said}")
+
+
+def _ask(bind: Bind, path: str) -> tuple[int, str]:
+    """Return the status and the start of the answer to one request. Raises NotWell."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind.host, bind.host)  # noqa: S104
     connection = http.client.HTTPConnection(host, bind.port, timeout=_ANSWER_SECONDS)
     try:
-        connection.request("HEAD", "/")
-        return connection.getresponse().status
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read(_LONGEST_ANSWER).decode("utf-8", "replace").strip()
     except (OSError, http.client.HTTPException) as error:
         raise NotWell(f"no answer on {bind}: {error}") from error
     finally:
         connection.close()
-
-
-def check_server(bind: Bind) -> None:
-    """Raise NotWell unless a server answers there with anything but a fault of its own."""
-    status = answer_of(bind)
-    if status >= 500:
-        raise NotWell(f"{bind} answers {status}")
 
 
 def check_worker(_environment: Environment) -> None:
@@ -62,12 +71,8 @@ def _check_answers(name: str) -> None:
 
 
 def check_beat(environment: Environment) -> None:
-    """Raise NotWell unless the schedule was written down lately."""
-    newest = max(
-        (_changed_at(path) for path in environment.data_dir.glob("beat-schedule*")), default=0
-    )
-    if time.time() - newest > _SCHEDULE_SECONDS:
-        raise NotWell("the schedule was not written down lately")
+    """Raise NotWell unless the schedule was gone through lately."""
+    _check_went_round(environment.run_dir / "beat.alive", within=_TICK_SECONDS)
 
 
 def _changed_at(path: Path) -> float:
@@ -103,8 +108,8 @@ def check_kernel_log(environment: Environment) -> None:
     _check_went_round(environment.run_dir / "kernel-log.alive")
 
 
-def _check_went_round(alive: Path) -> None:
-    if not alive.exists() or time.time() - _changed_at(alive) > _ROUND_SECONDS:
+def _check_went_round(alive: Path, *, within: float = _ROUND_SECONDS) -> None:
+    if not alive.exists() or time.time() - _changed_at(alive) > within:
         raise NotWell("it did not go round lately")
 
 
@@ -117,8 +122,8 @@ def _check_connects(bind: Bind) -> None:
 
 
 CHECKS: dict[str, Callable[[Environment], None]] = {
-    "web": lambda environment: check_server(environment.console_bind),
-    "feeds": lambda environment: check_server(environment.feed_bind),
+    "web": lambda environment: check_ready(environment.console_bind),
+    "feeds": lambda environment: check_ready(environment.feed_bind),
     "worker": check_worker,
     "beat": check_beat,
     "notify": check_notify,

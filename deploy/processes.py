@@ -31,6 +31,7 @@ from tscm_site.env import Environment, EnvironmentRefused, read_environment
 _BROKER_MEMORY = "256mb"
 # Requests that still run at a stop get this long; the longest, a feed, is fetched again anyway.
 _GRACEFUL_SECONDS = "3"
+_LOGGER = "tscm_site.serving.GunicornLogger"
 
 
 class NoBrokerFound(Exception):
@@ -78,7 +79,9 @@ def web(environment: Environment) -> tuple[str, ...]:
 def feeds(environment: Environment) -> tuple[str, ...]:
     """The feed server."""
     bind = str(environment.feed_bind)
-    return (_program("gunicorn"), "--config", "python:feeds.gunicorn", "--bind", bind)
+    # No line for each pull: it has a row, and there may be thousands a second.
+    logger = ("--logger-class", _LOGGER)
+    return (_program("gunicorn"), "--config", "python:feeds.gunicorn", "--bind", bind, *logger)
 
 
 def worker(environment: Environment) -> tuple[str, ...]:
@@ -164,13 +167,15 @@ def _gunicorn(application: str, *, bind: str, threads: int) -> tuple[str, ...]:
         *(application, "--bind", bind, "--workers", "2"),
         *("--worker-class", "gthread", "--threads", str(threads)),
         *("--graceful-timeout", _GRACEFUL_SECONDS),
+        *("--logger-class", _LOGGER, "--access-logfile", "-"),
         # Else it opens one in the home folder, where two appliances would meet.
         "--no-control-socket",
     )
 
 
 def _celery(*arguments: str) -> tuple[str, ...]:
-    return (_program("celery"), "-A", "tscm_site", *arguments)
+    # Quiet: else it greets with a drawing, which is no line of a log.
+    return (_program("celery"), "-A", "tscm_site", "--quiet", *arguments)
 
 
 def _celery_worker(*options: str, concurrency: int) -> tuple[str, ...]:

@@ -116,6 +116,11 @@ class Lookup:
         self._away_until = float("-inf")
         self._lock = threading.Lock()
 
+    @property
+    def known(self) -> int:
+        """How many devices are held, and served whatever becomes of the database."""
+        return len(self._held)
+
     def get(self, device_id: str) -> ServedDevice | None:
         """Return the device, at most a second old; None when there is no such device.
 

@@ -25,10 +25,11 @@ log = logging.getLogger(__name__)
 
 def send_on_commit(task: Task[..., Any], **options: Any) -> None:
     """Send a job once the transaction at hand is committed; `options` are those of apply_async."""
-    transaction.on_commit(lambda: _send_now(task, **options))
+    transaction.on_commit(lambda: send_now(task, **options))
 
 
-def _send_now(task: Task[..., Any], **options: Any) -> None:
+def send_now(task: Task[..., Any], **options: Any) -> None:
+    """Send a job; `options` are those of apply_async."""
     try:
         connection = current_app.connection_for_write(
             connect_timeout=NUDGE_SECONDS, transport_options=_OPTIONS

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from logging.config import dictConfig
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import celeryd_init, setup_logging
 
 from tscm_site.schedule import SCHEDULE
 
@@ -18,9 +19,11 @@ app.conf.beat_schedule = SCHEDULE
 app.autodiscover_tasks()
 
 
+@celeryd_init.connect
 @setup_logging.connect
 def _use_our_logging(**_signal: object) -> None:
-    """Keep one log format in every process."""
+    """Keep one log format in every process, from its first warning on."""
     from django.conf import settings
 
     dictConfig(settings.LOGGING)
+    logging.captureWarnings(capture=True)

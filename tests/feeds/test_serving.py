@@ -37,6 +37,19 @@ def test_a_list_comes_with_its_length_its_type_its_tag_and_its_date(
     assert parsedate_to_datetime(answer.headers["Last-Modified"]).tzinfo is not None
 
 
+@pytest.mark.parametrize("path", [BLOCK, f"{BLOCK}.md5", "nothing-here", "/healthz", "/readyz"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_no_answer_is_a_page_whatever_a_browser_makes_of_it(
+    server: FeedServer, device: str, path: str, method: str
+) -> None:
+    answer = server.get(path if path[0] == "/" else f"/{device}/{path}", method=method)
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    rules = answer.headers["Content-Security-Policy"].split("; ")
+    assert rules == ["default-src 'none'", "frame-ancestors 'none'", "sandbox"]
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+
+
 @pytest.mark.parametrize("list_file", [BLOCK, ALLOW])
 def test_the_checksum_is_that_of_the_list_and_a_newline(
     server: FeedServer, device: str, list_file: str

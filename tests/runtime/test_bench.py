@@ -71,6 +71,6 @@ def test_an_unknown_row_is_refused_with_the_known_ones(capsys: pytest.CaptureFix
 
 
 def test_every_module_of_a_row_is_measured() -> None:
-    modules = {f"bench.{path.stem}" for path in (CHECKOUT / "bench").glob("p[0-9]*.py")}
+    modules = {f"bench.{path.stem}" for path in (CHECKOUT / "bench").glob("[pu][0-9]*.py")}
     assert modules
     assert modules == set(command.ROWS.values())

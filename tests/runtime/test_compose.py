@@ -56,7 +56,7 @@ def test_a_neighbour_runs_as_its_own_user(name: str) -> None:
 def test_an_image_runs_as_a_user_by_number_who_is_not_root() -> None:
     stages = "\n".join(dockerfile()).split("\nFROM ")
     users = [re.findall(r"^USER (\w+)$", stage, re.MULTILINE) for stage in stages]
-    assert [stage[-1] for stage in users if stage] == ["10001", "10001"]
+    assert [stage[-1] for stage in users if stage] == ["10001"] * 3
 
 
 def test_nobody_enforces_unless_it_is_asked_for_and_only_the_enforcer_sees_the_host() -> None:

@@ -26,6 +26,20 @@ from tscm_site.env import (
 )
 
 GOOD_KEY = "k" * 43 + "="
+LDAP = {
+    "TSCM_LDAP_URL": "ldaps://ldap.example.net",
+    "TSCM_LDAP_BIND_DN": "cn=tscm,dc=example,dc=net",
+    "TSCM_LDAP_BIND_PASSWORD": "correct horse",
+    "TSCM_LDAP_USERS": "ou=people,dc=example,dc=net",
+    "TSCM_LDAP_GROUPS": "ou=groups,dc=example,dc=net",
+    "TSCM_LDAP_ROLES": "owner=cn=admins,ou=groups,dc=example,dc=net; auditor=cn=audit",
+}
+OIDC = {
+    "TSCM_OIDC_ISSUER": "https://login.example.net/realms/site",
+    "TSCM_OIDC_CLIENT_ID": "tscm",
+    "TSCM_OIDC_CLIENT_SECRET": "battery staple",
+    "TSCM_OIDC_ROLES": "operator=secops",
+}
 
 
 @pytest.fixture
@@ -132,6 +146,8 @@ def test_what_is_said_of_logs_is_read_as_what_it_is(checkout: Path) -> None:
         ("TSCM_LOG_KEEP_DAYS", "0"),
         ("TSCM_LOG_KEEP_DAYS", "3651"),
         ("TSCM_LOG_KEEP_DAYS", "1.5"),
+        ("TSCM_EVENTS_KEEP_DAYS", "0"),
+        ("TSCM_EVENTS_MB", "9"),
         ("TSCM_LOG_UPLOAD_URL", "http://logs.example.net/upload"),
         ("TSCM_LOG_UPLOAD_URL", "https://logs.example.net:99999/upload"),
         ("TSCM_LOG_UPLOAD_URL", "https://[::1/upload"),
@@ -241,6 +257,11 @@ def test_a_secret_may_come_in_a_file(checkout: Path, tmp_path: Path, name: str) 
         "TSCM_BROKER_URL": "amqp://tscm:pw@queue.example//",
         "TSCM_SECRET_KEY": "s" * 32,
         "TSCM_FIELD_KEYS": GOOD_KEY,
+        "TSCM_METRICS_TOKEN": "correct-horse-battery",
+        "TSCM_SMTP_USER": "tscm",
+        "TSCM_SMTP_PASSWORD": "correct horse",
+        **LDAP,
+        **OIDC,
     }
     file = tmp_path / "secret"
     file.write_text(values[name] + "\n")
