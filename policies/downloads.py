@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from django.http import StreamingHttpResponse
 
-CSV, LINES = "text/csv", "text/plain"
+CSV, LINES, JSON_LINES = "text/csv", "text/plain", "application/x-ndjson"
 
 
 def as_file(

@@ -47,11 +47,12 @@ except (Busy, Refused) as refused:
 """
 WRITE = """
 from policies.models import Change
+from policies.services import record_change
 from django.db import transaction
 for number in range(50):
     with transaction.atomic():
         before = Change.objects.count()
-        Change.objects.create(at=timezone.now(), actor="test", verb="write", subject=str(before))
+        record_change(actor="test", verb="write", subject=str(before), now=timezone.now())
 done = 50
 """
 # One set-up and then a fork for each: ten interpreters that start together would be the test.
@@ -77,6 +78,24 @@ for child, reader in children:
     counts.append(os.read(reader, 20).decode())
     assert os.waitpid(child, 0)[1] == 0, "a process failed"
 print(json.dumps([int(count) for count in counts]))
+"""
+TAMPER = """
+import json
+from django.db import DatabaseError, connection, transaction
+from policies.reports.changes import verify_changes
+deeds = ["UPDATE policies_change SET verb = 'x'", "DELETE FROM policies_change WHERE id = 7"]
+if connection.vendor == "postgresql":
+    deeds.append("TRUNCATE policies_change")
+done = []
+for deed in deeds:
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(deed)
+        done.append(deed)
+    except DatabaseError as error:
+        assert "only added to" in str(error), error
+found = verify_changes()
+print(json.dumps([found.is_whole, found.rows, done]))
 """
 LOOK = """
 import json
@@ -135,3 +154,5 @@ def test_ten_writers_that_read_first_lose_no_write(site: Appliance) -> None:
     site.python(COMPILE)
     together(site, WRITE, processes=10)
     assert site.python(LOOK)[-1] == 500
+    # What ten wrote at once is one chain, and the database itself lets nobody alter it.
+    assert site.python(TAMPER) == [True, 500, []]
