@@ -7,3 +7,10 @@ class DevicesConfig(AppConfig):
     name = "devices"
     verbose_name = "Devices"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Tell who sees which rows."""
+        from devices.reports.visible import RULES
+        from policies.visible import share
+
+        share(RULES)

@@ -11,6 +11,8 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from policies.origin import acting_from
+from tsadmin.doors import origin
 from tsadmin.errors import CommandError, Misused, Refused, explain, one_line
 
 INTERRUPTED = 130
@@ -33,9 +35,10 @@ class OneLineErrors(TyperGroup):
         as_json = "--json" in given
         try:
             _check_text(given)
-            code = super().main(
-                given, prog_name, complete_var, standalone_mode=False, **extra
-            )  # an exit code where one was raised, else None
+            with acting_from(origin()):
+                code = super().main(
+                    given, prog_name, complete_var, standalone_mode=False, **extra
+                )  # an exit code where one was raised, else None
             sys.stdout.flush()
         except BrokenPipeError:
             _close_stdout()

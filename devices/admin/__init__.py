@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from devices.admin import device, pull
+from devices.admin import device, group, pull
 
-__all__ = ["device", "pull"]
+__all__ = ["device", "group", "pull"]

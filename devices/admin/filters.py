@@ -10,10 +10,13 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from devices.health import HealthState, health_of
-from devices.models import Device
+from devices.models import Device, DeviceGroup
+from devices.reports.healths import read_for_health
 from policies.models import Policy, Source
+from policies.visible import visible
 
 POLICIES_OFFERED = 100
+GROUPS_OFFERED = 100
 
 
 class HealthFilter(admin.SimpleListFilter):
@@ -31,7 +34,7 @@ class HealthFilter(admin.SimpleListFilter):
         if self.value() is None:
             return queryset
         now = timezone.now()
-        devices = with_health(Device.objects.all())
+        devices = read_for_health(Device.objects.all())
         said = [one.pk for one in devices if health_of(one, now=now).state == self.value()]
         return queryset.filter(pk__in=said)
 
@@ -54,6 +57,23 @@ class PolicyFilter(admin.SimpleListFilter):
         if chosen == "own":
             return queryset.filter(policy__is_private=True)
         return queryset.filter(policy=int(chosen)) if chosen and chosen.isdecimal() else queryset
+
+
+class GroupFilter(admin.SimpleListFilter):
+    """Devices by the group they are in."""
+
+    title = "group"
+    parameter_name = "group"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
+        """Return the groups that the person sees."""
+        groups = visible(DeviceGroup.objects.order_by("name", "id"), request.user)
+        return [(str(pk), name) for pk, name in groups.values_list("pk", "name")[:GROUPS_OFFERED]]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Device]) -> QuerySet[Device]:  # noqa: ARG002
+        """Return the devices that are in it."""
+        chosen = self.value()
+        return queryset.filter(group=int(chosen)) if chosen and chosen.isdecimal() else queryset
 
 
 def with_health(devices: QuerySet[Device]) -> QuerySet[Device]:

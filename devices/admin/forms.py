@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.utils.html import format_html
@@ -12,24 +12,28 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from devices.admin.fields import as_text, field_for
 from devices.kinds import CHOICES, KINDS
 from devices.kinds.base import Kind, SettingRefused
-from devices.models import Device
+from devices.models import Device, DeviceGroup
 from devices.services import (
     DeviceRefused,
+    GroupRefused,
     add_device,
+    assign_group,
     assign_policy,
     configure_device,
+    group_for,
     lists_of,
     own_lists,
 )
 from devices.services.manage import LIST_SETTINGS, SECRETS
 from policies.admin.writes import ServiceForm
 from policies.models import Policy
+from policies.visible import Person, visible
 
 Fieldset = tuple[str | None, dict[str, Any]]
 
 # The settings of every kind, by what they are for; those of a kind that stand nowhere come last.
 _PURPOSES: tuple[tuple[str | None, str, tuple[str, ...]], ...] = (
-    (None, "", ("device_id", "management_ip", "note")),
+    (None, "", ("device_id", "management_ip", "group", "note")),
     (
         "Policy",
         "Without a policy to follow, a device gets one of its own, from its list names.",
@@ -59,6 +63,7 @@ _PURPOSES: tuple[tuple[str | None, str, tuple[str, ...]], ...] = (
     ("Public address", "", ("ip_type", "public_ip", "domain_name")),
 )  # fmt: skip
 _IDENTITY = ("nickname", "kind")
+_ROWS = ("policy", "group")  # fields that name other rows, whatever the kind
 
 
 def kind_named(name: object) -> Kind:
@@ -72,7 +77,7 @@ def fieldsets_of(kind: Kind, *, without: Iterable[str] = ()) -> list[Fieldset]:
     left = [name for name in names if not any(name in purpose[2] for purpose in _PURPOSES)]
     found: list[Fieldset] = []
     for title, description, wanted in (*_PURPOSES, ("More", "", tuple(left))):
-        fields = [name for name in wanted if name in names or name == "policy"]
+        fields = [name for name in wanted if name in names or name in _ROWS]
         if title is None:
             fields = [*_IDENTITY, *fields]
         if fields:
@@ -101,6 +106,15 @@ class DeviceForm(ServiceForm):
         widget=UnfoldAdminSelectWidget(),
     )
 
+    group = forms.ModelChoiceField(
+        DeviceGroup.objects.none(),
+        required=False,
+        empty_label="none",
+        widget=UnfoldAdminSelectWidget(),
+        help_text="Who is in groups of devices sees only the devices of these.",
+    )
+    seen_by: ClassVar[Person]
+
     class Meta:
         model = Device
         fields = ()
@@ -122,6 +136,9 @@ class DeviceForm(ServiceForm):
         field = self.fields["policy"]
         assert isinstance(field, forms.ModelChoiceField)  # noqa: S101  declared above
         field.queryset = policies.order_by("name", "id")
+        groups = self.fields["group"]
+        assert isinstance(groups, forms.ModelChoiceField)  # noqa: S101  declared above
+        groups.queryset = visible(DeviceGroup.objects.order_by("name", "id"), self.seen_by)
 
     def _show(self, device: Device) -> None:
         """Fill in what is stored, but no secret."""
@@ -133,6 +150,7 @@ class DeviceForm(ServiceForm):
             elif name not in SECRETS:
                 self.initial[name] = as_text(getattr(device, name))
         self.initial.update(nickname=device.nickname, kind=device.kind, policy=device.policy_id)
+        self.initial["group"] = device.group_id
         self.fields["nickname"].disabled = self.fields["kind"].disabled = True
         if device.policy.is_private:
             policy = self.fields["policy"]
@@ -165,7 +183,11 @@ class DeviceForm(ServiceForm):
         """Add the device, or change what differs."""
         typed = {name: self.cleaned_data[name] for name in self._typed()}
         try:
-            return self._change(typed) if self.instance.pk else self._add(typed)
+            group = group_for(self.seen_by, self.cleaned_data["group"])
+            device = self._change(typed) if self.instance.pk else self._add(typed)
+            return assign_group(device=device, group=group, actor=self.actor, now=self.now)
+        except GroupRefused as refused:
+            self.refuse("group", refused)
         except SettingRefused as refused:
             self.refuse(refused.setting, f"Use {refused.accepted}.")
         except DeviceRefused as refused:

@@ -11,7 +11,7 @@ from devices.api.gateways import GatewaySerializer
 from devices.health import Health, HealthState, health_of
 from devices.kinds import CHOICES
 from devices.kinds.rules import LOG_QUOTA_LEAST, LOG_QUOTA_MOST, LOG_SIZE_LEAST, LOG_SIZE_MOST
-from devices.models import Device, Pull
+from devices.models import Device, DeviceGroup, Pull
 from devices.services import feed_urls, lists_of
 from policies.api.compilations import AddressCount, CountsSerializer
 from policies.api.fields import RowId, RowSerializer, Text, Whole
@@ -87,6 +87,12 @@ class DeviceSettingsSerializer(RowSerializer[Device]):
         allow_null=True,
         help_text="The policy to follow; null for one of its own, made from the list names.",
     )
+    group = RowId(
+        queryset=DeviceGroup.objects.all(),
+        required=False,
+        allow_null=True,
+        help_text="The group it is in; null for none. Who is in groups sees only their devices.",
+    )
     block_list = Text(max_length=255, required=False)
     allow_list = Text(max_length=255, required=False, allow_blank=True, help_text="Empty for none.")
     dns_server = serializers.ListField(
@@ -145,7 +151,7 @@ class DeviceSettingsSerializer(RowSerializer[Device]):
 
     class Meta:
         model = Device
-        fields = ["policy", *_COLUMNS, *_LISTS, "upload_proxy_password"]
+        fields = ["policy", "group", *_COLUMNS, *_LISTS, "upload_proxy_password"]
         extra_kwargs = {
             "log_size": {"min_value": LOG_SIZE_LEAST, "max_value": LOG_SIZE_MOST},
             "log_quota": {"min_value": LOG_QUOTA_LEAST, "max_value": LOG_QUOTA_MOST},
@@ -170,6 +176,9 @@ class DeviceSerializer(RowSerializer[Device]):
     """
 
     policy_name = serializers.CharField(source="policy.name", read_only=True)
+    group_name = serializers.CharField(
+        source="group.name", read_only=True, default=None, allow_null=True
+    )
     block_list = serializers.SerializerMethodField()
     allow_list = serializers.SerializerMethodField()
     dns_server = serializers.SerializerMethodField()
@@ -187,9 +196,9 @@ class DeviceSerializer(RowSerializer[Device]):
     class Meta:
         model = Device
         fields = [
-            "id", "nickname", "kind", "policy", "policy_name", "is_sample", "created_at", "health",
-            "feeds", "gateway", "snapshot", "packing", "last_pull_at", "last_pull_number",
-            *_COLUMNS, *_LISTS,
+            "id", "nickname", "kind", "policy", "policy_name", "group", "group_name", "is_sample",
+            "created_at", "health", "feeds", "gateway", "snapshot", "packing", "last_pull_at",
+            "last_pull_number", *_COLUMNS, *_LISTS,
         ]  # fmt: skip
         read_only_fields = fields
 

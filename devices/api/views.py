@@ -68,7 +68,7 @@ class DeviceViewSet(TellingLeftOut, Reading[Device]):
 
     queryset = (
         _with_published()
-        .select_related("policy__current", "gateway")
+        .select_related("policy__current", "gateway", "group")
         .prefetch_related(
             "policy__policy_sources__source", "policy__sources", "policy__current__packings"
         )
@@ -87,16 +87,21 @@ class DeviceViewSet(TellingLeftOut, Reading[Device]):
 
     def create(self, request: Request) -> Response:
         """Add a device; its policy is refreshed at once."""
-        sent = self._sent(serializers.DeviceAddSerializer(data=request.data))
-        with device_refusals():
+        sent = self._sent(
+            serializers.DeviceAddSerializer(data=request.data, context={"request": request})
+        )
+        actor, now = actor_of(request), timezone.now()
+        with device_refusals(), transaction.atomic():
+            group = services.group_for(request.user, sent.pop("group", None))
             device = services.add_device(
                 kind=sent.pop("kind"),
                 nickname=sent.pop("nickname"),
                 policy=sent.pop("policy", None),
                 settings=sent,
-                actor=actor_of(request),
-                now=timezone.now(),
+                actor=actor,
+                now=now,
             )
+            services.assign_group(device=device, group=group, actor=actor, now=now)
         self.send_workers(device)
         return self.shown(device, status=status.HTTP_201_CREATED)
 
@@ -107,10 +112,15 @@ class DeviceViewSet(TellingLeftOut, Reading[Device]):
         """
         device = self.get_object()
         sent = self._sent(
-            serializers.DeviceSettingsSerializer(device, data=request.data, partial=True)
+            serializers.DeviceSettingsSerializer(
+                device, data=request.data, partial=True, context={"request": request}
+            )
         )
         policy, actor, now = sent.pop("policy", device.policy), actor_of(request), timezone.now()
+        group = sent.pop("group", device.group)
         with device_refusals(), transaction.atomic():
+            group = services.group_for(request.user, group)
+            services.assign_group(device=device, group=group, actor=actor, now=now)
             if policy is None:
                 services.own_lists(device=device, settings=sent, actor=actor, now=now)
             else:
@@ -175,5 +185,5 @@ def device_refusals() -> Iterator[None]:
             yield
     except SettingRefused as error:
         raise ValidationError({error.setting: [str(error)]}, "refused") from error
-    except services.DeviceRefused as error:
+    except (services.DeviceRefused, services.GroupRefused) as error:
         raise ValidationError({NON_FIELD: [str(error)]}, "refused") from error

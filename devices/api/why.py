@@ -94,5 +94,7 @@ class WhyView(APIView):
         except QuestionRefused as refused:
             raise ValidationError({refused.parameter: [str(refused)]}) from refused
         may_see_devices = request.user.has_perm("devices.view_device")
-        answer = why(span=asked.span, at=asked.at, with_devices=may_see_devices)
+        answer = why(
+            span=asked.span, at=asked.at, with_devices=may_see_devices, seen_by=request.user
+        )
         return Response(WhySerializer(answer).data)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Self
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, Q
 
 from devices.kinds import CHOICES, KINDS
 from devices.kinds.iptables import TEST_ADDRESS
@@ -16,6 +19,7 @@ from devices.kinds.rules import (
     LOG_SIZE_MOST,
     NICKNAME,
 )
+from devices.models.group import DeviceGroup
 from policies.fields import EncryptedTextField
 from policies.models import Packing, Policy, Snapshot
 
@@ -61,6 +65,22 @@ class ForwardSource(models.TextChoices):
     HEADER = "header", "a header with the sender's address"
 
 
+class DeviceQuerySet(models.QuerySet["Device"]):
+    """Devices, by who may see them."""
+
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
+        """Return the devices that `user` sees: those of his groups, all where he is in none.
+
+        A superuser sees all, whoever is not signed in sees none. It costs no query of its own.
+        """
+        if user.pk is None:
+            return self.none()
+        if getattr(user, "is_superuser", False):
+            return self
+        held = DeviceGroup.people.through.objects.filter(user_id=user.pk)
+        return self.filter(~Exists(held) | Q(group__in=held.values("devicegroup")))
+
+
 class Device(models.Model):
     """A firewall we serve, of some kind."""
 
@@ -78,6 +98,10 @@ class Device(models.Model):
         on_delete=models.SET_NULL,
         related_name="+",
         help_text="What is served while policy updates are off.",
+    )
+    # A group goes only when it is empty: what its people saw must not become what all see.
+    group = models.ForeignKey(
+        DeviceGroup, null=True, blank=True, on_delete=models.PROTECT, related_name="devices"
     )
     is_sample = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(editable=False)
@@ -135,6 +159,8 @@ class Device(models.Model):
     # Here and not with the rest of the logs: a list of devices shows it without asking for more.
     log_trouble = models.TextField(blank=True, default="", editable=False)
     log_trouble_since = models.DateTimeField(null=True, editable=False)
+
+    objects = DeviceQuerySet.as_manager()
 
     class Meta:
         ordering = ["nickname", "id"]
@@ -243,7 +269,10 @@ class Pull(models.Model):
 
     class Meta:
         ordering = ["-at", "-id"]
-        indexes = [models.Index(fields=["device", "-at"], name="pull_by_device")]
+        indexes = [
+            models.Index(fields=["device", "-at"], name="pull_by_device"),
+            models.Index(fields=["-at", "-id"], name="pull_newest"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.device} {self.file} {self.status} {self.at:%Y-%m-%d %H:%M:%S}"

@@ -25,6 +25,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from policies.api.parameters import parameters
 from policies.services import AddressRefused, Busy, InUse, Outdated, Refused
+from policies.visible import visible
 
 NON_FIELD = "non_field_errors"
 
@@ -80,7 +81,15 @@ def _words(view: Any) -> list[str]:
     return [word for name in view.ordering_fields for word in (name, f"-{name}")]
 
 
-class Reading(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Row]):
+class Seen(GenericViewSet[Row]):
+    """Takes the rows that the person sees for all there are."""
+
+    def get_queryset(self) -> QuerySet[Row]:
+        """Return the rows that the person sees."""
+        return visible(super().get_queryset(), self.request.user)
+
+
+class Reading(mixins.ListModelMixin, mixins.RetrieveModelMixin, Seen[Row]):
     """Lists and shows rows; a parameter that it does not know is refused, not ignored."""
 
     filter_backends = (DjangoFilterBackend, SearchFilter, StrictOrdering)
@@ -92,15 +101,19 @@ class Reading(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[R
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """List rows, a page at a time; a parameter that is not known is refused."""
+        self.check_parameters(request, "page", "page_size")
+        return super().list(request, *args, **kwargs)
+
+    def check_parameters(self, request: Request, *more: str) -> None:
+        """Refuse a parameter that is neither a filter nor one of `more`, or that says nothing."""
         filters = self.filterset_class.base_filters if self.filterset_class else {}
-        known = {"page", "page_size", "ordering", *filters}
+        known = {"ordering", *more, *filters}
         if self.search_fields:
             known.add("search")
         for name, text in parameters(request, *known).items():
             accepted = _refused_by(filters.get(name), text)
             if accepted:
                 raise ValidationError({name: [f"Use {accepted}."]})
-        return super().list(request, *args, **kwargs)
 
     def checked(self, row: Row | None = None) -> BaseSerializer[Any]:
         """Return the serializer of the request's body, found valid; PATCH where a row is given."""

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, TypeVar
 
 from django.db import models
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+
+from policies.visible import visible
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -64,13 +69,40 @@ class Number(serializers.DecimalField):
 
 
 class RowId(serializers.PrimaryKeyRelatedField[Any]):
-    """The id of another row, a JSON number."""
+    """The id of another row that the person sees, a JSON number."""
+
+    def get_queryset(self) -> QuerySet[Any] | None:
+        """Return the rows that may be named; None where none can, as in an answer."""
+        rows, request = super().get_queryset(), self.context.get("request")
+        return rows if rows is None or request is None else visible(rows, request.user)
 
     def to_internal_value(self, data: Any) -> Any:
         """Return the row; raises ValidationError."""
         if type(data) is not int:
             self.fail("incorrect_type", data_type=type(data).__name__)
         return super().to_internal_value(data)
+
+
+@extend_schema_field({"type": "array", "items": {"type": "integer"}, "readOnly": True})
+class SeenIds(serializers.Field[Any, Any, list[int], Any]):
+    """The ids of related rows, those that the person sees; nobody changes them here."""
+
+    def __init__(self, queryset: QuerySet[Any], **options: Any) -> None:
+        """Take what the rows are of."""
+        super().__init__(read_only=True, **options)
+        self.queryset = queryset
+
+    def to_representation(self, value: Any) -> list[int]:
+        """Return the ids; `value` is the manager of a relation, better prefetched."""
+        seen = self._seen
+        return [row.pk for row in value.all() if seen is None or row.pk in seen]
+
+    @cached_property
+    def _seen(self) -> frozenset[int] | None:
+        """What the person sees, None for all; asked once an answer."""
+        request = self.context.get("request")
+        rows = self.queryset if request is None else visible(self.queryset, request.user)
+        return None if rows is self.queryset else frozenset(rows.values_list("pk", flat=True))
 
 
 class RowSerializer(serializers.ModelSerializer[Row]):

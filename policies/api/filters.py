@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from django_filters import rest_framework as filters
+from typing import Any
 
-from policies.models import Change, Policy, ProtectedAddress, Retrieval, Snapshot, Source
+from django.db.models import QuerySet
+from django_filters import rest_framework as filters
+from rest_framework.request import Request
+
+from policies.models import Policy, ProtectedAddress, Retrieval, Snapshot, Source
 from policies.sources import SOURCES
 from policies.states import Outcome, PolicyState, SourceState
+from policies.visible import visible
+
+
+class SeenFilter(filters.ModelChoiceFilter):
+    """Rows that belong to one that the person sees."""
+
+    def get_queryset(self, request: Request | None) -> QuerySet[Any]:
+        """Return what may be named; all of it where nobody asks, as for the schema."""
+        rows = super().get_queryset(request)
+        return rows if request is None else visible(rows, request.user)
 
 
 class PolicyFilter(filters.FilterSet):
@@ -14,9 +28,7 @@ class PolicyFilter(filters.FilterSet):
 
     name = filters.CharFilter(max_length=64)
     state = filters.ChoiceFilter(choices=PolicyState.choices)
-    source = filters.ModelChoiceFilter(
-        queryset=Source.objects.all(), field_name="policy_sources__source"
-    )
+    source = SeenFilter(queryset=Source.objects.all(), field_name="policy_sources__source")
 
     class Meta:
         model = Policy
@@ -29,7 +41,7 @@ class SourceFilter(filters.FilterSet):
     name = filters.CharFilter(max_length=200)
     kind = filters.ChoiceFilter(choices=[(kind, engine.label) for kind, engine in SOURCES.items()])
     state = filters.ChoiceFilter(choices=SourceState.choices)
-    policy = filters.ModelChoiceFilter(queryset=Policy.objects.all(), field_name="policies")
+    policy = SeenFilter(queryset=Policy.objects.all(), field_name="policies")
 
     class Meta:
         model = Source
@@ -58,17 +70,6 @@ class RetrievalFilter(filters.FilterSet):
     class Meta:
         model = Retrieval
         fields = ["source", "outcome"]
-
-
-class ChangeFilter(filters.FilterSet):
-    """Changes by who, what and when."""
-
-    since = filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte")
-    until = filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt")
-
-    class Meta:
-        model = Change
-        fields = ["actor", "verb", "subject"]
 
 
 class ProtectedAddressFilter(filters.FilterSet):

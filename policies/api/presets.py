@@ -42,6 +42,9 @@ class PresetSerializer(serializers.Serializer[Any]):
         help_text="Settings that you bring, such as a key.",
     )
     may_be_empty = serializers.BooleanField(source="preset.may_be_empty")
+    severity = serializers.IntegerField(
+        source="preset.severity", help_text="Of traffic with what it lists, 1 to 5."
+    )
     caution = serializers.CharField(source="preset.caution")
     source_id = serializers.IntegerField(
         source="source.pk", default=None, allow_null=True, help_text="The source it was added as."
@@ -79,7 +82,7 @@ class PresetViewSet(GenericViewSet[Source]):
         """Make the source of a preset; a policy takes it where one is named."""
         if key not in CATALOGUE:
             raise NotFound
-        body = AddPresetSerializer(data=request.data)
+        body = AddPresetSerializer(data=request.data, context={"request": request})
         body.is_valid(raise_exception=True)
         wanted = body.validated_data
         # Rights on sources are looked at already; a policy is another matter.
@@ -95,5 +98,7 @@ class PresetViewSet(GenericViewSet[Source]):
                 now=timezone.now(),  # noqa: TID251  an edge
             )
         nudge()
-        shown = SourceSerializer(self.get_queryset().get(pk=source.pk))
+        shown = SourceSerializer(
+            self.get_queryset().get(pk=source.pk), context=self.get_serializer_context()
+        )
         return Response(shown.data, status=status.HTTP_201_CREATED)

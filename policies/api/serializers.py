@@ -11,9 +11,8 @@ from rest_framework import serializers
 from netsets.critical import CRITICAL
 from policies.api.candidates import CandidateSummarySerializer
 from policies.api.compilations import AddressCount
-from policies.api.fields import RowSerializer, Text, YesNo
+from policies.api.fields import RowSerializer, SeenIds, Text, YesNo
 from policies.models import (
-    Change,
     Policy,
     PolicySource,
     PolicyTest,
@@ -41,14 +40,14 @@ class SourceSerializer(RowSerializer[Source]):
     secrets = serializers.SerializerMethodField(help_text="Which secret settings are kept.")
     kind = Text(max_length=32, help_text=f"One of {', '.join(KINDS)}.")
     is_stale = serializers.SerializerMethodField()
-    policies = serializers.PrimaryKeyRelatedField[Policy](many=True, read_only=True)
+    policies = SeenIds(Policy.objects.all(), help_text="Those that ask for it.")
     state_label = serializers.CharField(source="state_word.label", read_only=True)
     tone = serializers.CharField(source="state_word.tone", read_only=True)
 
     class Meta:
         model = Source
         fields = [
-            "id", "name", "kind", "settings", "secrets", "may_be_empty", "shrink_limit",
+            "id", "name", "kind", "settings", "secrets", "may_be_empty", "shrink_limit", "severity",
             "refresh_minutes", "stale_minutes", "is_enabled", "is_sample", "policies", "state",
             "state_label", "tone", "error", "failures", "is_stale", "server", "due_at",
             "checked_at", "retrieved_at", "changed_at", "list_digest", "list_prefixes",
@@ -220,18 +219,6 @@ class RetrievalSerializer(RowSerializer[Retrieval]):
             "outcome_label", "tone", "error", "server", "entries", "prefixes",
             "host_bits_cleared", "skipped", "samples", "added", "removed", "list_digest",
         ]  # fmt: skip
-
-
-class ChangeSerializer(RowSerializer[Change]):
-    """Who changed what, when."""
-
-    detail = serializers.DictField(
-        read_only=True, help_text="{setting: [before, after], …}; secrets are masked."
-    )
-
-    class Meta:
-        model = Change
-        fields = ["id", "at", "actor", "verb", "subject", "detail"]
 
 
 class ProtectedAddressSerializer(RowSerializer[ProtectedAddress]):

@@ -1,0 +1,31 @@
+"""The page on which a person sets a new password of his own: Django's, and recorded."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from accounts.people import subject_of
+from policies.admin.base import actor_of
+from policies.services import record_change
+
+
+def change_page(request: HttpRequest) -> HttpResponse:
+    """Ask for the new password, and record that it was set."""
+    person = request.user
+    held = person.password if isinstance(person, User) else ""
+    answer: HttpResponse = admin.site.password_change(request)
+    if isinstance(person, User) and _password(person) != held:
+        record_change(
+            actor=actor_of(request),
+            verb="set password",
+            subject=subject_of(person),
+            now=timezone.now(),
+        )
+    return answer
+
+
+def _password(person: User) -> str:
+    return User.objects.values_list("password", flat=True).get(pk=person.pk)

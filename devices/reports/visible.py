@@ -1,0 +1,160 @@
+"""What of the devices, and of what belongs to them, a person sees."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.db.models import Q, QuerySet
+
+from devices.models import Device, DeviceGroup, Gateway, GatewayRelease, Pull
+from policies.models import (
+    Alarm,
+    AlarmNews,
+    Candidate,
+    Change,
+    Feed,
+    ListRecord,
+    Packing,
+    Policy,
+    PolicySource,
+    ProtectedAddress,
+    Retrieval,
+    Snapshot,
+    Source,
+    SourceSecrets,
+)
+from policies.visible import Person, Rule
+
+_LIMITED = "_is_limited_to_groups"
+_LONGEST_SUBJECT = 200  # of a change; a longer one was cut
+
+
+def device_ids(user: Person) -> frozenset[int] | None:
+    """Return the devices that `user` sees; None where he sees all."""
+    if user.pk is None:
+        return frozenset()
+    if not is_limited(user):
+        return None
+    return frozenset(Device.objects.visible_to(user).values_list("pk", flat=True))
+
+
+def is_limited(user: Person) -> bool:
+    """Tell whether `user` is in groups of devices, and so sees only theirs."""
+    if getattr(user, "is_superuser", False):
+        return False
+    # Asked once for each object of a user, which lives as long as a request: most are in no group.
+    known = user.__dict__
+    if _LIMITED not in known:
+        held = DeviceGroup.people.through.objects.filter(user_id=user.pk or 0)
+        known[_LIMITED] = held.exists()
+    return bool(known[_LIMITED])
+
+
+def through(path: str) -> Rule:
+    """Return the rule for rows that belong to a device, which is reached by `path`."""
+
+    def rule(rows: QuerySet[Any], user: Person) -> QuerySet[Any]:
+        seen = device_ids(user)
+        return rows if seen is None else rows.filter(**{f"{path}__in": seen})
+
+    return rule
+
+
+def _devices(rows: QuerySet[Any], user: Person) -> QuerySet[Any]:
+    seen = device_ids(user)
+    return rows if seen is None else rows.filter(pk__in=seen)
+
+
+def _releases(rows: QuerySet[Any], user: Person) -> QuerySet[Any]:
+    seen = device_ids(user)
+    return rows if seen is None else rows.filter(nickname__in=_column(seen, "nickname"))
+
+
+def _policies(path: str) -> Rule:
+    """Return the rule for policies and their parts: a device's own is seen with the device."""
+    prefix = f"{path}__" if path else ""
+
+    def rule(rows: QuerySet[Any], user: Person) -> QuerySet[Any]:
+        seen = device_ids(user)
+        if seen is None:
+            return rows
+        own = Device.objects.filter(pk__in=seen).values("policy")
+        shared = Q(**{f"{prefix}is_private": False})
+        return rows.filter(shared | Q(**{f"{path or 'pk'}__in": own}))
+
+    return rule
+
+
+def _sources(path: str) -> Rule:
+    """Return the rule for sources and what came of them: a device's own are seen with it."""
+    prefix = f"{path}__" if path else ""
+
+    def rule(rows: QuerySet[Any], user: Person) -> QuerySet[Any]:
+        seen = device_ids(user)
+        if seen is None:
+            return rows
+        own = Source.objects.filter(policies__devices__in=seen).values("pk")
+        shared = Q(**{f"{prefix}is_private": False})
+        return rows.filter(shared | Q(**{f"{path or 'pk'}__in": own}))
+
+    return rule
+
+
+def _told_by(column: str) -> Rule:
+    """Return the rule for rows that name what they are about, such as 'device fmc-1'."""
+
+    def rule(rows: QuerySet[Any], user: Person) -> QuerySet[Any]:
+        seen = device_ids(user)
+        if seen is None:
+            return rows
+        nodes = _column(seen, "node")
+        for what, names in (
+            ("device", _column(seen, "nickname")),
+            ("policy", _names(_policies(""), Policy.objects.all(), user)),
+            ("source", _names(_sources(""), Source.objects.all(), user)),
+            ("machine", nodes),
+            ("session on", nodes),
+        ):
+            about = Q(**{f"{column}__startswith": f"{what} "})
+            whole = [f"{what} {name}" for name in names]
+            mine = Q(**{f"{column}__in": {*whole, *(one[:_LONGEST_SUBJECT] for one in whole)}})
+            rows = rows.filter(~about | mine)
+        return rows
+
+    return rule
+
+
+def _groups(rows: QuerySet[Any], user: Person) -> QuerySet[Any]:
+    return rows if device_ids(user) is None else rows.filter(people=user.pk)
+
+
+def _column(seen: frozenset[int], name: str) -> list[str]:
+    return list(Device.objects.filter(pk__in=seen).values_list(name, flat=True))
+
+
+def _names(rule: Rule, rows: QuerySet[Any], user: Person) -> list[str]:
+    return list(rule(rows, user).values_list("name", flat=True))
+
+
+RULES: dict[type[models.Model], Rule] = {
+    Device: _devices,
+    DeviceGroup: _groups,
+    Gateway: through("device"),
+    GatewayRelease: _releases,
+    Pull: through("device"),
+    Policy: _policies(""),
+    Snapshot: _policies("policy"),
+    Candidate: _policies("policy"),
+    Feed: _policies("snapshot__policy"),
+    Packing: _policies("snapshot__policy"),
+    PolicySource: _policies("policy"),
+    Source: _sources(""),
+    SourceSecrets: _sources("source"),
+    Retrieval: _sources("source"),
+    ListRecord: _sources("source"),
+    Alarm: _told_by("subject"),
+    AlarmNews: _told_by("alarm__subject"),
+    Change: _told_by("subject"),
+    ProtectedAddress: _told_by("origin"),
+}
