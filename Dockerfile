@@ -1,4 +1,5 @@
 # One image for every process of the appliance; docker-compose.yml says which one each container is.
+# For signing in with LDAP or OpenID Connect build the target `sign-in` (docs/sign-in.md).
 # The target `gateway` is the same with the tools of a gateway; only the enforcer needs it.
 
 FROM python:3.12-slim-bookworm AS packages
@@ -24,6 +25,25 @@ VOLUME /data
 EXPOSE 8000 8001
 ENTRYPOINT ["python", "-m", "deploy.processes"]
 CMD ["web"]
+
+FROM packages AS packages-sign-in
+COPY requirements-sso.txt ./
+# Debian keeps one version of each at a time, so none is pinned.
+# hadolint ignore=DL3008
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends gcc libldap-dev libsasl2-dev \
+ && rm -rf /var/lib/apt/lists/* \
+ && .venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements-sso.txt
+
+FROM appliance AS sign-in
+USER 0
+# hadolint ignore=DL3008
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends libldap-2.5-0 \
+ && rm -rf /var/lib/apt/lists/*
+COPY --from=packages-sign-in /srv/tscm/.venv .venv
+RUN ln -sf ../../deploy/tsadmin .venv/bin/tsadmin
+USER 10001
 
 FROM appliance AS gateway
 USER 0

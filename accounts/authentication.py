@@ -10,6 +10,7 @@ from rest_framework.request import Request
 
 from accounts import services
 from accounts.models import ApiToken
+from policies.origin import came_by
 
 KEYWORD = "Bearer"
 
@@ -31,6 +32,7 @@ class ApiTokenAuthentication(BaseAuthentication):
         if token is None:
             raise AuthenticationFailed("The token is not known, or it has expired.")
         services.note_use(token=token, now=now)
+        came_by(f"API, token {token.name}")
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002  DRF's signature

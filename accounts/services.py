@@ -96,10 +96,10 @@ def delete_token(*, token: ApiToken, actor: str, now: datetime) -> None:
     """Delete a token; the next request with it is refused."""
     with transaction.atomic():
         before = {"user": token.user.get_username(), "expires_at": token.expires_at}
+        token.delete()
         record_change(
             actor=actor, verb="delete", subject=f"token {token.name}", now=now, before=before
         )
-        token.delete()
 
 
 def find_token(*, text: bytes, now: datetime) -> ApiToken | None:

@@ -58,6 +58,12 @@ enforces() {
     { [ -z "${TSCM_ENFORCE:-}" ] && grep -Eqs '^(export +)?TSCM_ENFORCE *= *["'\'']?yes' .env; }
 }
 
+# Signing in with a directory or a provider; asked for by naming one.
+signs_in_elsewhere() {
+  [ -n "${TSCM_LDAP_URL:-}${TSCM_OIDC_ISSUER:-}" ] ||
+    grep -Eqs '^(export +)?TSCM_(LDAP_URL|OIDC_ISSUER) *= *[^ ]' .env
+}
+
 has_python_headers() {
   python3 -c 'import pathlib, sysconfig as s; pathlib.Path(s.get_path("include"), "Python.h").stat()' 2>/dev/null
 }
@@ -66,6 +72,14 @@ look_for_what_compiling_needs() {
   [ -e requirements-gateway.txt ] || return 0
   need gcc gcc "compiles python-iptables, the second reader of the rules"
   has_python_headers || { missing+=(python3-dev); reasons+=("as gcc"); }
+}
+
+look_for_what_signing_in_elsewhere_needs() {
+  [ -e requirements-sso.txt ] || return 0
+  need gcc gcc "compiles python-ldap, for signing in with a directory"
+  has_python_headers || { missing+=(python3-dev); reasons+=("as gcc"); }
+  [ -e /usr/include/ldap.h ] || { missing+=(libldap-dev); reasons+=("as gcc"); }
+  [ -e /usr/include/sasl/sasl.h ] || { missing+=(libsasl2-dev); reasons+=("as gcc"); }
 }
 
 look_for_what_enforcing_needs() {
@@ -101,6 +115,9 @@ look_for_what_tests_need() {
   need curl curl "tests of feeds as a firewall fetches them"
   need shellcheck shellcheck "the check of shell scripts"
   need chromium chromium "browser tests"
+  need slapd slapd "tests of signing in with a real directory"
+  need ldapmodify ldap-utils "as slapd"
+  look_for_what_signing_in_elsewhere_needs
   look_for_what_compiling_needs
 }
 
@@ -139,6 +156,7 @@ disable_services() {
       bind9) service=named ;;
       nginx-light) service=nginx ;;
       knot) service=knot ;;
+      slapd) service=slapd ;;
       squid) service=squid ;;
       fail2ban | firewalld | rsyslog | ufw) service=$package ;;
       *) continue ;;
@@ -197,6 +215,7 @@ look_for_everything() {
   reasons=()
   look_for_what_run_needs
   if enforces; then look_for_what_enforcing_needs; fi
+  if signs_in_elsewhere; then look_for_what_signing_in_elsewhere_needs; fi
   case $purpose in
     check) need shellcheck shellcheck "the check of shell scripts" ;;
     test) look_for_what_tests_need ;;
@@ -272,6 +291,23 @@ provide_second_reader() {
   fi
 }
 
+# Only for sites that name a directory or a provider, and for the tests of that.
+provide_sign_in_elsewhere() {
+  local wanted stamp=.venv/.set-up-sso
+  [ -e requirements-sso.txt ] || return 0
+  signs_in_elsewhere || [ "$purpose" = test ] || return 0
+  wanted=$(fingerprint requirements-sso.txt)
+  if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then return; fi
+  say "compiling the Python packages of requirements-sso.txt"
+  if pip install --require-hashes --requirement requirements-sso.txt 2>/dev/null; then
+    echo "$wanted" >"$stamp"
+  elif [ "$purpose" = test ]; then
+    say "missing: python-ldap could not be compiled (gcc, python3-dev, libldap-dev, libsasl2-dev); tests of LDAP and OpenID Connect will be skipped"
+  else
+    fail "python-ldap could not be compiled. As root: apt-get install gcc python3-dev libldap-dev libsasl2-dev"
+  fi
+}
+
 # loggen sends very many lines. It is in syslog-ng-core, which apt would put in the place of rsyslog:
 # so it is taken out of the package, and nothing is installed.
 provide_loggen() {
@@ -315,6 +351,7 @@ main() {
   provide_python_packages
   provide_redis
   provide_second_reader
+  provide_sign_in_elsewhere
   provide_loggen
   provide_browser
 }

@@ -1,4 +1,4 @@
-"""The rows of accounts."""
+"""Keys to the API."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Signing in with what another system says: an LDAP directory, an OpenID Connect provider."""
