@@ -7,14 +7,14 @@ from dataclasses import replace
 from django.http import HttpRequest
 from django.urls import reverse
 
+from devices.admin.alarm import DeviceAlarmAdmin
 from logs.admin.parts import ledger_url
 from logs.models import Receiver, Spool
-from policies.admin.alarm import AlarmAdmin
 from policies.admin.base import Button, Overview
 from policies.models import Alarm
 
 
-class LogAlarmAdmin(AlarmAdmin):
+class LogAlarmAdmin(DeviceAlarmAdmin):
     """The pages of alarms, those of logs with the way to a ledger or a receiver."""
 
     def overview(self, row: Alarm, request: HttpRequest) -> Overview:

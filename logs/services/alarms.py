@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from cryptography import x509
 from django.conf import settings
 from django.db.models import Q
 
@@ -22,11 +23,14 @@ KINDS = (
     AlarmKind.RECEIVER_SILENT,
     AlarmKind.KERNEL_DROPS,
     AlarmKind.DISK_LOW,
+    AlarmKind.CERTIFICATE,
 )
 # The list of devices says it at once; an alarm is for what does not pass.
 FAILING_AFTER = timedelta(minutes=15)
 MISSED_FOR = timedelta(days=1)
 DROPPED_FOR = timedelta(hours=1)
+# Time enough to have a new one made by somebody who is on leave.
+CERTIFICATE_ENDS_WITHIN = timedelta(days=21)
 
 _Found = Iterator[tuple[Cause, str]]
 
@@ -36,7 +40,15 @@ def review_log_alarms(*, now: datetime, free: int) -> None:
 
     `free` is how many bytes of their disk are free.
     """
-    wanted = dict([*_uploads(now=now), *_lines(now=now), *_receivers(now=now), *_disk(free)])
+    wanted = dict(
+        [
+            *_uploads(now=now),
+            *_lines(now=now),
+            *_receivers(now=now),
+            *_disk(free),
+            *_certificate(now=now),
+        ]
+    )
     keep_alarms(kinds=KINDS, wanted=wanted, now=now)
 
 
@@ -133,3 +145,20 @@ def _why_low(free: int, floor: int) -> str:
         f"{free // 1_000_000:,} MB are free and {floor // 1_000_000:,} MB must be "
         f"(TSCM_LOG_FREE_MB): batches are removed, and lines may be refused. Make room."
     )
+
+
+def _certificate(*, now: datetime) -> _Found:
+    """Yield what is wrong with the certificate that the receiver shows, where it shows one."""
+    path = settings.TSCM_SYSLOG_TLS_CERTIFICATE
+    if path is None:
+        return
+    cause = AlarmKind.CERTIFICATE, "certificate of the receiver"
+    try:
+        ends = x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
+    except (OSError, ValueError) as error:
+        yield cause, f"{path} (TSCM_SYSLOG_TLS_CERTIFICATE) cannot be read: {error}."
+        return
+    if ends <= now:
+        yield cause, f"{path} ended {ends:%Y-%m-%d %H:%M} UTC: devices do not accept it any more."
+    elif ends - now < CERTIFICATE_ENDS_WITHIN:
+        yield cause, f"{path} ends {ends:%Y-%m-%d %H:%M} UTC; from then on devices refuse it."

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from django.db import transaction
 
+from policies.alarm_words import SETTLES_AFTER
 from policies.models import Alarm, Policy, Source
 from policies.models.source import STALE_REFRESHES
+from policies.services.alarm_news import queue_news
 from policies.states import AlarmKind, PolicyState
 
 log = logging.getLogger(__name__)
@@ -44,33 +46,66 @@ def keep_alarms(
 ) -> set[Cause]:
     """Make the open alarms of some kinds those that are wanted; return the causes that turned.
 
-    Each room keeps the kinds that are about what it does.
+    Each room keeps the kinds that are about what it does. What hovers about a limit stays open
+    until all was well for a while (`SETTLES_AFTER`). Who is to be told of what opens and closes is
+    written down in the same transaction.
     """
     with transaction.atomic():
         held = {
             (AlarmKind(alarm.kind), alarm.subject): alarm
-            for alarm in Alarm.objects.filter(closed_at=None, kind__in=kinds)
+            for alarm in Alarm.objects.still_open().filter(kind__in=kinds)
         }
-        over = [alarm for cause, alarm in held.items() if cause not in wanted]
-        Alarm.objects.filter(pk__in=[alarm.pk for alarm in over]).update(closed_at=now)
-        for cause, message in wanted.items():
-            _raise(cause, message, held.get(cause), now=now)
+        over = _over([alarm for cause, alarm in held.items() if cause not in wanted], now=now)
+        _keep_open([alarm for cause, alarm in held.items() if cause in wanted], wanted)
+        begun = _begin({c: m for c, m in wanted.items() if c not in held}, now=now)
+        queue_news(opened=begun, closed=over)
+    for alarm in begun:
+        log.warning("alarm kind=%s subject=%s: %s", alarm.kind, alarm.subject, alarm.message)
     for alarm in over:
         log.info("alarm over kind=%s subject=%s", alarm.kind, alarm.subject)
-    return set(held.keys() ^ wanted.keys())
+    return {(AlarmKind(alarm.kind), alarm.subject) for alarm in (*begun, *over)}
 
 
-def _raise(cause: Cause, message: str, held: Alarm | None, *, now: datetime) -> None:
-    kind, subject = cause
-    if held is None:  # another worker may be at it too
-        _, is_new = Alarm.objects.get_or_create(
+def _over(fine: Sequence[Alarm], *, now: datetime) -> list[Alarm]:
+    """Close those of the alarms without a cause that were so for long enough; return them."""
+    over: list[Alarm] = []
+    settling: list[int] = []
+    for alarm in fine:
+        since, wait = alarm.fine_since, SETTLES_AFTER.get(alarm.kind_word)
+        # A moment in the future is from before the clock was set back.
+        if wait is None or (since is not None and not since <= now < since + wait):
+            over.append(alarm)
+        elif since is None:
+            settling.append(alarm.pk)
+    Alarm.objects.filter(pk__in=settling).update(fine_since=now)
+    for alarm in over:
+        # When it was over, not when that was trusted.
+        alarm.closed_at = min(alarm.fine_since or now, now)
+    Alarm.objects.bulk_update(over, ["closed_at"], batch_size=500)
+    return over
+
+
+def _keep_open(alarms: Iterable[Alarm], wanted: Mapping[Cause, str]) -> None:
+    changed = []
+    for alarm in alarms:
+        message = wanted[AlarmKind(alarm.kind), alarm.subject]
+        if alarm.message != message or alarm.fine_since is not None:
+            alarm.message, alarm.fine_since = message, None
+            changed.append(alarm)
+    Alarm.objects.bulk_update(changed, ["message", "fine_since"], batch_size=500)
+
+
+def _begin(wanted: Mapping[Cause, str], *, now: datetime) -> list[Alarm]:
+    """Open an alarm for each cause that has none; return those that another worker did not."""
+    begun = []
+    for (kind, subject), message in wanted.items():
+        alarm, is_new = Alarm.objects.get_or_create(
             kind=kind, subject=subject, closed_at=None,
             defaults={"message": message, "opened_at": now},
         )  # fmt: skip
         if is_new:
-            log.warning("alarm kind=%s subject=%s: %s", kind, subject, message)
-    elif held.message != message:
-        Alarm.objects.filter(pk=held.pk).update(message=message)
+            begun.append(alarm)
+    return begun
 
 
 def _stale(*, now: datetime) -> list[Source]:

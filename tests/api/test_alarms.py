@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
 from policies.models import Alarm
-from tests.api.conftest import signed_in
+from tests.api.conftest import error_of, signed_in
 
 ALARMS = "/api/v1/alarms/"
 
@@ -35,6 +35,10 @@ def two(db: None, now: datetime) -> tuple[Alarm, Alarm]:
         ("?kind=held", ["policy b"]),
         ("?subject=source a", ["source a"]),
         ("?search=/7", ["policy b"]),
+        ("?severity=critical", ["policy b"]),
+        ("?severity=warning", ["source a"]),
+        ("?acknowledged=true", []),
+        ("?acknowledged=false", ["source a", "policy b"]),
     ],
 )
 def test_lists_alarms_by_kind_and_whether_they_are_open(
@@ -47,7 +51,34 @@ def test_lists_alarms_by_kind_and_whether_they_are_open(
 def test_says_what_is_wrong_since_when(api: APIClient, two: tuple[Alarm, Alarm]) -> None:
     shown = api.get(f"{ALARMS}{two[0].pk}/").json()
     assert (shown["kind_label"], shown["tone"]) == ("list is stale", "warning")
+    assert (shown["severity"], shown["acknowledged_at"]) == ("warning", None)
+    assert shown["next_step"].startswith("Look at the source")
     assert (shown["message"], shown["is_open"], shown["closed_at"]) == ("old", True, None)
+
+
+def test_who_has_seen_an_alarm_says_so_and_it_stays_open(
+    api: APIClient, two: tuple[Alarm, Alarm]
+) -> None:
+    address = f"{ALARMS}{two[0].pk}/acknowledge/"
+    shown = api.post(address, {"note": "a new disk is ordered"}).json()
+    assert (shown["is_open"], shown["note"]) == (True, "a new disk is ordered")
+    assert shown["acknowledged_by"] == "api:alice"
+    assert [one["subject"] for one in api.get(f"{ALARMS}?acknowledged=true").json()["results"]] == [
+        "source a"
+    ]
+    over = api.post(f"{ALARMS}{two[1].pk}/acknowledge/", {})
+    assert (over.status_code, error_of(over)["code"]) == (409, "outdated")
+    assert api.post(address, {"note": "x" * 501}).status_code == 400
+    assert api.post(address, {"note": 7}).status_code == 400
+
+
+def test_to_acknowledge_needs_the_right_to_change_alarms(
+    bob: User, charlie: User, two: tuple[Alarm, Alarm]
+) -> None:
+    for person in (bob, charlie):
+        answer = signed_in(person).post(f"{ALARMS}{two[0].pk}/acknowledge/", {})
+        assert answer.status_code == 403
+    assert not Alarm.objects.exclude(acknowledged_at=None).exists()
 
 
 def test_alarms_are_read_only_and_not_for_everybody(
@@ -60,5 +91,5 @@ def test_alarms_are_read_only_and_not_for_everybody(
 
 
 def test_a_filter_that_means_nothing_is_refused(api: APIClient) -> None:
-    for query in ("?open=perhaps", "?kind=red", "?colour=red"):
+    for query in ("?open=perhaps", "?kind=red", "?colour=red", "?severity=mild"):
         assert api.get(f"{ALARMS}{query}").status_code == 400

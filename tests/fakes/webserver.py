@@ -24,6 +24,8 @@ class Request:
     path: str
     headers: Mapping[str, str]  # names in lower case
     client_certificate: bool = False
+    method: str = "GET"
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +147,17 @@ class _Conversation(http.server.BaseHTTPRequestHandler):
     server: _Server
     protocol_version = "HTTP/1.1"
 
+    def do_POST(self) -> None:
+        self.do_GET()
+
     def do_GET(self) -> None:
         owner = self.server.owner
         headers = {name.lower(): value for name, value in self.headers.items()}
         is_known = isinstance(self.connection, ssl.SSLSocket) and bool(
             self.connection.getpeercert()
         )
-        request = Request(self.path, headers, is_known)
+        body = self.rfile.read(int(headers.get("content-length", "0")))
+        request = Request(self.path, headers, is_known, self.command, body)
         owner.requests.append(request)
         answer = owner.handler(request)
         if isinstance(answer, Reply):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
+import trustme
 from django.utils import timezone
+from pytest_django import Settings
 
 from devices.services import configure_device
 from logs.models import Receiver
@@ -29,6 +32,7 @@ from tests.logs.services.site import NODE, Sensor, make_report, make_sensor, tel
 pytestmark = pytest.mark.django_db
 
 PLENTY = 10**15
+HOUR = timedelta(hours=1)
 
 
 def alarms(now: datetime) -> list[tuple[str, str]]:
@@ -142,3 +146,30 @@ def test_each_room_keeps_its_own_alarms(now: datetime) -> None:
     assert len(alarms(now)) == 2
     review_alarms(now=now)
     assert [kind for kind, _ in alarms(now)] == [AlarmKind.UPLOAD_REFUSED]
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [(timedelta(days=22), ""), (timedelta(days=20), "from then on"), (-HOUR, "any more")],
+)
+def test_a_certificate_near_its_end_is_told_in_time(
+    left: timedelta, words: str, now: datetime, tmp_path: Path, settings: Settings
+) -> None:
+    path = tmp_path / "syslog.pem"
+    leaf = trustme.CA().issue_cert("tscm.example", not_after=now + left)
+    leaf.cert_chain_pems[0].write_to_path(path)
+    settings.TSCM_SYSLOG_TLS_CERTIFICATE = path
+    found = alarms(now)
+    assert found == ([(AlarmKind.CERTIFICATE, "certificate of the receiver")] if words else [])
+    assert words in "".join(Alarm.objects.values_list("message", flat=True))
+
+
+def test_a_certificate_that_cannot_be_read_is_told(
+    now: datetime, tmp_path: Path, settings: Settings
+) -> None:
+    settings.TSCM_SYSLOG_TLS_CERTIFICATE = tmp_path / "none.pem"
+    assert alarms(now) == [(AlarmKind.CERTIFICATE, "certificate of the receiver")]
+    (tmp_path / "none.pem").write_text("no PEM")
+    assert alarms(now) == [(AlarmKind.CERTIFICATE, "certificate of the receiver")]
+    settings.TSCM_SYSLOG_TLS_CERTIFICATE = None
+    assert alarms(now) == []
