@@ -67,6 +67,11 @@ class Rows(Generic[Ends]):
         """Return how many rows there are."""
         return len(self.first)
 
+    @property
+    def prefix_lengths(self) -> Array8 | None:
+        """The length of each row where all of them are kept as prefixes, None where not."""
+        return self.last.length if isinstance(self.last, PrefixLasts) else None
+
     def span(self, place: int) -> Span:
         """Return the range of one row."""
         version = 4 if self.first.ndim == 1 else 6

@@ -38,6 +38,10 @@ class LogSettings:
     memory_bytes: int
     free_bytes: int
     keep_days: int  # what is uploaded
+    events_keep_days: int
+    events_bytes: int
+    geo_country: Path | None  # None: reports know no countries
+    geo_network: Path | None
     upload_url: str
     upload_ca: Path | None  # beside the machine's own
 
@@ -69,6 +73,10 @@ def read_log_settings(environ: Mapping[str, str], *, checkout: Path) -> LogSetti
         memory_bytes=env_int("TSCM_SYSLOG_MEMORY_MB", environ, least=16, most=65536) << 20,
         free_bytes=env_int("TSCM_LOG_FREE_MB", environ, least=0, most=100_000_000) * 1_000_000,
         keep_days=env_int("TSCM_LOG_KEEP_DAYS", environ, least=1, most=3650),
+        events_keep_days=env_int("TSCM_EVENTS_KEEP_DAYS", environ, least=1, most=3650),
+        events_bytes=env_int("TSCM_EVENTS_MB", environ, least=10, most=100_000_000) * 1_000_000,
+        geo_country=path("TSCM_GEO_COUNTRY"),
+        geo_network=path("TSCM_GEO_NETWORK"),
         upload_url=_upload_url(environ),
         upload_ca=path("TSCM_LOG_CA"),
     )

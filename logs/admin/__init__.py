@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from logs.admin import batch, device, forward, receiver, sender, spool
+from logs.admin import batch, device, forward, receiver, saved, sender, shape, spool
 
-__all__ = ["batch", "device", "forward", "receiver", "sender", "spool"]
+__all__ = ["batch", "device", "forward", "receiver", "saved", "sender", "shape", "spool"]

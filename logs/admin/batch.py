@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
@@ -15,6 +16,7 @@ from logs.models import Batch, Delivery
 from logs.reports.gaps import Gap
 from logs.states import BatchState
 from policies.admin.base import Button, Overview, Panel
+from policies.admin.months import MonthFilter
 from policies.words import ago, count, link, shortened, table, word
 
 DELIVERIES_SHOWN = 50
@@ -32,11 +34,9 @@ class BatchAdmin(PartOfDevice):
         "number", "device_link", "arrived", "lines_shown", "bytes_shown", "state_shown",
         "attempts", "next_try", "error_line",
     )  # fmt: skip
-    list_filter = ("state", "closed_at")
-    list_select_related = ("spool__device",)
+    list_filter = ("state", "closed_at", ("closed_at", MonthFilter))
     search_fields = ("spool__device__nickname", "error")
     search_help_text = "Device or error"
-    date_hierarchy = "closed_at"
     ordering = ("-closed_at", "-id")
     fieldsets = (
         (None, {"fields": ("number", "device_link", "device_id", "arrived", "closed_at")}),
@@ -45,7 +45,16 @@ class BatchAdmin(PartOfDevice):
             "What became of it",
             {"fields": ("state_shown", "attempts", "next_try", "uploaded_at", "removed_at")},
         ),
+        (
+            "What reports know of it",
+            {"fields": ("parsed_shown", "events", "no_connection", "unknown")},
+        ),
     )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Batch]:
+        """Return the batches; their devices by queries of their own, so that leafing is quick."""
+        batches: QuerySet[Batch] = super().get_queryset(request)
+        return batches.prefetch_related("spool__device")
 
     def overview(self, row: Batch, request: HttpRequest) -> Overview:  # noqa: ARG002
         """Return what became of it, why, and each attempt to upload it."""
@@ -88,10 +97,24 @@ class BatchAdmin(PartOfDevice):
         """Return when it is tried next."""
         return next_try(batch, now=timezone.now())
 
+    @display(description="parsed")
+    def parsed_shown(self, batch: Batch) -> str:
+        """Return whether it was parsed, or why not."""
+        return parsed_of(batch)
+
     @display(description="error")
     def error_line(self, batch: Batch) -> str:
         """Return the beginning of what went wrong last."""
         return shortened(batch.error)
+
+
+def parsed_of(batch: Batch) -> str:
+    """Return in a sentence whether a batch was parsed, or why not."""
+    if batch.parsed_at is not None:
+        return f"{batch.parsed_at:%Y-%m-%d %H:%M:%S}, by parsers of version {batch.parsed_version}"
+    if batch.removed_at is not None:
+        return "never: its lines were removed before. Reports know nothing of them."
+    return batch.parse_error or "not yet: that is done within minutes."
 
 
 def batches_table(rows: Iterable[Batch | Gap], *, now: datetime) -> SafeString:

@@ -54,7 +54,7 @@ class SenderList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         """Work out the suggestions for the senders of this page."""
         super().get_results(request)
-        adopters, rows = Adopters.all(), list(self.result_list)
+        adopters, rows = Adopters.seen_by(request.user), list(self.result_list)
         for row in rows:
             row.suggestions = adopters.of(row)
         self.result_list = rows
@@ -97,7 +97,7 @@ class SenderAdmin(ReadOnlyAdmin):
         sender = self._decided(request, pk, _MAY_ADOPT)
         chosen = request.POST.get("device", "")
         key = int(chosen) if chosen.isdecimal() and len(chosen) < 19 else 0
-        device = get_object_or_404(Device, pk=key)
+        device = get_object_or_404(Device.objects.visible_to(request.user), pk=key)
         try:
             adopt_sender(sender=sender, device=device, actor=actor_of(request), now=timezone.now())
         except SenderRefused as refused:
@@ -209,7 +209,7 @@ def _adopt_buttons(sender: Sender, found: list[Suggestion]) -> SafeString:
 
 
 def _adopt_panel(sender: Sender, request: HttpRequest) -> Panel:
-    found = Adopters.all().of(sender)
+    found = Adopters.seen_by(request.user).of(sender)
     context = {
         "sender": sender,
         "suited": [one for one in found if one.reason],

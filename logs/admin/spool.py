@@ -56,6 +56,7 @@ class SpoolAdmin(PartOfDevice):
             "Since the last batch",
             {"fields": ("open_shown", "open_since", "last_line_at", "reported_at")},
         ),
+        ("For reports", {"fields": ("unparsed_shown",)}),
     )
 
     def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[LedgerList]:  # type: ignore[override]  # noqa: ARG002
@@ -139,6 +140,11 @@ class SpoolAdmin(PartOfDevice):
     def adds_up(self, spool: Any) -> SafeString:
         """Return whether every line is accounted for, as a word."""
         return balance_of(spool.ledger)
+
+    @display(description="removed before they were parsed")
+    def unparsed_shown(self, spool: Spool) -> SafeString | str:
+        """Return of how many lines reports know nothing, because they made room."""
+        return missed(spool.unparsed_lines)
 
     @display(description="in the open file")
     def open_shown(self, spool: Spool) -> str:

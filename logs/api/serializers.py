@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from devices.models import Device
-from logs.models import Batch, Delivery, Forward, Receiver, Sender, Spool
+from logs.models import Batch, Delivery, Forward, LineShape, Receiver, Sender, Spool
 from logs.reports.counters import explained
 from logs.reports.ledger import Ledger
 from logs.reports.receivers import ReceiverState, receiver_state
@@ -89,7 +89,21 @@ class BatchSerializer(RowSerializer[Batch]):
         fields = [
             "id", "device", "device_nickname", "number", "device_id", "writer", "lines", "bytes",
             "sha256", "first_at", "last_at", "closed_at", "state", "state_label", "tone",
-            "attempts", "due_at", "error", "uploaded_at", "removed_at",
+            "attempts", "due_at", "error", "uploaded_at", "removed_at", "parsed_at",
+            "parsed_version", "events", "no_connection", "unknown", "parse_error",
+        ]  # fmt: skip
+
+
+class LineShapeSerializer(RowSerializer[LineShape]):
+    """Lines of a device that no parser knows and that look alike."""
+
+    device_nickname = serializers.CharField(source="device.nickname", read_only=True)
+
+    class Meta:
+        model = LineShape
+        fields = [
+            "id", "device", "device_nickname", "shape", "lines", "sample", "first_at", "last_at",
+            "version",
         ]  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from devices.models import Device
 from logs import services
 from logs.api import serializers
 from logs.api.permissions import MayAdopt
-from logs.models import Batch, Delivery, Forward, Receiver, Sender, Spool
+from logs.models import Batch, Delivery, Forward, LineShape, Receiver, Sender, Spool
 from logs.reports.ledger import ledgers
 from policies.api.base import NON_FIELD, Conflict, Reading, actor_of
 from policies.api.permissions import MayChange
@@ -117,6 +117,26 @@ class ForwardViewSet(Reading[Forward]):
     ordering = ("target",)
 
 
+class LineShapeFilter(filters.FilterSet):
+    """Shapes by device."""
+
+    class Meta:
+        model = LineShape
+        fields = ["device"]
+
+
+class LineShapeViewSet(Reading[LineShape]):
+    """Lines that no parser knows, by what they look like; the most frequent first."""
+
+    queryset = LineShape.objects.select_related("device")
+    serializer_class = serializers.LineShapeSerializer
+    filterset_class = LineShapeFilter
+    permission_classes = (SeesDevices,)
+    search_fields = ("device__nickname", "shape", "sample")
+    ordering_fields = ("id", "lines", "first_at", "last_at")
+    ordering = ("-lines",)
+
+
 class ReceiverViewSet(Reading[Receiver]):
     """The receivers: where they listen, since when, what they count."""
 
@@ -172,7 +192,7 @@ class SenderViewSet(Reading[Sender]):
         The sender is none any more, and goes from the list.
         """
         sender = self.get_object()
-        wanted = serializers.AdoptSerializer(data=request.data)
+        wanted = serializers.AdoptSerializer(data=request.data, context={"request": request})
         wanted.is_valid(raise_exception=True)
         with sender_refusals():
             services.adopt_sender(

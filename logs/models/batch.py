@@ -7,12 +7,21 @@ from django.db.models import Q
 
 from logs.models.spool import Spool
 from logs.states import BatchState, DeliveryOutcome
+from policies.models import Claimable, ClaimableQuerySet
 
 _UPLOADED, _WAITING = Q(state=BatchState.UPLOADED), Q(state=BatchState.WAITING)
 
 
-class Batch(models.Model):
-    """What was closed at one time, as its manifest says, and what has become of it since."""
+class BatchQuerySet(ClaimableQuerySet["Batch"]):
+    """Reads of batches, and the claims of who parses them."""
+
+
+class Batch(Claimable):
+    """What was closed at one time, as its manifest says, and what has become of it since.
+
+    Who parses it holds its claim; who uploads it, that of its spool. Of its lines, once parsed:
+    lines = events + no_connection + unknown.
+    """
 
     spool = models.ForeignKey(Spool, on_delete=models.CASCADE, related_name="batches")
     number = models.PositiveBigIntegerField(help_text="Of this device; a gap is a lost batch.")
@@ -32,6 +41,22 @@ class Batch(models.Model):
     uploaded_at = models.DateTimeField(null=True)
     removed_at = models.DateTimeField(null=True, help_text="When its lines were let go.")
     is_deleted = models.BooleanField(default=False, help_text="Whether its files are gone.")
+
+    parsed_version = models.PositiveIntegerField(
+        default=0, help_text="Of the parsers that read it last; 0 where none did."
+    )
+    parsed_at = models.DateTimeField(null=True)
+    events = models.PositiveBigIntegerField(default=0, help_text="Lines that tell of a connection.")
+    no_connection = models.PositiveBigIntegerField(
+        default=0, help_text="Lines that tell of something else."
+    )
+    unknown = models.PositiveBigIntegerField(default=0, help_text="Lines that no parser knows.")
+    parse_error = models.TextField(blank=True, default="")
+    parse_due_at = models.DateTimeField(
+        null=True, help_text="Not before this, after a failure; empty for at once."
+    )
+
+    objects = BatchQuerySet.as_manager()
 
     class Meta:
         verbose_name_plural = "batches"
@@ -55,6 +80,7 @@ class Batch(models.Model):
             ),
         ]
         indexes = [
+            models.Index(fields=["-closed_at", "-id"], name="batch_newest"),
             models.Index(fields=["due_at"], condition=_WAITING, name="batch_due"),
             models.Index(fields=["spool", "state", "number"], name="batch_by_state"),
             models.Index(
@@ -72,6 +98,12 @@ class Batch(models.Model):
                 fields=["removed_at"],
                 condition=Q(removed_at__isnull=False, is_deleted=True),
                 name="batch_removed",
+            ),
+            models.Index(
+                fields=["claimed_until"], condition=~Q(claimed_by=""), name="batch_claimed"
+            ),
+            models.Index(
+                fields=["parsed_version", "id"], condition=Q(removed_at=None), name="batch_to_parse"
             ),
         ]
 

@@ -63,6 +63,10 @@ class Spool(Claimable):
     unsent_bytes = models.BigIntegerField(default=0, help_text="Waiting and refused.")
     kept_bytes = models.BigIntegerField(default=0, help_text="Of files that are there.")
 
+    unparsed_lines = models.PositiveBigIntegerField(
+        default=0, help_text="Were removed before they were parsed: reports know nothing of them."
+    )
+
     # Of batches whose rows are not kept any more: those up to this number.
     pruned_number = models.PositiveBigIntegerField(default=0)
     pruned_uploaded = models.PositiveBigIntegerField(default=0, help_text="Lines of them.")

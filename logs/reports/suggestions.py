@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from devices.models import Device
 from logs.models import Sender
 from logs.receiver.header import parse
+from policies.visible import Person
 
 _NEAR = {4: 24, 6: 64}  # prefix lengths within which addresses are neighbours
 
@@ -44,6 +45,12 @@ class Adopters:
     def all(cls) -> Adopters:
         """Return all devices there are."""
         return cls(Device.objects.filter(is_sample=False).order_by("nickname", "id"))
+
+    @classmethod
+    def seen_by(cls, user: Person) -> Adopters:
+        """Return the devices that a person sees."""
+        devices = Device.objects.visible_to(user).filter(is_sample=False)
+        return cls(devices.order_by("nickname", "id"))
 
     def of(self, sender: Sender) -> list[Suggestion]:
         """Return every device, those first that something speaks for."""

@@ -8,9 +8,14 @@ from logs.models import Sender, Spool
 from logs.states import BatchState
 
 
-def unsent_batches() -> dict[BatchState, int]:
-    """Return how many batches are to be uploaded and are not yet, by their state."""
+def unsent_batches(*, devices: frozenset[int] | None = None) -> dict[BatchState, int]:
+    """Return how many batches are to be uploaded and are not yet, by their state.
+
+    Those of some devices; of all where none are named.
+    """
     sending = Spool.objects.filter(device__send_logs=True)
+    if devices is not None:
+        sending = sending.filter(device__in=devices)
     found = sending.aggregate(waiting=Sum("waiting_batches"), refused=Sum("refused_batches"))
     return {
         BatchState.WAITING: found["waiting"] or 0,

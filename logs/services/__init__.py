@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from logs.reports.places import closed_batch, is_kernel, log_dir, place_of
 from logs.services.alarms import review_log_alarms
 from logs.services.due import due_batches, due_spools, next_batch, spools_to_send
 from logs.services.forwards import (
@@ -11,7 +12,6 @@ from logs.services.forwards import (
     wanted_forwards,
 )
 from logs.services.known import known_senders
-from logs.services.places import closed_batch, is_kernel, log_dir, place_of
 from logs.services.prune import prune
 from logs.services.receivers import ReceiverRefused, forget_receiver
 from logs.services.record import record_report, record_spools

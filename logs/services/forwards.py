@@ -12,7 +12,7 @@ from django.db import transaction
 from devices.kinds.rules import targets_of
 from devices.models import Device
 from logs.models import Forward
-from logs.services.places import place_of
+from logs.reports.places import place_of
 from logs.spool.base import Place
 from logs.states import ForwardState
 from policies.services import protect

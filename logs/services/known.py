@@ -5,7 +5,7 @@ from __future__ import annotations
 from devices.models import Device, LogWriter
 from logs.models import Spool
 from logs.receiver.senders import KnownSender
-from logs.services.places import is_kernel
+from logs.reports.places import is_kernel
 
 
 def known_senders() -> tuple[KnownSender, ...]:

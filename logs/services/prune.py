@@ -14,8 +14,8 @@ from django.db import transaction
 
 from devices.models import Device
 from logs.models import Batch, Delivery, Sender, Spool
+from logs.reports.places import REMOVED, log_dir, place_of
 from logs.services.known import known_senders
-from logs.services.places import REMOVED, log_dir, place_of
 from logs.services.room import remove_old
 from logs.services.sums import sums_of
 from logs.spool.base import Place

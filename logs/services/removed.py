@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from logs.models import Batch, Spool
-from logs.services.places import closed_batch
+from logs.reports.places import closed_batch
 from logs.services.sums import change_batches
 from logs.services.trouble import keep_trouble
 from logs.shippers.compress import remove_compressed
@@ -46,6 +46,7 @@ def _let_some_go(keys: Sequence[int], *, now: datetime) -> tuple[int, int]:
             change_batches(spool, unsent, state=BatchState.EXPIRED, due_at=None, removed_at=now)
             if unsent:
                 _expire(spool, now=now)
+            _count_unparsed(spool, batches)
             uploaded += others
             expired += unsent
     if expired:
@@ -54,6 +55,15 @@ def _let_some_go(keys: Sequence[int], *, now: datetime) -> tuple[int, int]:
             len(expired), sum(batch.lines for batch in expired),
         )  # fmt: skip
     return len(uploaded), len(expired)
+
+
+def _count_unparsed(spool: Spool, batches: Sequence[Batch]) -> None:
+    """Have a spool say of how many lines reports will know nothing."""
+    lines = sum(batch.lines for batch in batches if not batch.parsed_version)
+    if lines:
+        spool.unparsed_lines += lines
+        spool.save(update_fields=["unparsed_lines"])
+        log.warning("%d lines of %s are removed before they were parsed", lines, spool.device)
 
 
 def _locked(rows: QuerySet[Batch]) -> Iterable[tuple[Spool, list[Batch]]]:

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db.models import QuerySet, Sum
 
 from logs.models import Batch, Spool
-from logs.services.places import log_dir
+from logs.reports.places import log_dir
 from logs.services.removed import AT_ONCE, delete_files, let_go, undeleted
 from logs.spool.retention import Kept, Room, choose_removals
 from logs.states import UNSENT, BatchState

@@ -7,7 +7,7 @@ from datetime import datetime
 from logs.receiver.opened import open_of
 from logs.receiver.report import SpoolEntry
 from logs.receiver.senders import KnownSender
-from logs.services.places import log_dir
+from logs.reports.places import log_dir
 from logs.services.record import record_spools
 from logs.services.rotate import rotations_asked
 from logs.spool.base import Manifest, Place, SpoolTaken, manifest_of

@@ -9,8 +9,8 @@ from pathlib import Path
 from devices.models import Device
 from devices.services import own_node
 from logs.receiver.rsyslog import DropInRefused, Site, drop_in
+from logs.reports.places import log_dir
 from logs.services.known import known_senders
-from logs.services.places import log_dir
 
 
 def rsyslog_drop_in(*, device: Device, inputs: bool) -> str:

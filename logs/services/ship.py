@@ -14,8 +14,8 @@ from django.db.models import F, QuerySet
 
 from devices.models import Device
 from logs.models import Batch, Delivery, Spool
+from logs.reports.places import closed_batch
 from logs.services.due import due_spools, next_batch, upload_lease, uploading_spools
-from logs.services.places import closed_batch
 from logs.services.sums import change_batches
 from logs.services.trouble import keep_trouble
 from logs.services.uploader import uploader_of, way_of

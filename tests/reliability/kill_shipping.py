@@ -27,8 +27,8 @@ from django.db import connection  # noqa: E402
 
 from logs.models import Batch, Delivery, Spool  # noqa: E402
 from logs.reports.ledger import ledgers  # noqa: E402
+from logs.reports.places import closed_batch  # noqa: E402
 from logs.services import ship_spool  # noqa: E402
-from logs.services.places import closed_batch  # noqa: E402
 from logs.states import BatchState  # noqa: E402
 from tests.logs.services.site import Sensor, make_sensor  # noqa: E402
 

@@ -15,6 +15,7 @@ from logs.services import place_of, record_report
 from logs.spool.base import Chunk, Manifest
 from logs.spool.seal import seal
 from logs.spool.writer import Spool as SpoolFiles
+from policies.models import Clock
 from tests.factories import make_device, make_policy
 
 NODE = "tscm"
@@ -54,6 +55,10 @@ class Sensor:
     def receive(self, lines: int, *, text: bytes = b"<113>a line of a sensor") -> None:
         """Append lines, each with a number of its own."""
         data = b"".join(b"%s %d\n" % (text, next(_numbers)) for _ in range(lines))
+        self.files.append([Chunk(data, lines, self._nanoseconds, "udp", _ADDRESS)])
+
+    def receive_text(self, data: bytes, lines: int) -> None:
+        """Append lines as they are."""
         self.files.append([Chunk(data, lines, self._nanoseconds, "udp", _ADDRESS)])
 
     def rotate(self) -> Manifest:
@@ -111,3 +116,13 @@ def make_report(
 def tell(now: datetime, *spools: SpoolEntry, node: str = NODE) -> None:
     """Have a receiver tell of some spools."""
     record_report(report=make_report(now, *spools, node=node), now=now)
+
+
+def settle_clock(*, now: datetime) -> None:
+    """Have this machine's clock be looked at now, as for some days."""
+    Clock.objects.update_or_create(
+        node=NODE,
+        defaults={
+            "boot": "a", "uptime": 200_000, "checked_at": now, "back_at": now - timedelta(days=2),
+        },
+    )  # fmt: skip

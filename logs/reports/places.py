@@ -1,4 +1,4 @@
-"""Where the lines of a device are on this machine."""
+"""Where the lines of a device are on this machine, and where events are."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ REMOVED = "removed"
 def log_dir() -> Path:
     """Return the folder below which all spools are."""
     return Path(settings.TSCM_LOG_DIR)
+
+
+def events_dir() -> Path:
+    """Return the folder below which all events files are."""
+    return Path(settings.TSCM_EVENTS_DIR)
 
 
 def is_kernel(device: Device) -> bool:

@@ -1,0 +1,1 @@
+"""Connections at rest: batches become Parquet, DuckDB answers."""
