@@ -7,17 +7,20 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from policies.models import Candidate, Policy, Snapshot, Source
+from console.impact import effects_context, source_context
+from policies.models import Candidate, Snapshot, Source
 from policies.reports.difference import Compiled, causes, list_difference, previous_of
 from policies.reports.effects import effects_of, page_of
 from policies.reports.worth import worth_of
 from policies.states import Role
+from policies.visible import visible
 
 PAGE = 200
 OTHERS_SHOWN = 100  # snapshots to compare with
@@ -66,7 +69,7 @@ class Pager:
 def difference_page(request: HttpRequest, pk: int) -> HttpResponse:
     """Show what changed between a snapshot and another, the one before at first."""
     _require(request, "policies.view_snapshot")
-    after = get_object_or_404(Snapshot.objects.select_related("policy"), pk=pk)
+    after = get_object_or_404(_snapshots(request), pk=pk)
     return _difference(request, after, _chosen(request) or previous_of(after))
 
 
@@ -74,14 +77,14 @@ def candidate_page(request: HttpRequest, pk: int) -> HttpResponse:
     """Show what would change if what the guard holds of a policy were published."""
     _require(request, "policies.view_policy")
     rows = Candidate.objects.select_related("policy__current")
-    after = get_object_or_404(rows, policy=get_object_or_404(Policy, pk=pk))
+    after = get_object_or_404(visible(rows, request.user), policy=pk)
     return _difference(request, after, _chosen(request) or after.policy.current)
 
 
 def effects_page(request: HttpRequest, pk: int) -> HttpResponse:
     """Show what each allow entry took out of a snapshot's block list."""
     _require(request, "policies.view_snapshot")
-    snapshot = get_object_or_404(Snapshot.objects.select_related("policy"), pk=pk)
+    snapshot = get_object_or_404(_snapshots(request), pk=pk)
     only_idle = request.GET.get("idle") == "true"
     context: dict[str, Any] = {"snapshot": snapshot, "only_idle": only_idle}
     try:
@@ -92,14 +95,15 @@ def effects_page(request: HttpRequest, pk: int) -> HttpResponse:
         total = sum(one.idle if only_idle else one.total for one in lists)
         pager = Pager.of(request, total)
         rows, _ = page_of(lists, pager.start, PAGE, only_idle=only_idle)
-        context |= {"lists": lists, "pager": pager, "rows": rows}
+        context |= {"lists": lists, "pager": pager}
+        context |= effects_context(request, snapshot, rows, now=timezone.now())
     return _page(request, "console/effects.html", f"Allow entries of {snapshot}", context)
 
 
 def worth_page(request: HttpRequest, pk: int) -> HttpResponse:
     """Show what only a source has, what it shares with others, and how it does."""
     _require(request, "policies.view_source")
-    source = get_object_or_404(Source.objects.defer("settings"), pk=pk)
+    source = get_object_or_404(visible(Source.objects.defer("settings"), request.user), pk=pk)
     now = timezone.now()
     context: dict[str, Any] = {"source": source, "now": now}
     context["among"] = among = "site" if request.GET.get("among") == "site" else "policies"
@@ -109,6 +113,8 @@ def worth_page(request: HttpRequest, pk: int) -> HttpResponse:
         )
     except (OSError, ValueError) as error:
         context["trouble"] = str(error)
+    else:
+        context |= source_context(request, source, among=context["found"].among, now=now)
     return _page(request, "console/worth.html", f"What {source} is worth", context)
 
 
@@ -164,8 +170,11 @@ def _text_url(after: Compiled) -> str:
 
 def _chosen(request: HttpRequest) -> Snapshot | None:
     """Return the snapshot that was chosen to start from; None where there is none such."""
-    rows = Snapshot.objects.select_related("policy")
-    return rows.filter(pk=_number(request, "against")).first()
+    return _snapshots(request).filter(pk=_number(request, "against")).first()
+
+
+def _snapshots(request: HttpRequest) -> QuerySet[Snapshot]:
+    return visible(Snapshot.objects.select_related("policy"), request.user)
 
 
 def _number(request: HttpRequest, name: str) -> int:

@@ -73,6 +73,11 @@ def worth_of(source: Source, *, among: Among, now: datetime) -> SourceWorth:
     )
 
 
+def other_lists(source: Source, *, among: Among) -> tuple[AddressSet, ...]:
+    """Return the lists of the others that can be read; searched where they lie."""
+    return tuple(held for _, held in _held(_others(source, among)))
+
+
 def _others(source: Source, among: Among) -> Iterable[Source]:
     """Return the other sources that have a list."""
     others = Source.objects.exclude(pk=source.pk).exclude(list_digest="").defer("settings")
