@@ -39,8 +39,12 @@ _GROUPS: tuple[tuple[str, tuple[_Page, ...]], ...] = (
             _Page("Ledger", "devices.device", "balance", view="admin:logs_spool_changelist"),
             _Page("Batches", "devices.device", "inventory_2", view="admin:logs_batch_changelist"),
             _Page("Forwarding", "devices.device", "forward", view="admin:logs_forward_changelist"),
+            _Page("Saved reports", "logs.savedreport", "bookmark"),
             _Page("Refused senders", "logs.sender", "person_off"),
             _Page("Receivers", "logs.receiver", "input"),
+            _Page(
+                "Unknown lines", "devices.device", "help", view="admin:logs_lineshape_changelist"
+            ),
         ),
     ),
     (
@@ -53,6 +57,7 @@ _GROUPS: tuple[tuple[str, tuple[_Page, ...]], ...] = (
             _Page("Snapshots", "policies.snapshot", "photo_camera"),
             _Page("Retrievals", "policies.retrieval", "sync"),
             _Page("Alarms", "policies.alarm", "notifications"),
+            _Page("Who is told", "policies.alarmtarget", "campaign"),
             _Page("Protected addresses", "policies.protectedaddress", "verified_user"),
         ),
     ),
@@ -61,8 +66,12 @@ _GROUPS: tuple[tuple[str, tuple[_Page, ...]], ...] = (
         (
             _Page("Changes", "policies.change", "history"),
             _Page("Users", "auth.user", "person"),
-            _Page("Groups", "auth.group", "group"),
+            _Page("Roles and groups", "auth.group", "group"),
+            _Page("Device groups", "devices.devicegroup", "workspaces"),
             _Page("API tokens", "accounts.apitoken", "key"),
+            _Page("Sessions", "accounts.session", "devices"),
+            _Page("Second factors", "accounts.secondfactor", "phonelink_lock"),
+            _Page("Failed sign-ins", "accounts.failedsignin", "lock"),
         ),
     ),
 )
@@ -72,6 +81,9 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the side bar: pages the user may see, the start page first."""
     start = {"title": "Overview", "icon": "shield", "link": reverse("admin:index")}
     first = [start]
+    if request.user.has_perm("logs.view_hits"):
+        reports = reverse("console:report")
+        first.append({"title": "Reports", "icon": "monitoring", "link": reports})
     if request.user.has_perm("policies.view_policy"):
         first.append({"title": "Why?", "icon": "help", "link": reverse("console:why")})
     groups: list[dict[str, Any]] = [{"items": first}]
@@ -98,6 +110,16 @@ def favicon(request: HttpRequest) -> str:  # noqa: ARG001
 def stylesheet(request: HttpRequest) -> str:  # noqa: ARG001
     """Return the console's own style sheet."""
     return static("console/console.css")
+
+
+def report_styles(request: HttpRequest) -> str:  # noqa: ARG001
+    """Return the style sheet of charts and reports."""
+    return static("console/reports.css")
+
+
+def widget_styles(request: HttpRequest) -> str:  # noqa: ARG001
+    """Return the style sheet that mends what widgets leave to be wished."""
+    return static("console/widgets.css")
 
 
 def script(request: HttpRequest) -> str:  # noqa: ARG001

@@ -32,6 +32,22 @@ class HealthState(Toned):
     CUT = "cut", "warning", "protected, list cut to size"
     PROTECTED = "protected", "success", "protected"
 
+    @property
+    def is_protected(self) -> bool:
+        """Whether a device that was seen has a list of ours in force, if an old or a cut one."""
+        return self in _PROTECTED
+
+
+_PROTECTED = frozenset(
+    {
+        HealthState.LOGS_FAILING,
+        HealthState.STALE,
+        HealthState.UPDATES_OFF,
+        HealthState.CUT,
+        HealthState.PROTECTED,
+    }
+)
+
 
 class Health(Told[HealthState]):
     """A device's health."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Max, OuterRef, Subquery
+from django.db.models import Max, OuterRef, Prefetch, QuerySet, Subquery
 
 from devices.models import Device, Pull
 from netsets.lookup import Extent
@@ -15,6 +15,7 @@ from policies.models import Change, Packing, Policy, Snapshot
 from policies.reports.cuts import CutAnswer
 from policies.reports.listed import ListAnswer
 from policies.reports.why import SnapshotAnswer, WhyReader
+from policies.visible import Person, visible
 
 DELIVERED = (200, 304)
 BLOCK_FILE = "threatstop-block.txt"
@@ -97,12 +98,21 @@ class Why:
         return tuple(one for one in self.policies if one.blocked != "not")
 
 
-def why(*, span: Span, at: datetime | None = None, with_devices: bool = True) -> Why:
-    """Return everything known about the addresses: in force or not, where, because of what."""
+def why(
+    *,
+    span: Span,
+    at: datetime | None = None,
+    with_devices: bool = True,
+    seen_by: Person | None = None,
+) -> Why:
+    """Return everything known about the addresses: in force or not, where, because of what.
+
+    Of policies and devices those that `seen_by` sees; all where nobody is named.
+    """
     reader = WhyReader(span)
-    policies = tuple(_policy(reader, policy, at=at) for policy in _policies())
+    policies = tuple(_policy(reader, policy, at=at) for policy in _policies(seen_by))
     told = {one.answer.snapshot.pk: one.answer for one in policies if one.answer is not None}
-    devices = tuple(_devices(reader, at=at)) if with_devices else ()
+    devices = tuple(_devices(reader, at=at, seen_by=seen_by)) if with_devices else ()
     others = speaking(reader.other_lists(told.values())) if at is None else ()
     return Why(span, at, policies, devices, others)
 
@@ -112,8 +122,9 @@ def speaking(lists: Iterable[ListAnswer]) -> tuple[ListAnswer, ...]:
     return tuple(one for one in lists if one.extent != "not" or one.gone or one.trouble)
 
 
-def _policies() -> list[Policy]:
-    return list(Policy.objects.select_related("current").order_by("name", "id"))
+def _policies(seen_by: Person | None) -> list[Policy]:
+    rows = Policy.objects.select_related("current").order_by("name", "id")
+    return list(rows if seen_by is None else visible(rows, seen_by))
 
 
 def _policy(reader: WhyReader, policy: Policy, *, at: datetime | None) -> PolicyAnswer:
@@ -129,8 +140,11 @@ def _policy(reader: WhyReader, policy: Policy, *, at: datetime | None) -> Policy
         return PolicyAnswer(policy, None, _unreadable(snapshot, error))
 
 
-def _devices(reader: WhyReader, *, at: datetime | None) -> Iterator[DeviceAnswer]:
-    served = list(_served_now() if at is None else _pulled_by(at))
+def _devices(
+    reader: WhyReader, *, at: datetime | None, seen_by: Person | None
+) -> Iterator[DeviceAnswer]:
+    devices = Device.objects.all() if seen_by is None else Device.objects.visible_to(seen_by)
+    served = list(_served_now(devices) if at is None else _pulled_by(devices, at))
     packings = _packings(served)
     for device, snapshot, trouble in served:
         if snapshot is None:
@@ -170,11 +184,12 @@ def _is_too_large(snapshot: Snapshot, device: Device) -> bool:
     return device.max_policy_size is not None and snapshot.entries > device.max_policy_size
 
 
-def _served_now() -> Iterator[_Served]:
-    devices = Device.objects.select_related("policy__current", "pinned_snapshot")
-    packed = devices.prefetch_related("policy__current__packings")
+def _served_now(devices: QuerySet[Device]) -> Iterator[_Served]:
+    # Each policy once, whatever number of devices follow it.
+    policies = Policy.objects.select_related("current").prefetch_related("current__packings")
+    served = devices.prefetch_related(Prefetch("policy", policies), "pinned_snapshot")
     fitting: dict[tuple[int, int | None], Snapshot | None] = {}
-    for device in packed.order_by("nickname", "id"):
+    for device in served.order_by("nickname", "id"):
         if not (device.policy_updates and device.is_too_small):
             yield device, device.published, ""
             continue
@@ -184,14 +199,14 @@ def _served_now() -> Iterator[_Served]:
         yield device, fitting[key], ""
 
 
-def _pulled_by(at: datetime) -> Iterator[_Served]:
+def _pulled_by(rows: QuerySet[Device], at: datetime) -> Iterator[_Served]:
     """Yield each device with the snapshot that it had pulled by a moment."""
     pulls = Pull.objects.filter(
         device=OuterRef("pk"), at__lte=at, status__in=DELIVERED, is_complete=True, method="GET",
         file=BLOCK_FILE, snapshot_number__isnull=False,
     ).order_by("-at", "-id")  # fmt: skip
     devices = list(
-        Device.objects.select_related("policy")
+        rows.select_related("policy")
         .annotate(
             pulled=Subquery(pulls.values("snapshot_number")[:1]),
             pulled_at=Subquery(pulls.values("at")[:1]),

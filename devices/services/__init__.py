@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from devices.services.alarms import review_device_alarms
+from devices.services.begin import begin_device
 from devices.services.demo import add_sample, remove_sample
 from devices.services.feeds import PublishedDevice, PublishedFeed, feed_urls, published_device
 from devices.services.gateways import (
@@ -12,6 +14,15 @@ from devices.services.gateways import (
     pause_gateway,
     request_enforcement,
     resume_gateway,
+)
+from devices.services.groups import (
+    GroupRefused,
+    assign_group,
+    change_group,
+    change_people,
+    create_group,
+    delete_group,
+    group_for,
 )
 from devices.services.manage import (
     UNREADABLE,
@@ -32,15 +43,23 @@ __all__ = [
     "UNREADABLE",
     "DeviceRefused",
     "GatewayRefused",
+    "GroupRefused",
     "PublishedDevice",
     "PublishedFeed",
     "PullRecord",
     "add_device",
     "add_sample",
+    "assign_group",
     "assign_policy",
+    "begin_device",
+    "change_group",
+    "change_people",
     "configure_device",
+    "create_group",
+    "delete_group",
     "feed_urls",
     "gateway_of",
+    "group_for",
     "lists_of",
     "make_due",
     "own_lists",
@@ -55,5 +74,6 @@ __all__ = [
     "remove_sample",
     "request_enforcement",
     "resume_gateway",
+    "review_device_alarms",
     "settings_of",
 ]
