@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from django import forms
 from django.contrib import admin
@@ -10,16 +11,24 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
+from console.hits import MAY_SEE
+from devices.reports.visible import device_ids
+from logs.reports.event_files import ReportRefused
+from logs.reports.replay_list import replay_list
 from policies.admin.base import Overview, Panel
+from policies.decoders.base import Decoded
 from policies.models import Source
 from policies.services.rows import Refused
 from policies.services.trial import Contents, Trial
 from policies.services.try_source import try_source
 from policies.sources import SOURCES
 from policies.trial_words import common, facts, line_of, sentence, share, state
+from policies.visible import Person, visible
 from policies.words import count, table, word
 
 
@@ -51,13 +60,19 @@ def try_held(request: HttpRequest, pk: int) -> HttpResponse:
     """Try a source with what its form says now; secrets not typed are those it holds."""
     if not request.user.has_perm("policies.change_source"):
         raise PermissionDenied
-    return _try_form(request, held=get_object_or_404(Source, pk=pk))
+    return _try_form(
+        request, held=get_object_or_404(visible(Source.objects.all(), request.user), pk=pk)
+    )
 
 
 def trial_page(request: HttpRequest, run: Callable[[], Trial]) -> HttpResponse:
     """Run a trial and return the page that tells how it ended."""
     try:
-        told = overview_of(run())
+        trial = run()
+        told = overview_of(trial)
+        if trial.decoded is not None and request.user.has_perm(MAY_SEE):
+            replayed = _replay(trial.decoded, seen_by=request.user)
+            told = replace(told, top=(replayed, *told.top))
     except Refused as refused:
         told = Overview(headline=word("danger", "not tried"), sentence=str(refused))
     context = {**admin.site.each_context(request), "title": "Trial of a source", "trial": told}
@@ -91,6 +106,30 @@ def overview_of(trial: Trial) -> Overview:
             Panel("What other lists have too", _overlaps(contents)),
         ),
     )
+
+
+def _replay(decoded: Decoded, *, seen_by: Person) -> Panel:
+    """Return what the list would have dropped of what firewalls let through lately."""
+    now = timezone.now()  # noqa: TID251  an edge
+    title = "Replay: what it would have dropped in the last 7 days"
+    try:
+        told = replay_list(decoded, sees=device_ids(seen_by), now=now)
+    except ReportRefused as refused:
+        return Panel(title, format_html('<p class="text">{}</p>', str(refused)))
+    hosts = ((row.key, count(row.connections), count(row.others)) for row in told.hosts)
+    addresses = (
+        (row.key, row.entry, count(row.connections), count(row.others)) for row in told.addresses
+    )
+    sentence = format_html(
+        '<p class="text">{} {}</p>', word(told.told.tone, told.told.label), told.told.detail
+    )
+    if not told.hosts:
+        return Panel(title, sentence)
+    return Panel(title, format_html(
+        "{}{}{}", sentence,
+        table(("Inside host", "Connections", "Outside addresses"), hosts, empty=""),
+        table(("Outside address", "Entry", "Connections", "Inside hosts"), addresses, empty=""),
+    ))  # fmt: skip
 
 
 def _sample(contents: Contents) -> SafeString:

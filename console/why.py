@@ -16,6 +16,7 @@ from devices.reports.question import Question, QuestionRefused
 from devices.reports.verdict import WORDS, EntryRow, device_note, rows_of, sentence
 from devices.reports.why import DeviceAnswer, PolicyAnswer, Why, why
 from policies.models import Snapshot
+from policies.visible import Person, visible
 
 POLICIES_SHOWN = 50
 DEVICES_SHOWN = 200
@@ -90,7 +91,7 @@ def why_page(request: HttpRequest) -> HttpResponse:
         **admin.site.each_context(request),
         "title": "Why is it blocked?",
         "address": address,
-        "moments": _moments(now=now),
+        "moments": _moments(seen_by=request.user, now=now),
         "now": now,
     }
     if address:
@@ -105,22 +106,26 @@ def _asked(request: HttpRequest, *, address: str, at: str, now: datetime) -> dic
     except QuestionRefused as refused:
         return {"refused": str(refused), "refused_parameter": refused.parameter}
     with_devices = request.user.has_perm("devices.view_device")
-    told = why(span=asked.span, at=asked.at, with_devices=with_devices)
+    told = why(span=asked.span, at=asked.at, with_devices=with_devices, seen_by=request.user)
     return {
-        "answer": _answer(told),
+        "answer": _answer(told, first=request.GET.get("device", "")),
         "moment": asked.at,
         "may_see_sources": request.user.has_perm("policies.view_source"),
         "may_see_snapshots": request.user.has_perm("policies.view_snapshot"),
     }
 
 
-def _answer(told: Why) -> Answer:
+def _answer(told: Why, *, first: str) -> Answer:
+    """Return the answer, with the device of the key `first` before the others."""
     speaking = sorted(
         (one for one in told.policies if one.blocked != "not" or one.lists or one.trouble),
         key=lambda one: _BLOCKED_FIRST[one.blocked],
     )
     shown = speaking[:POLICIES_SHOWN]
-    devices = sorted(told.devices, key=lambda one: _BLOCKED_FIRST[one.blocked])
+    devices = sorted(
+        told.devices,
+        key=lambda one: (str(one.device.pk) != first, _BLOCKED_FIRST[one.blocked]),
+    )
     return Answer(
         told=told,
         sentence=sentence(told),
@@ -132,9 +137,10 @@ def _answer(told: Why) -> Answer:
     )
 
 
-def _moments(*, now: datetime) -> list[Moment]:
+def _moments(*, seen_by: Person, now: datetime) -> list[Moment]:
     """Return the moments right after the newest snapshots."""
-    newest = Snapshot.objects.select_related("policy").order_by("-created_at", "-id")
+    newest = visible(Snapshot.objects.order_by("-created_at", "-id"), seen_by)
+    newest = newest.select_related("policy")
     rows = newest.only("number", "created_at", "policy__name")[:MOMENTS_SHOWN]
     # In whole seconds, as the form can hold it.
     moments = [Moment(row, row.created_at.replace(microsecond=0) + SECOND) for row in rows]

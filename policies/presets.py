@@ -40,6 +40,7 @@ class Preset:
     serves: Literal["block", "allow"] = "block"
     needs: tuple[str, ...] = ()  # settings that a person has to bring
     may_be_empty: bool = False
+    severity: int = 3  # of traffic with what it lists, 1 a nuisance, 5 a compromised machine
     caution: str = ""
 
     def settings(self) -> dict[str, object]:
@@ -56,6 +57,7 @@ PRESETS: tuple[Preset, ...] = (
         licence=_FREE_WITH_CREDIT,
         refresh_minutes=DAY,
         entries=1_000,
+        severity=4,
         layout=(("layout", "json"), ("path", "$.cidr")),
     ),
     Preset(
@@ -66,6 +68,7 @@ PRESETS: tuple[Preset, ...] = (
         licence=_FREE_WITH_CREDIT,
         refresh_minutes=DAY,
         entries=100,
+        severity=4,
         layout=(("layout", "json"), ("path", "$.cidr")),
     ),
     Preset(
@@ -86,6 +89,7 @@ PRESETS: tuple[Preset, ...] = (
         licence="Public domain (CC0), commercial use included",
         refresh_minutes=HOUR,
         entries=10,
+        severity=5,
         may_be_empty=True,
         caution="After a takedown it may hold nothing for months.",
     ),
@@ -97,6 +101,7 @@ PRESETS: tuple[Preset, ...] = (
         licence=_NO_TERMS,
         refresh_minutes=2 * HOUR,
         entries=10_000,
+        severity=2,
     ),
     Preset(
         key="blocklist-de-ssh",
@@ -106,6 +111,7 @@ PRESETS: tuple[Preset, ...] = (
         licence=_NO_TERMS,
         refresh_minutes=2 * HOUR,
         entries=10_000,
+        severity=2,
     ),
     Preset(
         key="cins-army",
@@ -124,6 +130,7 @@ PRESETS: tuple[Preset, ...] = (
         licence=_NO_TERMS,
         refresh_minutes=12 * HOUR,
         entries=1_000,
+        severity=4,
         caution="It repeats Spamhaus DROP and DShield; with those it adds little.",
     ),
     Preset(
@@ -134,6 +141,7 @@ PRESETS: tuple[Preset, ...] = (
         licence=_NO_TERMS,
         refresh_minutes=12 * HOUR,
         entries=1_000,
+        severity=4,
     ),
     Preset(
         key="tor-exits",
@@ -143,6 +151,7 @@ PRESETS: tuple[Preset, ...] = (
         licence=_NO_TERMS,
         refresh_minutes=HOUR,
         entries=1_000,
+        severity=1,
         caution=_SHARED,
     ),
     Preset(
@@ -153,6 +162,7 @@ PRESETS: tuple[Preset, ...] = (
         licence=_EACH_ITS_OWN,
         refresh_minutes=6 * HOUR,
         entries=1_000,
+        severity=4,
         caution=_WITH_BOGONS,
     ),
     Preset(
@@ -182,6 +192,7 @@ PRESETS: tuple[Preset, ...] = (
         licence="Free to use, as a service to the community; no promises are made",
         refresh_minutes=4 * HOUR,
         entries=1_000,
+        severity=2,
         caution=_WITH_BOGONS,
     ),
     Preset(
@@ -192,6 +203,7 @@ PRESETS: tuple[Preset, ...] = (
         licence="Free to use, as a service to the community; no promises are made",
         refresh_minutes=4 * HOUR,
         entries=100_000,
+        severity=2,
         caution=_WITH_BOGONS,
     ),
     Preset(
@@ -202,6 +214,7 @@ PRESETS: tuple[Preset, ...] = (
         licence=_NO_TERMS,
         refresh_minutes=2 * HOUR,
         entries=1_000,
+        severity=2,
     ),
     Preset(
         key="ipsum-3",
@@ -220,6 +233,7 @@ PRESETS: tuple[Preset, ...] = (
         licence="Unlicense: public domain, made from lists with terms of their own",
         refresh_minutes=DAY,
         entries=1_000,
+        severity=4,
     ),
     Preset(
         key="binary-defense",
@@ -259,6 +273,7 @@ PRESETS: tuple[Preset, ...] = (
         licence="Published for everybody who runs a server behind it",
         refresh_minutes=DAY,
         entries=10,
+        severity=1,
         serves="allow",
     ),
     Preset(
@@ -269,6 +284,7 @@ PRESETS: tuple[Preset, ...] = (
         licence="Published for everybody who runs a server behind it",
         refresh_minutes=DAY,
         entries=10,
+        severity=1,
         serves="allow",
     ),
     Preset(
@@ -279,6 +295,7 @@ PRESETS: tuple[Preset, ...] = (
         licence="Published for everybody who receives them",
         refresh_minutes=DAY,
         entries=10,
+        severity=1,
         layout=(("layout", "json"), ("path", "$.hooks[*]")),
         serves="allow",
     ),

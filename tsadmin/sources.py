@@ -8,6 +8,7 @@ import typer
 
 from tsadmin.ask import may_ask
 from tsadmin.flags import Column, Json, Set, Yes, with_columns
+from tsadmin.form import or_csv
 from tsadmin.site import start
 
 sources = typer.Typer(rich_markup_mode=None)
@@ -18,6 +19,7 @@ _OPTIONS = (
     Column("may_be_empty", "--may-be-empty", "yes|no", "Take an empty list as meant."),
     Column("is_enabled", "--enabled", "yes|no", "Retrieve it."),
     Column("refresh_minutes", "--refresh-minutes", "N", "How often it is retrieved."),
+    Column("severity", "--severity", "1-5", "How bad traffic with what it lists is; 5 the worst."),
     Column("shrink_limit", "--shrink-limit", "PERCENT", "Most it may lose at once."),
     Column("stale_minutes", "--stale-minutes", "N", "Age that raises an alarm; empty: by refresh."),
 )
@@ -35,6 +37,7 @@ def source(context: typer.Context) -> None:
 
 
 @sources.command("list")
+@or_csv
 def list_sources(*, json: Json = False) -> None:
     """List the sources, one a row."""
     start()
@@ -152,6 +155,7 @@ def try_source(
 
 
 @sources.command("presets")
+@or_csv
 def list_presets(*, json: Json = False) -> None:
     """List the well-known public lists that can be added."""
     start()

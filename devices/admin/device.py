@@ -4,37 +4,44 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Case, F, IntegerField, OuterRef, QuerySet, Subquery, When
 from django.db.models.functions import Coalesce
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+)
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from devices.admin.feed import LINES_SHOWN, previews_of, urls_of
-from devices.admin.filters import HealthFilter, PolicyFilter, with_health
+from devices.admin.feed import LINES_SHOWN, previews_of
+from devices.admin.filters import GroupFilter, HealthFilter, PolicyFilter, with_health
 from devices.admin.forms import DeviceForm, fieldsets_of, kind_named
 from devices.admin.kernel import kernel_panel
 from devices.admin.left_out import left_out_file, packed_panels
-from devices.admin.pull import answer_of
+from devices.admin.story import feeds_panel, pulls_panel, served_panel
 from devices.health import health_of, last_seen
 from devices.kinds import KINDS
 from devices.kinds.base import Kind
 from devices.models import Device
-from devices.services import DeviceRefused, remove_device
+from devices.services import DeviceRefused, configure_device, remove_device
 from devices.services.manage import SECRETS, lists_of
-from policies.admin.base import Button, Overview, Panel, actor_of
+from policies.admin.base import Button, Overview, actor_of
+from policies.admin.story import alarms_panels, changes_panels
 from policies.admin.writes import UpdatingAdmin
 from policies.models import Policy, Snapshot
-from policies.words import ago, count, link, table, word
+from policies.tasks import nudge
+from policies.words import ago, count, link, word
 
-PULLS_SHOWN = 20
 _NO_LIMIT = 2**31 - 1  # the most a column of entries holds
 _PULLS = "Fetches its lists here as feeds, and drops what they name."
 _GATEWAY = "Its own kernel drops what is listed; an enforcer that runs on it loads the lists."
@@ -54,7 +61,7 @@ class DeviceAdmin(UpdatingAdmin):
         "name", "type", "health", "policy_shown", "snapshot", "entries", "last_seen",
         "address",
     )  # fmt: skip
-    list_filter = (HealthFilter, PolicyFilter, "kind", "policy_updates")
+    list_filter = (HealthFilter, PolicyFilter, GroupFilter, "kind", "policy_updates")
     search_fields = ("nickname", "device_id", "management_ip", "note", "policy__name")
     search_help_text = "Name, device ID, address, note or policy"
     ordering = ("nickname", "id")
@@ -67,7 +74,7 @@ class DeviceAdmin(UpdatingAdmin):
         **_fields: Any,
     ) -> Any:
         """Return the form; its fields come from the kind, not from the columns."""
-        told = {"actor": actor_of(request), "now": timezone.now()}
+        told = {"actor": actor_of(request), "now": timezone.now(), "seen_by": request.user}
         return type("DeviceForm", (DeviceForm,), told)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -102,11 +109,12 @@ class DeviceAdmin(UpdatingAdmin):
         return [
             path("<int:pk>/feed/", feed, name="devices_device_feed"),
             path("<int:pk>/left-out/", left_out, name="devices_device_left_out"),
+            *self.deed_paths({"hold": False, "follow": True}, self.hold_view),
             *super().get_urls(),
         ]
 
     def deed_paths(
-        self, deeds: Mapping[str, Callable[..., object]], view: Callable[..., HttpResponse]
+        self, deeds: Mapping[str, object], view: Callable[..., HttpResponse]
     ) -> list[URLPattern]:
         """Return an address for each deed by its verb; `view` is given the deed."""
         return [
@@ -170,26 +178,52 @@ class DeviceAdmin(UpdatingAdmin):
         headline = word(health.tone, health.label)
         if row.is_sample:
             headline = format_html("{} {}", headline, word("info", "sample"))
+        subject = self.subject_of(row)
         return Overview(
             headline=headline,
             sentence=health.detail,
-            buttons=(*self.update_buttons(row, request), *_feed_buttons(row)),
+            buttons=(*self.update_buttons(row, request), *self._hold_buttons(row, request)),
             top=(
-                kernel_panel(row, now=now) if row.is_gateway else Panel("Feed URLs", _urls(row)),
-                Panel("Published", self._published(row, now=now)),
+                *alarms_panels([subject, f"policy {row.policy}"], request, now=now),
+                served_panel(row, now=now),
+                kernel_panel(row, now=now) if row.is_gateway else feeds_panel(row),
+                *packed_panels(row),
             ),
-            bottom=(*packed_panels(row), *_pull_panels(row, now=now)),
+            bottom=(
+                *(() if row.is_gateway else [pulls_panel(row, now=now)]),
+                *changes_panels(subject, request, now=now),
+            ),
+            has_settings=self.has_change_permission(request, row),
         )
 
-    def _published(self, row: Any, *, now: datetime) -> SafeString:
-        facts: list[tuple[str, object]] = [
-            ("Policy", link(row.policy)),
-            ("Snapshot", self.snapshot(row)),
-            ("Entries", self.entries(row)),
-        ]
-        if not row.is_gateway:
-            facts.append(("Last pull", ago(row.last_pull_at, now=now)))
-        return table([title for title, _ in facts], [[fact for _, fact in facts]], empty="")
+    def _hold_buttons(self, row: Device, request: HttpRequest) -> tuple[Button, ...]:
+        """Return what keeps a device at what it has, or lets it follow its policy again."""
+        if not self.has_change_permission(request, row):
+            return ()
+        if row.policy_updates:
+            url = self._url("hold", row)
+            return (Button("Pause updates", url, "pause", is_post=True, is_quiet=True),)
+        return (Button("Resume updates", self._url("follow", row), "play_arrow", is_post=True),)
+
+    def hold_view(self, request: HttpRequest, pk: int, deed: bool) -> HttpResponse:  # noqa: FBT001
+        """Turn the policy updates of a device on or off, as `deed` says, and go back."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        device = self._changeable(request, pk)
+        try:
+            configure_device(
+                device=device,
+                changes={"policy_updates": deed},
+                actor=actor_of(request),
+                now=timezone.now(),
+            )
+        except DeviceRefused as refused:
+            messages.error(request, str(refused))
+        else:
+            stays = "it follows its policy again" if deed else "what it is served now stays"
+            messages.success(request, f"{device}: {stays}.")
+        nudge()
+        return HttpResponseRedirect(self.page_of(pk))
 
     @display(description="device", ordering="nickname")
     def name(self, device: Device) -> SafeString | str:
@@ -284,42 +318,3 @@ def _kinds(*, chosen: Kind) -> list[dict[str, object]]:
         }
         for kind in KINDS.values()
     ]
-
-
-def _feed_buttons(device: Device) -> tuple[Button, ...]:
-    if device.is_gateway:
-        return ()
-    url = reverse("admin:devices_device_feed", args=[device.pk])
-    return (Button("Show feed", url, "list_alt"),)
-
-
-def _urls(device: Device) -> SafeString:
-    return format_html_join(
-        "",
-        '<div class="copyline"><span class="copyline-name">{}</span><code id="url-{}">{}</code>'
-        '<button type="button" class="copy" data-copy="url-{}">Copy</button></div>',
-        ((f"{role.capitalize()} list", role, url, role) for role, url in urls_of(device).items()),
-    )
-
-
-def _pull_panels(device: Device, *, now: datetime) -> tuple[Panel, ...]:
-    return () if device.is_gateway else (Panel("Recent pulls", _pulls(device, now=now)),)
-
-
-def _pulls(device: Device, *, now: datetime) -> SafeString:
-    pulls = device.pulls.order_by("-at", "-id")[:PULLS_SHOWN]
-    return table(
-        ("When", "Client", "File", "Answer", "Snapshot", "Bytes"),
-        (
-            (
-                ago(pull.at, now=now),
-                pull.client,
-                pull.file,
-                answer_of(pull),
-                count(pull.snapshot_number),
-                count(pull.sent),
-            )
-            for pull in pulls
-        ),
-        empty="Nobody has fetched a feed of this device yet. Enter the feed URLs in the firewall.",
-    )

@@ -32,24 +32,25 @@ def urls_of(device: Device) -> dict[str, str]:
     return feed_urls(device, base=feed_base_url(settings.TSCM_FEED_BIND))
 
 
-def previews_of(device: Device) -> list[FeedPreview]:
-    """Return what is served to a device now, block list first."""
+def previews_of(device: Device, *, lines: int = LINES_SHOWN) -> list[FeedPreview]:
+    """Return what is served to a device now, block list first, with so many lines of each."""
     published = published_device(device.device_id)
     feeds = published.feeds if published else {}
-    return [_preview(role, url, feeds.get(role)) for role, url in urls_of(device).items()]
+    urls = urls_of(device).items()
+    return [_preview(role, url, feeds.get(role), most=lines) for role, url in urls]
 
 
-def _preview(role: str, url: str, feed: PublishedFeed | None) -> FeedPreview:
+def _preview(role: str, url: str, feed: PublishedFeed | None, *, most: int) -> FeedPreview:
     if feed is None:
         return FeedPreview(role, url, None)
-    bound = LINES_SHOWN * _LONGEST_LINE
+    bound = most * _LONGEST_LINE
     try:
         with feed_path(feed.digest, ".txt").open("rb") as file:
             head = file.read(bound)
     except OSError as error:
         return FeedPreview(role, url, feed, problem=f"The feed cannot be read: {error.strerror}.")
     lines = head.decode("ascii", "replace").splitlines()
-    is_whole = len(head) == feed.size and len(lines) <= LINES_SHOWN
+    is_whole = len(head) == feed.size and len(lines) <= most
     if len(head) < feed.size and not head.endswith(b"\n"):
         lines = lines[:-1]
-    return FeedPreview(role, url, feed, tuple(lines[:LINES_SHOWN]), is_whole)
+    return FeedPreview(role, url, feed, tuple(lines[:most]), is_whole)

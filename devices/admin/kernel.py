@@ -21,7 +21,7 @@ def kernel_panel(device: Device, *, now: datetime) -> Panel:
     body = format_html(
         "{}{}{}", _in_force(gateway, now=now), _sets(gateway), _sentences(gateway, now=now)
     )
-    return Panel("In the kernel", body)
+    return Panel("In the kernel", body, name="kernel")
 
 
 def _in_force(gateway: Gateway, *, now: datetime) -> SafeString:

@@ -34,7 +34,7 @@ def packed_panels(device: Device) -> tuple[Panel, ...]:
         note if merged else "",
         "" if packing.is_whole else more,
     )
-    return (Panel(f"Cut to {packing.most:,} entries", body),)
+    return (Panel(f"Cut to {packing.most:,} entries", body, name="cut"),)
 
 
 def left_out_file(device: Device) -> HttpResponseBase:

@@ -36,8 +36,9 @@ from enforcement.admin.inquiry import inquiry_context
 from enforcement.models import Application, Inquiry, Question
 from enforcement.tasks import nudge
 from policies.admin.base import Button, Overview, Panel, actor_of
+from policies.visible import visible
 
-APPLICATIONS_SHOWN = 10
+APPLICATIONS_SHOWN = 5
 RELEASES_SHOWN = 5
 PAUSES = ((15, "15 minutes"), (60, "1 hour"), (240, "4 hours"))
 
@@ -114,7 +115,7 @@ class GatewayDeviceAdmin(DeviceAdmin):
     ) -> TemplateResponse:
         """Show the devices, and which kernels still hold the list of one that is gone."""
         if request.method == "GET":
-            for one in GatewayRelease.objects.all()[:RELEASES_SHOWN]:
+            for one in visible(GatewayRelease.objects.all(), request.user)[:RELEASES_SHOWN]:
                 messages.warning(request, one.sentence)
         return super().changelist_view(request, extra_context)
 
@@ -125,14 +126,14 @@ class GatewayDeviceAdmin(DeviceAdmin):
             return shown
         now = timezone.now()
         may_change = self.has_change_permission(request, row)
-        kernel, *others = shown.top
         pause = self._pause_panels(row, request, now=now) if may_change else ()
         return replace(
             shown,
             buttons=(*self._gateway_buttons(row), *map(_quiet, shown.buttons))
             if may_change
             else shown.buttons,
-            top=(kernel, _history(row, now=now), *pause, *others),
+            top=(*shown.top, *pause),
+            bottom=(_history(row, now=now), *shown.bottom),
         )
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
@@ -166,7 +167,8 @@ class GatewayDeviceAdmin(DeviceAdmin):
             "resume_url": self._url("resume", device),
         }
         body = render_to_string("console/pause.html", context, request)
-        return (Panel("Paused" if is_paused else "Pause", body),)
+        title = "Paused" if is_paused else "Pause"
+        return (Panel(title, body, name="pause", is_half=True),)
 
 
 def _quiet(button: Button) -> Button:
@@ -185,7 +187,7 @@ def _history(device: Device, *, now: datetime) -> Panel:
         url = reverse("admin:enforcement_application_changelist")
         more = '{}<p class="quiet"><a class="text-link" href="{}?q={}">All of it</a></p>'
         body = format_html(more, body, url, device.nickname)
-    return Panel("History", body)
+    return Panel("History", body, name="applications")
 
 
 def _plan(device: Device, request: HttpRequest, now: datetime) -> str:

@@ -57,7 +57,7 @@ class LoggedDeviceAdmin(DeviceAdmin):
             return shown
         may = self.has_change_permission(request, row)
         panel = logs_panel(row, request, now=timezone.now(), may_change=may)
-        return replace(shown, top=(*shown.top, panel))
+        return replace(shown, bottom=(*shown.bottom, panel))
 
 
 def _rotate(device: Device, request: HttpRequest, now: datetime) -> None:

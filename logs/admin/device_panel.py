@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Max
+from django.db.models import Max, Min, QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from devices.hosts import reachable
@@ -22,8 +24,12 @@ from logs.reports.ledger import Ledger, ledger_of
 from logs.reports.receivers import listeners
 from logs.reports.uploads import TROUBLED, uploads_of
 from logs.services import is_kernel
+from logs.states import UNSENT
 from policies.admin.base import Panel
 
+BATCHES_SHOWN = 3
+BATCHES_LOOKED_AT = 12  # for how many lines come: a few hours of a busy device
+_MINUTE = timedelta(minutes=1)
 _SAID = {"udp": "UDP", "tcp": "TCP", "tls": "TLS"}
 
 
@@ -52,7 +58,9 @@ def logs_panel(device: Device, request: HttpRequest, *, now: datetime, may_chang
         "retry_url": reverse("admin:devices_device_retry-uploads", args=[device.pk]),
         **({} if spool is None else _kept(spool)),
     }
-    return Panel("Logs", render_to_string("console/device_logs.html", context, request))
+    body = render_to_string("console/device_logs.html", context, request)
+    more = "" if spool is None else format_html('<a href="{}">Ledger</a>', ledger_url(spool))
+    return Panel("Logs", body, name="logs", is_half=True, more=more)
 
 
 def ways(*, now: datetime) -> list[Way]:
@@ -76,13 +84,34 @@ def _forwards(device: Device, *, now: datetime) -> SafeString | str:
 def _kept(spool: Spool) -> dict[str, Any]:
     ledger: Ledger = ledger_of(spool.device)
     uploads = uploads_of(spool, ledger)
-    last = Batch.objects.filter(spool=spool).aggregate(at=Max("uploaded_at"))["at"]
+    batches = Batch.objects.filter(spool=spool)
+    last = batches.aggregate(at=Max("uploaded_at"))["at"]
+    newest = list(batches.order_by("-number")[:BATCHES_LOOKED_AT])
     return {
+        "unsent_since": _unsent_since(batches, ledger),
+        "per_minute": _rate(newest),
+        "batches": newest[:BATCHES_SHOWN],
         "spool": spool,
         "ledger": ledger,
         "missed": spool.missed + ledger.expired,
-        "ledger_url": ledger_url(spool),
         "uploads": uploads,
         "uploaded_at": last,
         "may_retry": uploads.state in TROUBLED,
     }
+
+
+def _unsent_since(batches: QuerySet[Batch], ledger: Ledger) -> datetime | None:
+    """Return when the batch was closed that waits the longest; None where none does."""
+    if not (ledger.batches_waiting or ledger.batches_refused):
+        return None
+    waiting = batches.filter(state__in=UNSENT)
+    since: datetime | None = waiting.aggregate(at=Min("closed_at"))["at"]
+    return since
+
+
+def _rate(newest: Sequence[Batch]) -> float | None:
+    """Return how many lines a minute came lately; None where no batch was closed."""
+    if not newest:
+        return None
+    took = newest[0].closed_at - newest[-1].first_at
+    return sum(one.lines for one in newest) / max(1.0, took / _MINUTE)

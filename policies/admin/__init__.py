@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
-from policies.admin import alarm, list_record, policy, protected, records, snapshot, source
+from policies.admin import (
+    alarm,
+    alarm_target,
+    change,
+    list_record,
+    policy,
+    protected,
+    records,
+    snapshot,
+    source,
+)
 
-__all__ = ["alarm", "list_record", "policy", "protected", "records", "snapshot", "source"]
+__all__ = [
+    "alarm", "alarm_target", "change", "list_record", "policy", "protected", "records", "snapshot",
+    "source",
+]  # fmt: skip

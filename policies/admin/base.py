@@ -8,13 +8,16 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import models
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
+from policies.admin.pages import FirstRows
 from policies.models import Change
 from policies.states import Tone
+from policies.visible import visible
 from policies.words import said, table
 
 HISTORY_SHOWN = 200
@@ -38,6 +41,9 @@ class Panel:
     title: str
     body: SafeString
     tone: Tone = "neutral"
+    name: str = ""  # by which a page orders its panels, and links lead to it
+    is_half: bool = False  # half as wide as the page, where that is wide
+    more: SafeString | str = ""  # a link beside the title
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,7 @@ class Overview:
     buttons: Sequence[Button] = ()
     top: Sequence[Panel] = ()
     bottom: Sequence[Panel] = ()
+    has_settings: bool = False  # below `top` stands a form, which is to be announced
 
 
 def actor_of(request: HttpRequest) -> str:
@@ -65,6 +72,10 @@ class ConsoleAdmin(ModelAdmin):
     change_form_outer_before_template: Any = "console/overview_top.html"
     change_form_outer_after_template: Any = "console/overview_bottom.html"
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the rows that the person sees."""
+        return visible(super().get_queryset(request), request.user)
+
     def overview(self, row: Any, request: HttpRequest) -> Overview:  # noqa: ARG002
         """Return what the page of `row` says around its form."""
         return Overview()
@@ -77,7 +88,8 @@ class ConsoleAdmin(ModelAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """Show a row, and what there is to say about it."""
-        context = {"show_history": self.has_history, **(extra_context or {})}
+        has_history = self.has_history and _may_see_record(request)
+        context = {"show_history": has_history, **(extra_context or {})}
         row = self.get_object(request, object_id) if request.method == "GET" else None
         if row is not None and self.has_view_or_change_permission(request, row):
             context["overview"] = self.overview(row, request)
@@ -90,13 +102,14 @@ class ConsoleAdmin(ModelAdmin):
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show who changed the row, when and how."""
+        """Show who changed the row, when and how, to those who may see the record of changes."""
         row = self.get_object(request, object_id)
         if row is None:
             raise Http404(f"There is no {self.opts.verbose_name} {object_id}.")
-        if not self.has_view_or_change_permission(request, row):
+        if not (self.has_view_or_change_permission(request, row) and _may_see_record(request)):
             raise PermissionDenied
-        changes = Change.objects.filter(subject=self.subject_of(row))
+        about = Change.objects.filter(subject=self.subject_of(row))
+        changes = visible(about, request.user)
         context = {
             **self.admin_site.each_context(request),
             "title": f"History of {row}",
@@ -117,6 +130,10 @@ class ConsoleAdmin(ModelAdmin):
 
     def log_deletions(self, *_args: object, **_kwargs: object) -> None:  # type: ignore[override]
         """Write nothing."""
+
+
+def _may_see_record(request: HttpRequest) -> bool:
+    return request.user.has_perm("policies.view_change")
 
 
 def _history(changes: Iterable[Change]) -> SafeString:
@@ -140,6 +157,7 @@ class ReadOnlyAdmin(ConsoleAdmin):
 
     actions = None
     has_history = False
+    paginator = FirstRows
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
         """Return False."""

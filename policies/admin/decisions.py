@@ -86,7 +86,7 @@ class DecidingAdmin(UpdatingAdmin):
             "discard_url": self._url("discard", policy),
         }
         body = render_to_string("console/candidate.html", context, request)
-        return [Panel("Held by the guard", body, tone="danger")]
+        return [Panel("Held by the guard", body, tone="danger", name="held")]
 
 
 def _approve(policy: Policy, request: HttpRequest) -> str:

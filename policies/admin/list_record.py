@@ -31,7 +31,14 @@ from policies.admin.writes import ServiceAdmin, ServiceForm
 from policies.downloads import CSV, as_file
 from policies.models import ListRecord, Source
 from policies.models.record import ListRecordQuerySet
-from policies.services import Refused, add_record, change_record, export_csv, remove_records
+from policies.services import (
+    Refused,
+    add_record,
+    change_record,
+    export_csv,
+    record_export,
+    remove_records,
+)
 from policies.services.user_lists import file_name
 from policies.sources.user_list import KIND
 from policies.tasks import nudge
@@ -287,7 +294,9 @@ class ListRecordAdmin(ServiceAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         source = get_object_or_404(Source, pk=pk, kind=KIND)
-        lines = export_csv(source=source, now=timezone.now())
+        now = timezone.now()
+        lines = export_csv(source=source, now=now)
+        record_export(actor=actor_of(request), subject=f"source {source.name}", form="csv", now=now)
         return as_file(lines, name=file_name(source), media_type=CSV)
 
     def _form_page(

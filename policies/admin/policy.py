@@ -1,31 +1,33 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
+from copy import deepcopy
 from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, IntegerField, Model, OuterRef, QuerySet, Subquery
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from policies.admin.base import Overview, Panel
+from policies.admin.base import Button, Overview, Panel
 from policies.admin.decisions import DecidingAdmin
 from policies.admin.policy_form import PolicyForm
 from policies.admin.policy_panels import (
-    devices_table,
-    history_table,
-    published_table,
+    history_panel,
+    published_panel,
     sources_table,
     tests_panels,
 )
+from policies.admin.story import alarms_panels, changes_panels
 from policies.models import Policy, PolicySource
 from policies.services.manage_policies import delete_policy
 from policies.services.rows import Refused
 from policies.states import PolicyState
+from policies.visible import visible
 from policies.words import ago, count, link, shortened, word
 
 
@@ -119,6 +121,21 @@ class PolicyAdmin(DecidingAdmin):
             device_total=Count("devices", distinct=True),
         )
 
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: Any = None,
+        change: bool = False,  # noqa: FBT001, FBT002  Django's signature
+        **kwargs: Any,
+    ) -> Any:
+        """Return the form; sources that the person does not see are none of its choices."""
+        form = super().get_form(request, obj, change=change, **kwargs)
+        for name in ("block_sources", "allow_sources"):
+            if name in form.base_fields:  # shared by all requests
+                field = form.base_fields[name] = deepcopy(form.base_fields[name])
+                field.queryset = visible(field.queryset, request.user)
+        return form
+
     def policy_of(self, row: Policy) -> Policy:
         """Return the policy itself."""
         return row
@@ -129,22 +146,28 @@ class PolicyAdmin(DecidingAdmin):
         return Overview(
             headline=word(*_state(row)),
             sentence=_sentence(row),
-            buttons=[*self.release_buttons(row, request), *self.update_buttons(row, request)],
+            buttons=[
+                *self.release_buttons(row, request),
+                *self.update_buttons(row, request),
+                *_keep_buttons(row, request),
+            ],
             top=(
                 *self.candidate_panels(row, request),
-                Panel("Published", published_table(row.current, now=now)),
+                *alarms_panels(_subjects(row), request, now=now),
+                published_panel(row.current, now=now),
+                Panel("Its sources", sources_table(row, now=now), name="sources"),
             ),
             bottom=(
                 *tests_panels(row),
-                Panel("State of its sources", sources_table(row, now=now)),
-                Panel("Snapshots", history_table(row, now=now)),
-                Panel("Followed by", devices_table(row, now=now)),
+                *changes_panels(self.subject_of(row), request, now=now),
+                history_panel(row, now=now),
             ),
+            has_settings=self.has_change_permission(request, row),
         )
 
-    def held_by(self, row: Policy) -> Iterable[Model]:
+    def held_by(self, row: Policy) -> QuerySet[Any]:
         """Return the devices that follow it."""
-        devices: Iterable[Model] = row.devices.order_by("nickname", "id")
+        devices: QuerySet[Any] = row.devices.order_by("nickname", "id")
         return devices
 
     def remove(self, row: Policy, *, actor: str, now: datetime) -> None:
@@ -186,6 +209,20 @@ class PolicyAdmin(DecidingAdmin):
     def compiled(self, policy: Policy) -> SafeString:
         """Return when it was compiled last."""
         return ago(policy.compiled_at, now=timezone.now())
+
+
+def _keep_buttons(policy: Policy, request: HttpRequest) -> list[Button]:
+    """Return what pauses a policy: the snapshot in force stays until a person releases it."""
+    may = request.user.has_perm("policies.change_policy")
+    if not may or policy.current_id is None or policy.pinned_at is not None:
+        return []
+    url = reverse("admin:policies_snapshot_return", args=[policy.current_id])
+    return [Button("Pause at this snapshot", url, "pause")]
+
+
+def _subjects(policy: Policy) -> list[str]:
+    names = policy.sources.order_by("name", "pk").values_list("name", flat=True)
+    return [f"policy {policy}", *(f"source {name}" for name in names)]
 
 
 def _source_total() -> Coalesce:

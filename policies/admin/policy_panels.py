@@ -11,36 +11,31 @@ from django.utils.safestring import SafeString
 from policies.admin.base import Panel
 from policies.admin.compilations import gained, lost, standing
 from policies.admin.source_panels import age_shown
+from policies.admin.story import facts_table
 from policies.models import Policy, Snapshot
 from policies.services import try_tests
 from policies.states import Expectation
 from policies.words import addresses, ago, count, link, shortened, table, word
 
-DEVICES_SHOWN = 50
-SNAPSHOTS_SHOWN = 10
+SNAPSHOTS_SHOWN = 8
 _TEST_TITLES = ("Address", "What must hold", "Note", "Outcome", "Why")
 
 
-def published_table(current: Snapshot | None, *, now: datetime) -> SafeString:
+def published_panel(current: Snapshot | None, *, now: datetime) -> Panel:
     """Return what is in force."""
     if current is None:
-        return table((), (), empty="No snapshot was published yet.")
-    return table(
-        ("Snapshot", "Since", "Entries", "Blocks", "Allows", "Gained", "Lost", "Note"),
-        [
-            (
-                link(current, f"#{current.number}"),
-                ago(current.created_at, now=now),
-                count(current.entries),
-                addresses(current.numbers["block"]),
-                addresses(current.numbers["allow"]),
-                gained(current),
-                lost(current),
-                current.note,
-            )
-        ],
-        empty="",
-    )
+        nothing = table((), (), empty="No snapshot was published yet.")
+        return Panel("In force", nothing, name="published", is_half=True)
+    facts = [
+        ("Snapshot", format_html("{}, made {}", _numbered(current), _made(current, now=now))),
+        ("Entries", count(current.entries)),
+        ("Blocks", addresses(current.numbers["block"])),
+        ("Allows", addresses(current.numbers["allow"])),
+        ("Gained", gained(current)),
+        ("Lost", lost(current)),
+        *([("Note", current.note)] if current.note else []),
+    ]
+    return Panel("In force", facts_table(facts), name="published", is_half=True)
 
 
 def sources_table(policy: Policy, *, now: datetime) -> SafeString:
@@ -70,12 +65,12 @@ def tests_panels(policy: Policy) -> list[Panel]:
         return []
     if policy.current is None:
         waiting = ((one.network, one.expect_word.label, one.note) for one in policy.tests.all())
-        return [Panel("Tests", table(_TEST_TITLES[:3], waiting, empty=""))]
+        return [Panel("Tests", table(_TEST_TITLES[:3], waiting, empty=""), name="tests")]
     try:
         outcomes = try_tests(policy)
     except (OSError, ValueError) as error:
         lost_list = table((), (), empty=f"The list in force cannot be read: {error}")
-        return [Panel("Tests", lost_list, tone="danger")]
+        return [Panel("Tests", lost_list, tone="danger", name="tests")]
     rows = (
         (
             one.test.text,
@@ -87,15 +82,23 @@ def tests_panels(policy: Policy) -> list[Panel]:
         for one in outcomes
     )
     title = f"Tests, on the block list of snapshot {policy.current.number}"
-    return [Panel(title, table(_TEST_TITLES, rows, empty=""))]
+    return [Panel(title, table(_TEST_TITLES, rows, empty=""), name="tests")]
 
 
-def history_table(policy: Policy, *, now: datetime) -> SafeString:
+def _numbered(snapshot: Snapshot) -> SafeString:
+    return link(snapshot, f"#{snapshot.number}")
+
+
+def _made(snapshot: Snapshot, *, now: datetime) -> SafeString:
+    return ago(snapshot.created_at, now=now)
+
+
+def history_panel(policy: Policy, *, now: datetime) -> Panel:
     """Return its newest snapshots, each with the way back to it."""
     rows = [
         (
-            link(one, f"#{one.number}"),
-            ago(one.created_at, now=now),
+            _numbered(one),
+            _made(one, now=now),
             count(one.entries),
             gained(one),
             lost(one),
@@ -107,20 +110,5 @@ def history_table(policy: Policy, *, now: datetime) -> SafeString:
     titles = ("Snapshot", "Published", "Entries", "Gained", "Lost", "", "Note")
     shown = table(titles, rows, empty="No snapshot was published yet.")
     url = reverse("admin:policies_snapshot_changelist")
-    every = format_html(
-        '<p class="text"><a href="{}?policy__id__exact={}">All snapshots of {}</a></p>',
-        url, policy.pk, policy,
-    )  # fmt: skip
-    return format_html("{}{}", shown, every if rows else "")
-
-
-def devices_table(policy: Policy, *, now: datetime) -> SafeString:
-    """Return the devices that follow it."""
-    devices = policy.devices.order_by("nickname", "id")[: DEVICES_SHOWN + 1]
-    rows = [
-        (link(device), ago(device.last_pull_at, now=now), count(device.last_pull_number))
-        for device in devices
-    ]
-    if len(rows) > DEVICES_SHOWN:
-        rows[DEVICES_SHOWN:] = [(SafeString("and more"), SafeString(""), "")]
-    return table(("Device", "Last pull", "Snapshot pulled"), rows, empty="No device follows it.")
+    every = format_html('<a href="{}?policy__id__exact={}">All of them</a>', url, policy.pk)
+    return Panel("Snapshots", shown, name="snapshots", more=every if rows else "")

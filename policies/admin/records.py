@@ -1,16 +1,17 @@
-"""What happened: retrievals and changes, read only."""
+"""What happened: retrievals, read only."""
 
 from __future__ import annotations
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from policies.admin.base import Overview, Panel, ReadOnlyAdmin
-from policies.models import Change, Retrieval
-from policies.words import addresses, count, link, said, shortened, table, word
+from policies.admin.months import MonthFilter
+from policies.models import Retrieval, Source
+from policies.words import addresses, count, link, shortened, table, word
 
 
 @admin.register(Retrieval)
@@ -19,11 +20,9 @@ class RetrievalAdmin(ReadOnlyAdmin):
         "started_at", "source_link", "outcome_shown", "entries_shown", "gained", "lost", "rejects",
         "took", "error_line",
     )  # fmt: skip
-    list_filter = ("outcome", "source__kind", "started_at")
-    list_select_related = ("source",)
+    list_filter = ("outcome", "source__kind", "started_at", ("started_at", MonthFilter))
     search_fields = ("source__name", "error", "server")
     search_help_text = "Source, error or server"
-    date_hierarchy = "started_at"
     ordering = ("-started_at", "-id")
     fieldsets = (
         (None, {"fields": ("source_link", "outcome_shown", "error_shown", "server")}),
@@ -38,7 +37,8 @@ class RetrievalAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Retrieval]:
         """Return the retrievals without their sources' settings: these may be long."""
         retrievals: QuerySet[Retrieval] = super().get_queryset(request)
-        return retrievals.defer("source__settings")
+        sources = Prefetch("source", Source.objects.defer("settings"))
+        return retrievals.prefetch_related(sources)
 
     def overview(self, row: Retrieval, request: HttpRequest) -> Overview:  # noqa: ARG002
         """Return what was skipped, and the first few of it."""
@@ -110,28 +110,3 @@ class RetrievalAdmin(ReadOnlyAdmin):
 
 def _huge(number: int) -> str:
     return addresses({"addresses6": number}).partition(", ")[2].removesuffix(" IPv6")
-
-
-@admin.register(Change)
-class ChangeAdmin(ReadOnlyAdmin):
-    list_display = ("at", "actor", "verb", "subject", "what")
-    list_filter = ("verb", "at")
-    search_fields = ("actor", "verb", "subject")
-    search_help_text = "Who, what was done, to what"
-    date_hierarchy = "at"
-    ordering = ("-at", "-id")
-    fieldsets = ((None, {"fields": ("at", "actor", "verb", "subject")}),)
-
-    def overview(self, row: Change, request: HttpRequest) -> Overview:  # noqa: ARG002
-        """Return every setting that changed."""
-        settings = table(
-            ("Setting", "Before", "After"),
-            ((name, said(before), said(after)) for name, (before, after) in row.detail.items()),
-            empty="No setting changed.",
-        )
-        return Overview(bottom=(Panel("Settings", settings),))
-
-    @display(description="settings")
-    def what(self, change: Change) -> str:
-        """Return the names of what changed."""
-        return shortened(", ".join(change.detail))

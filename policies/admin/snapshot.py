@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
@@ -21,10 +23,16 @@ from policies.admin.compilations import (
     numbers_table,
     standing,
 )
-from policies.models import Snapshot
+from policies.admin.months import MonthFilter
+from policies.admin.story import facts_table, with_note
+from policies.models import Feed, Snapshot
 from policies.services import Refused, return_to_snapshot
+from policies.store import feed_path
 from policies.tasks import nudge
-from policies.words import count, link, table
+from policies.words import addresses, ago, count, link, table
+
+LINES_SHOWN = 3
+LONGEST_LINE = 50
 
 
 @admin.register(Snapshot)
@@ -32,14 +40,12 @@ class SnapshotAdmin(ReadOnlyAdmin):
     list_display = (
         "name", "policy_link", "created_at", "entries_shown", "gained", "lost", "cut", "is_current",
     )  # fmt: skip
-    list_filter = ("created_at",)
+    list_filter = ("created_at", ("created_at", MonthFilter))
     list_select_related = ("policy",)
     search_fields = ("policy__name", "=number", "=block_digest", "=allow_digest")
     search_help_text = "Policy, number or digest"
-    date_hierarchy = "created_at"
     ordering = ("-created_at", "-id")
     fieldsets = (
-        (None, {"fields": ("policy_link", "number", "created_at", "is_current", "entries_shown")}),
         (
             "Digests",
             {
@@ -55,11 +61,13 @@ class SnapshotAdmin(ReadOnlyAdmin):
             headline=self.is_current(row),
             sentence=row.note,
             buttons=self._buttons(row, request),
-            top=(Panel("Numbers", numbers_table(row)),),
+            top=(
+                Panel("What it is", _facts(row, now=timezone.now()), name="facts", is_half=True),
+                Panel("Compiled from", manifest_table(row), name="manifest"),
+            ),
             bottom=(
-                Panel("Taken out of the block list", cuts_table(row)),
-                Panel("Compiled from", manifest_table(row)),
-                Panel("Feeds", _feeds(row)),
+                Panel("Taken out of the block list", cuts_table(row), name="cuts", is_half=True),
+                Panel("Feeds", feeds_of(row), name="feeds", is_half=True),
             ),
         )
 
@@ -152,18 +160,47 @@ class SnapshotAdmin(ReadOnlyAdmin):
         return standing(snapshot.policy, snapshot)
 
 
-def _feeds(snapshot: Snapshot) -> SafeString:
+def _facts(snapshot: Snapshot, *, now: datetime) -> SafeString:
+    numbers = snapshot.numbers
+    moment = f"{snapshot.created_at:%Y-%m-%d %H:%M:%S} UTC"
+    return facts_table(
+        [
+            ("Policy", link(snapshot.policy)),
+            ("Made", format_html("{}, {}", ago(snapshot.created_at, now=now), moment)),
+            ("Entries", count(snapshot.entries)),
+            ("Blocks", addresses(numbers["block"])),
+            ("Allows", addresses(numbers["allow"])),
+            ("Gained", gained(snapshot)),
+            ("Lost", lost(snapshot)),
+        ]
+    )
+
+
+def feeds_of(snapshot: Snapshot) -> SafeString:
+    """Return the files that firewalls are given, and how each begins."""
     return table(
-        ("Feed", "Lines", "Bytes", "Compressed", "MD5"),
+        ("Feed", "Lines", "Bytes", "Compressed", "First lines"),
         (
             (
-                f"{feed.list}.{feed.format}",
+                with_note(
+                    f"{feed.list}.{feed.format}", format_html("MD5 <code>{}</code>", feed.md5)
+                ),
                 count(feed.lines),
                 count(feed.size),
                 count(feed.gzip_size),
-                format_html("<code>{}</code>", feed.md5),
+                format_html_join(" ", "<code>{}</code>", ((line,) for line in _first_lines(feed))),
             )
             for feed in snapshot.feeds.order_by("-list", "id")
         ),
         empty="Its files are no longer kept.",
     )
+
+
+def _first_lines(feed: Feed) -> list[str]:
+    """Return how a feed begins; what is wrong where it cannot be read."""
+    try:
+        with feed_path(feed.digest, ".txt").open("rb") as file:
+            head = file.read(LINES_SHOWN * LONGEST_LINE)
+    except OSError as error:
+        return [f"cannot be read: {error.strerror}"]
+    return head.decode("ascii", "replace").splitlines()[:LINES_SHOWN]

@@ -1,28 +1,36 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from django import forms
-from django.contrib import admin
-from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+)
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
-from policies.admin.base import Overview, Panel
+from policies.admin.base import Button, Overview, Panel, actor_of
 from policies.admin.source_panels import (
     age_shown,
-    list_table,
+    list_panel,
     next_shown,
     policies_table,
     retrievals_table,
 )
+from policies.admin.story import alarms_panels, changes_panels
 from policies.admin.user_list import list_buttons, list_panels
 from policies.admin.writes import ServiceAdmin, ServiceForm
 from policies.models import Source
@@ -35,6 +43,8 @@ from policies.services.manage_sources import (
 from policies.services.rows import Refused
 from policies.sources import SOURCES
 from policies.sources.examples import settings_lines
+from policies.sources.user_list import KIND
+from policies.tasks import nudge
 from policies.words import count, shortened, word
 
 
@@ -104,23 +114,81 @@ class SourceAdmin(ServiceAdmin):
                 )
             },
         ),
+        ("Reports", {"fields": ("severity",)}),
     )  # fmt: skip
 
     def overview(self, row: Source, request: HttpRequest) -> Overview:
         """Return the state, the list held, the last retrievals and the policies that take it."""
         now = timezone.now()
         return Overview(
-            headline=word(row.state_word.tone, row.state_word.label),
-            sentence=row.error,
-            buttons=list_buttons(row, request),
-            top=(Panel("List", list_table(row, now=now)), *list_panels(row, now=now)),
-            bottom=(
-                Panel("Policies that take it", policies_table(row)),
-                Panel("Last retrievals", retrievals_table(row)),
+            headline=self.state_shown(row),
+            sentence=_sentence(row, now=now),
+            buttons=(*list_buttons(row, request), *self._pause_buttons(row, request)),
+            top=(
+                *alarms_panels([self.subject_of(row)], request, now=now),
+                list_panel(row, now=now),
+                *list_panels(row, now=now),
             ),
+            bottom=(
+                Panel(
+                    "Policies that take it",
+                    policies_table(row, seen_by=request.user),
+                    name="policies",
+                    is_half=True,
+                ),
+                Panel("Last retrievals", retrievals_table(row), name="retrievals", is_half=True),
+                *changes_panels(self.subject_of(row), request, now=now),
+            ),
+            has_settings=self.has_change_permission(request, row),
         )
 
-    def held_by(self, row: Source) -> Iterable[Model]:
+    def get_urls(self) -> list[URLPattern]:
+        """Return the pages, and what pauses a source or lets it go on."""
+        view = self.admin_site.admin_view(self.pause_view)
+        deeds = {"pause": False, "resume": True}
+        return [
+            *(
+                path(f"<int:pk>/{verb}/", view, {"is_on": is_on}, name=f"policies_source_{verb}")
+                for verb, is_on in deeds.items()
+            ),
+            *super().get_urls(),
+        ]
+
+    def pause_view(self, request: HttpRequest, pk: int, is_on: bool) -> HttpResponse:  # noqa: FBT001
+        """Retrieve a source no more, or again, and go back to its page."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        row = self.get_object(request, str(pk))
+        if not self.has_change_permission(request, row):
+            raise PermissionDenied
+        if row is None:
+            raise Http404(f"There is no source {pk}.")
+        try:
+            change_source(
+                source=row,
+                changes={"is_enabled": is_on},
+                actor=actor_of(request),
+                now=timezone.now(),
+            )
+        except Refused as refused:
+            messages.error(request, str(refused))
+        else:
+            stays = "it is retrieved again" if is_on else "the list that is held stays in force"
+            messages.success(request, f"{row}: {stays}.")
+        nudge()
+        return HttpResponseRedirect(self.page_of(pk))
+
+    def _pause_buttons(self, row: Source, request: HttpRequest) -> tuple[Button, ...]:
+        if not self.has_change_permission(request, row):
+            return ()
+        verb, label, icon = (
+            ("pause", "Pause", "pause") if row.is_enabled else ("resume", "Resume", "play_arrow")
+        )
+        url = reverse(f"admin:policies_source_{verb}", args=[row.pk])
+        deed = Button(label, url, icon, is_post=True, is_quiet=row.is_enabled)
+        return (deed,) if row.kind == KIND else (Button("Try it", "#try", "science"), deed)
+
+    def held_by(self, row: Source) -> QuerySet[Any]:
         """Return the policies that take it."""
         return row.policies.order_by("name", "id")
 
@@ -168,3 +236,16 @@ class SourceAdmin(ServiceAdmin):
     def error_line(self, source: Source) -> str:
         """Return the beginning of the error."""
         return shortened(source.error)
+
+
+def _sentence(source: Source, *, now: datetime) -> str:
+    """Return what is wrong, or that nothing is, and what comes next."""
+    if not source.is_enabled:
+        return "It is paused: what it last said stays in force and grows old."
+    if source.error:
+        return source.error
+    if not source.policy_sources.exists():
+        return "No policy takes it, so it is not retrieved: choose it on the page of a policy."
+    if source.is_stale(now=now):
+        return f"It was not retrieved for longer than {source.stale_limit}."
+    return ""

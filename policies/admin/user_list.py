@@ -66,7 +66,7 @@ def list_panels(source: Source, *, now: datetime) -> Sequence[Panel]:
         empty="It holds no record yet. Add one, or paste many.",
     )
     title = f"Records to {source.settings['type']}, the newest of {total:,}" if total else "Records"
-    return (Panel(title, records),)
+    return (Panel(title, records, name="records"),)
 
 
 def expiry(record: ListRecord, *, now: datetime) -> SafeString:

@@ -10,6 +10,7 @@ from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
+from django.db.models import QuerySet
 from django.http import (
     Http404,
     HttpRequest,
@@ -24,6 +25,7 @@ from policies.admin.base import Button, ConsoleAdmin, actor_of
 from policies.models import Policy
 from policies.services import accept_change, request_refresh
 from policies.tasks import nudge
+from policies.visible import visible
 from policies.words import link
 
 
@@ -86,16 +88,16 @@ class ServiceAdmin(ConsoleAdmin):
         """Remove a row by its service."""
         raise NotImplementedError
 
-    def held_by(self, row: Any) -> Iterable[models.Model]:  # noqa: ARG002
-        """Return the rows that forbid the removal of `row`."""
-        return ()
+    def held_by(self, row: Any) -> QuerySet[Any] | None:  # noqa: ARG002
+        """Return the rows that forbid the removal of `row`; None where none can."""
+        return None
 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[Any], dict[Any, int], set[Any], list[Any]]:
         """Name the rows only: what hangs on them is history, and may be thousands of rows."""
         rows = list(objs)
-        held: list[Any] = [link(holder) for row in rows for holder in self.held_by(row)]
+        held = [one for row in rows for one in _held(self.held_by(row), request)]
         names = [f"{self.opts.verbose_name} {row}" for row in rows]
         allowed = all(self.has_delete_permission(request, row) for row in rows)
         lacking = set() if allowed else {self.opts.verbose_name}
@@ -248,6 +250,16 @@ class UpdatingAdmin(ServiceAdmin):
                     f"publishes a new snapshot if they changed; reload this page to see it.",
                 )
         nudge()
+
+
+def _held(holders: QuerySet[Any] | None, request: HttpRequest) -> list[Any]:
+    """Return what holds a row, with a link where the person may see it."""
+    if holders is None:
+        return []
+    seen = list(visible(holders, request.user))
+    hidden = holders.count() - len(seen)
+    shown: list[Any] = [link(holder) for holder in seen]
+    return [*shown, f"{hidden} of another group"] if hidden else shown
 
 
 def _paused(policy: Policy) -> str:

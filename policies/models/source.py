@@ -65,6 +65,11 @@ class Source(Claimable, Acceptable):
         validators=[MinValueValidator(1), MaxValueValidator(100)],
         help_text="Percent of its entries the list may lose at once; more waits for a person.",
     )
+    severity = models.PositiveSmallIntegerField(
+        default=3,
+        validators=[MinValueValidator(1), MaxValueValidator(5)],
+        help_text="How bad traffic with what it lists is: 1 a nuisance, 5 a compromised machine.",
+    )
     refresh_minutes = models.PositiveIntegerField(default=60, validators=[MinValueValidator(5)])
     stale_minutes = models.PositiveIntegerField(
         "stale after, minutes",
@@ -137,6 +142,9 @@ class Source(Claimable, Acceptable):
             models.CheckConstraint(
                 condition=Q(shrink_limit__gte=1, shrink_limit__lte=100),
                 name="source_shrink_limit_is_a_percentage",
+            ),
+            models.CheckConstraint(
+                condition=Q(severity__gte=1, severity__lte=5), name="source_severity_is_in_range"
             ),
         ]
 
@@ -230,7 +238,10 @@ class Retrieval(models.Model):
 
     class Meta:
         ordering = ["-started_at", "-id"]
-        indexes = [models.Index(fields=["source", "-started_at"], name="retrieval_by_source")]
+        indexes = [
+            models.Index(fields=["source", "-started_at"], name="retrieval_by_source"),
+            models.Index(fields=["-started_at", "-id"], name="retrieval_newest"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(outcome__in=Outcome.values), name="retrieval_outcome_is_known"

@@ -84,6 +84,7 @@ def add_preset(
                 options={
                     "refresh_minutes": preset.refresh_minutes,
                     "may_be_empty": preset.may_be_empty,
+                    "severity": preset.severity,
                 },
                 actor=actor,
                 now=now,

@@ -37,7 +37,7 @@ from policies.sources import SOURCES
 from policies.sources.base import SourceMisconfigured
 
 SOURCE_COLUMNS = (
-    "name", "kind", "settings", "may_be_empty", "shrink_limit", "refresh_minutes",
+    "name", "kind", "settings", "may_be_empty", "shrink_limit", "severity", "refresh_minutes",
     "stale_minutes", "is_enabled",
 )  # fmt: skip
 MAX_SETTINGS_BYTES = 1 << 20

@@ -73,6 +73,7 @@ class Trial:
     contents: Contents | None = None
     error: str = ""
     may_help_later: bool = False  # whether trying again may end better
+    decoded: Decoded | None = None  # the list itself, for whoever tries it further
 
     @property
     def is_ok(self) -> bool:

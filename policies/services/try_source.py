@@ -111,7 +111,7 @@ def _told(answer: Answer, others: _Others, *, seconds: float, kind: str) -> Tria
         not_compared=others.left_out,
     )
     log.info("try kind=%s outcome=ok entries=%d in %.1fs", kind, contents.entries, seconds)
-    return Trial(seconds=seconds, contents=contents)
+    return Trial(seconds=seconds, contents=contents, decoded=answer.decoded)
 
 
 def _others(kind: str, settings: Mapping[str, object], held: Source | None) -> _Others:

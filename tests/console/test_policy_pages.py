@@ -27,7 +27,13 @@ GUARD = {
     "empty_list_address": "192.0.2.1",
 }
 LIST = '{"entries": ["192.0.2.0/24"]}'
-SOURCE = {"kind": "memory", "shrink_limit": "50", "refresh_minutes": "60", "is_enabled": "on"}
+SOURCE = {
+    "kind": "memory",
+    "shrink_limit": "50",
+    "severity": "3",
+    "refresh_minutes": "60",
+    "is_enabled": "on",
+}
 
 
 def errors(answer: Any) -> dict[str, list[str]]:

@@ -24,7 +24,7 @@ from tests.fakes.webserver import WebServer, text
 pytestmark = pytest.mark.django_db
 KEY = "spamhaus-drop"
 PAGE = reverse("console:presets")
-QUERIES = 3  # the session, the user, the catalogue
+QUERIES = 4  # the session, the user, the alarms, the catalogue
 
 
 def preset_url(key: str = KEY) -> str:

@@ -122,7 +122,9 @@ def test_a_question_that_means_nothing_is_refused_with_the_reason(
 
 def test_the_question_is_at_the_top_of_every_page(alice: Client, now: datetime) -> None:
     for page in all_pages(make_site(now=now)):
-        assert 'name="address"' in alice.get(page).content.decode(), page
+        shown = alice.get(page).content.decode()
+        is_part = "</html>" not in shown
+        assert is_part or 'name="address"' in shown, page
 
 
 def test_the_short_address_leads_to_the_page(alice: Client, policy: Policy) -> None:

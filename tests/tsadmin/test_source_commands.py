@@ -60,14 +60,14 @@ def test_a_source_is_added_from_flags(tsadmin: Tsadmin, secret_file: str) -> Non
     answer = tsadmin(
         "source", "add", "partner", "--kind", "http", "--set", f"url={URL}", "--set", "auth=bearer",
         "--set", secret_file, "--refresh-minutes", "30", "--may-be-empty", "yes", "--enabled", "no",
-        "--shrink-limit", "70", "--stale-minutes", "600",
+        "--shrink-limit", "70", "--stale-minutes", "600", "--severity", "5",
     )  # fmt: skip
     assert (answer.code, answer.stdout) == (0, "Added partner.\n"), answer.stderr
     assert "tsadmin policy configure POLICY --block partner" in answer.stderr
     source = Source.objects.get()
     assert source.settings == {"url": URL, "auth": "bearer"}
     assert (source.refresh_minutes, source.stale_minutes, source.shrink_limit) == (30, 600, 70)
-    assert (source.may_be_empty, source.is_enabled) == (True, False)
+    assert (source.may_be_empty, source.is_enabled, source.severity) == (True, False, 5)
     assert secrets_of(source) == {"token": SECRET}
     change = Change.objects.get()
     assert change.actor.startswith("tsadmin:")

@@ -203,6 +203,7 @@ def _facts(source: Source, *, now: datetime) -> list[tuple[str, str]]:
         *((f"Setting {name}", SET) for name in secret_names(source)),
         ("May be empty", said(source.may_be_empty)),
         ("Shrink limit", f"{source.shrink_limit} %"),
+        ("Severity", f"{source.severity} of 5"),
         ("Retrieved every", "minute" if source.is_watched else f"{source.refresh_minutes} minutes"),
         ("Stale after", source.stale_limit),
         ("State", _state(source, now=now)),

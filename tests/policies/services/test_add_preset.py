@@ -24,7 +24,7 @@ def test_every_preset_is_asked_as_its_publisher_wants(now: datetime, preset: Pre
     brought = dict.fromkeys(preset.needs, "k3y")
     source = add_preset(preset=preset, settings=brought, actor="test", now=now)
     assert (source.name, source.refresh_minutes) == (preset.name, preset.refresh_minutes)
-    assert source.may_be_empty == preset.may_be_empty
+    assert (source.may_be_empty, source.severity) == (preset.may_be_empty, preset.severity)
     assert "k3y" not in str(source.settings)
     assert source.retrieved_at is None
 
