@@ -28,8 +28,12 @@ ROWS: dict[str, str] = {
     "P13": "bench.p13_read_back",
     "P14": "bench.p14_why",
     "P14api": "bench.p14_api",
+    "P15": "bench.p15_report",
     "P16": "bench.p16_unchanged",
     "P17": "bench.p17_end_to_end",
+    "P18": "bench.p18_parse",
+    "P19": "bench.p19_replay",
+    "U4": "bench.u4_pages",
 }
 _SIZE = 1_000_000
 

@@ -28,6 +28,12 @@ def pack(**_newer: object) -> int:
 
 
 @shared_task
+def review(**_newer: object) -> None:
+    """Review the alarms of firewalls."""
+    services.review_device_alarms(now=timezone.now())
+
+
+@shared_task
 def prune(**_newer: object) -> Pruned:
     """Delete old pulls, retrievals and snapshots; what a device still serves is kept."""
     now = timezone.now()

@@ -43,6 +43,12 @@ def work(*, node: str, **_newer: object) -> str:
 
 
 @shared_task
+def review(**_newer: object) -> None:
+    """Review the alarms of kernels; any worker does it, for the enforcer may be away."""
+    services.review_kernel_alarms(now=timezone.now())
+
+
+@shared_task
 def prune(**_newer: object) -> int:
     """Delete old applications and questions; return how many."""
     return services.prune(now=timezone.now())

@@ -110,6 +110,48 @@ class AlarmKind(Toned):
     RECEIVER_SILENT = "receiver-silent", "danger", "receiver is silent"
     KERNEL_DROPS = "kernel-drops", "warning", "datagrams were dropped"
     DISK_LOW = "disk-low", "danger", "disk of the logs is full"
+    STOPPED_PULLING = "stopped-pulling", "danger", "firewall stopped pulling"
+    NOT_ENFORCED = "not-enforced", "danger", "not enforced"
+    ROLLED_BACK = "rolled-back", "danger", "change was rolled back"
+    ENFORCER_AWAY = "enforcer-away", "danger", "kernel is not read back"
+    KERNEL_DIFFERS = "kernel-differs", "warning", "kernel differed"
+    CLOCK = "clock", "warning", "clock is not right"
+    DATA_DISK = "data-disk", "danger", "disk of the data is full"
+    CERTIFICATE = "certificate", "warning", "certificate is near its end"
+    TARGET_FAILING = "target-failing", "warning", "alarms are not delivered"
+
+    @property
+    def severity(self) -> AlarmSeverity:
+        """How bad it is."""
+        return AlarmSeverity.CRITICAL if self.tone == "danger" else AlarmSeverity.WARNING
+
+
+class AlarmSeverity(Toned):
+    """How bad it is what an alarm is about, the least first."""
+
+    WARNING = "warning", "warning", "warning"
+    CRITICAL = "critical", "danger", "critical"
+
+    @property
+    def kinds(self) -> tuple[AlarmKind, ...]:
+        """The kinds of alarm that are as bad, or worse."""
+        order = list(AlarmSeverity)
+        return tuple(kind for kind in AlarmKind if order.index(kind.severity) >= order.index(self))
+
+
+class AlarmEvent(Toned):
+    """What is told of an alarm, each once."""
+
+    OPENED = "opened", "danger", "opened"
+    CLOSED = "closed", "success", "closed"
+
+
+class NoticeState(Toned):
+    """What became of a message about alarms."""
+
+    WAITING = "waiting", "info", "waiting"
+    SENT = "sent", "success", "sent"
+    GIVEN_UP = "given-up", "danger", "given up"
 
 
 PUBLISHED_STATES = (PolicyState.CURRENT, PolicyState.PARTIAL, PolicyState.PINNED)

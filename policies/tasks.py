@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TypedDict
 
 from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 
 from policies import services
 from policies.models import Policy, Source
 from policies.nudging import send_on_commit
+from policies.timekeeping import read_clock
 
 # A job that waited longer than this is stale: its row is still due, and the beat sends it again.
 JOB_EXPIRES = 120.0
+NOTICE_EXPIRES = 60.0
 
 
 class Sent(TypedDict):
@@ -65,6 +69,41 @@ def compile_policy(*, policy_id: int, **_newer: object) -> str:
         return "not due"
     report = services.compile_policy_now(policy_id=policy_id, now=now)
     return "busy" if report is None else str(report.state)
+
+
+@shared_task
+def review_machine(**_newer: object) -> None:
+    """Review the alarms about this machine: its clock, its disk, and who is told of alarms."""
+    usage = shutil.disk_usage(settings.DATA_DIR)
+    disk = services.Disk(free=usage.free, total=usage.total)
+    services.review_machine_alarms(reading=read_clock(), disk=disk, now=timezone.now())
+
+
+@shared_task
+def send_notices(**_newer: object) -> int:
+    """Send a job for each target that there is something to tell; return how many were sent."""
+    targets = services.due_targets(now=timezone.now())
+    for pk in targets:
+        tell_target.apply_async(kwargs={"target_id": pk}, expires=NOTICE_EXPIRES)
+    return len(targets)
+
+
+@shared_task
+def tell_target(*, target_id: int, **_newer: object) -> str:
+    """Tell one target of alarms, if there still is something to tell."""
+    arrived = services.tell_target(target_id=target_id, clock=timezone.now)
+    return "busy or not due" if arrived is None else f"{arrived} arrived"
+
+
+@shared_task
+def prune_notices(**_newer: object) -> int:
+    """Delete messages about alarms that ended long ago; return how many."""
+    return services.prune_notices(now=timezone.now())
+
+
+def nudge_notices() -> None:
+    """Send what targets are to be told once the transaction at hand is committed."""
+    send_on_commit(send_notices, expires=NOTICE_EXPIRES)
 
 
 def nudge() -> None:

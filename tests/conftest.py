@@ -41,7 +41,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(autouse=True)
 def own_storages(tmp_path: Path, settings: Settings) -> Iterator[None]:
-    """Give each test empty stores of sets and feeds."""
+    """Give each test empty stores of sets, feeds and events."""
     from django.conf import settings as site
     from django.core.files.storage import storages
 
@@ -50,6 +50,7 @@ def own_storages(tmp_path: Path, settings: Settings) -> Iterator[None]:
         changed[alias]["OPTIONS"] = {"location": str(tmp_path / "store" / alias)}
     changed["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = changed
+    settings.TSCM_EVENTS_DIR = tmp_path / "store" / "events"
     yield
     storages._storages.clear()  # type: ignore[attr-defined]
 
@@ -58,3 +59,11 @@ def own_storages(tmp_path: Path, settings: Settings) -> Iterator[None]:
 def now() -> datetime:
     """A moment."""
     return datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def emptied_record() -> None:
+    """Let the record of changes, which the database itself keeps, be emptied between tests."""
+    from tests.record import let_tests_empty_the_record
+
+    let_tests_empty_the_record()

@@ -8,16 +8,23 @@ import typer
 
 from devices.kinds import KINDS
 from tsadmin import gateways, policies
+from tsadmin.alarms import alarms
 from tsadmin.ask import may_ask
+from tsadmin.audit import audit
 from tsadmin.errors import Misused
 from tsadmin.flags import AcceptChange, Json, Yes, hyphen_or_underscore, with_settings
+from tsadmin.form import or_csv
 from tsadmin.group import OneLineErrors
 from tsadmin.logs import logs, senders
 from tsadmin.manage_policies import policies as policy_group
+from tsadmin.people import groups, people
 from tsadmin.protect import protected
 from tsadmin.records import records
-from tsadmin.reports import diff, why
+from tsadmin.replay import replay
+from tsadmin.report import report
+from tsadmin.reports import diff, status, why
 from tsadmin.rsyslog import rsyslog
+from tsadmin.sign_in import reset_factor, sessions, unlock
 from tsadmin.site import start
 from tsadmin.sources import sources
 from tsadmin.tokens import tokens
@@ -128,6 +135,7 @@ def configure(
 
 
 @app.command("list")
+@or_csv
 def list_devices(*, json: Json = False) -> None:
     """List the devices, one a row."""
     start()
@@ -235,15 +243,25 @@ def demo(
         samples.add_sample(kind=kind, as_json=json)
 
 
+app.command()(status)
 app.command()(why)
 app.command()(diff)
+app.command()(report)
+app.command()(replay)
+app.command()(audit)
+app.command()(unlock)
+app.command("reset-factor")(reset_factor)
 app.command()(logs)
 app.command()(rsyslog)
 policies.add_to(app)
 gateways.add_to(app)
+app.add_typer(alarms, name="alarms")
 app.add_typer(policy_group, name="policy")
 app.add_typer(sources, name="source")
 app.add_typer(records, name="records")
 app.add_typer(protected, name="protect")
 app.add_typer(senders, name="senders")
 app.add_typer(tokens, name="token")
+app.add_typer(people, name="people")
+app.add_typer(groups, name="group")
+app.add_typer(sessions, name="sessions")

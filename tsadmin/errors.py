@@ -61,9 +61,11 @@ def _expected() -> tuple[_Translation, ...]:
     from django.core.exceptions import ObjectDoesNotExist
     from django.db import DatabaseError
 
+    from accounts.people import PeopleRefused
+    from accounts.second_factor import FactorRefused
     from accounts.services import TokenRefused
     from devices.kinds.base import SettingRefused
-    from devices.services import DeviceRefused, GatewayRefused
+    from devices.services import DeviceRefused, GatewayRefused, GroupRefused
     from enforcement.services import TooManyQuestions
     from logs.services import SenderRefused
     from policies.fields import DecryptionFailed
@@ -71,8 +73,8 @@ def _expected() -> tuple[_Translation, ...]:
     from policies.services import AddressRefused, Busy, Refused as PolicyRefused
 
     told = (
-        AddressRefused, Busy, DecryptionFailed, DeviceRefused, GatewayRefused, SenderRefused,
-        TokenRefused, TooManyQuestions,
+        AddressRefused, Busy, DecryptionFailed, DeviceRefused, FactorRefused, GatewayRefused,
+        GroupRefused, PeopleRefused, SenderRefused, TokenRefused, TooManyQuestions,
     )  # fmt: skip
     return (
         ((SettingRefused,), _setting),

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tsadmin.flags import Json
+from tsadmin.form import or_csv
 from tsadmin.site import start
 
 senders = typer.Typer(rich_markup_mode=None)
@@ -43,6 +44,7 @@ def logs(
 
 
 @senders.callback(invoke_without_command=True)
+@or_csv
 def list_senders(context: typer.Context, *, json: Json = False) -> None:
     """List the addresses whose lines are refused, because no device is known by them."""
     if context.invoked_subcommand is not None:

@@ -8,6 +8,7 @@ import typer
 
 from tsadmin.ask import may_ask
 from tsadmin.flags import AcceptChange, Json, Yes
+from tsadmin.form import or_csv
 from tsadmin.site import start
 
 policies = typer.Typer(rich_markup_mode=None)
@@ -65,6 +66,7 @@ def policy(context: typer.Context) -> None:
 
 
 @policies.command("list")
+@or_csv
 def list_policies(*, json: Json = False) -> None:
     """List the policies, one a row."""
     start()

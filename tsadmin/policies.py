@@ -1,4 +1,4 @@
-"""candidate, snapshots, return, release, alarms: what a person decides on policies."""
+"""candidate, snapshots, return, release: what a person decides on policies."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 from tsadmin.ask import may_ask
 from tsadmin.errors import Misused
 from tsadmin.flags import Json
+from tsadmin.form import or_csv
 from tsadmin.site import start
 
 Name = Annotated[
@@ -22,7 +23,6 @@ def add_to(app: typer.Typer) -> None:
     app.command()(snapshots)
     app.command("return")(go_back)
     app.command()(release)
-    app.command()(alarms)
 
 
 def candidate(
@@ -59,6 +59,7 @@ def candidate(
     decide(name=name, manner=manner, now=timezone.now())
 
 
+@or_csv
 def snapshots(name: Name, *, json: Json = False) -> None:
     """List the newest snapshots of a policy."""
     start()
@@ -94,15 +95,3 @@ def release(name: Name, *, json: Json = False) -> None:
     from tsadmin.commands import history
 
     history.release(name=name, now=timezone.now(), as_json=json)
-
-
-def alarms(
-    *,
-    everything: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
-    json: Json = False,
-) -> None:
-    """List what is wrong: stale lists, and policies that their guard holds."""
-    start()
-    from tsadmin.commands import reading
-
-    reading.list_alarms(everything=everything, as_json=json)

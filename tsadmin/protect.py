@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tsadmin.flags import Json
+from tsadmin.form import or_csv
 from tsadmin.site import start
 
 protected = typer.Typer(rich_markup_mode=None)
@@ -25,6 +26,7 @@ def protect(context: typer.Context) -> None:
 
 
 @protected.command("list")
+@or_csv
 def list_protected(*, json: Json = False) -> None:
     """List the protected addresses, and what keeps each."""
     start()

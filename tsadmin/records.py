@@ -9,6 +9,7 @@ import typer
 
 from tsadmin.errors import Misused
 from tsadmin.flags import Json
+from tsadmin.form import or_csv
 from tsadmin.site import start
 
 DEFAULT_MOST = 100
@@ -76,6 +77,7 @@ def create(
 
 
 @records.command("list")
+@or_csv
 def list_records(
     name: Annotated[
         str | None,

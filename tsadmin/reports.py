@@ -6,8 +6,25 @@ from typing import Annotated
 
 import typer
 
+from tsadmin.errors import Misused
 from tsadmin.flags import Json
+from tsadmin.form import Csv
 from tsadmin.site import start
+
+
+def status(*, csv: Csv = False, json: Json = False) -> None:
+    """Tell whether every device is protected, and what is to be looked after.
+
+    Answers 0 when there are devices and each is known to have a list in force, else 1. With --csv
+    one row for each device.
+    """
+    _one_form(csv=csv, json=json)
+    start()
+    from django.utils import timezone
+
+    from tsadmin.commands.status import print_status
+
+    print_status(now=timezone.now(), as_csv=csv, as_json=json)
 
 
 def why(
@@ -22,20 +39,22 @@ def why(
             "--at", metavar="TIME", help="A past moment, UTC: 2026-11-21T12:00.", show_default=False
         ),
     ] = "",
+    csv: Csv = False,
     json: Json = False,
 ) -> None:
     """Tell whether an address is blocked, where, and because of what.
 
     Takes a network or a range as well. Tells the line of each list that names it and when it was
     seen, what keeps it out of the block list, and which devices hold it; with --at, what was in
-    force at a past moment that is kept.
+    force at a past moment that is kept. With --csv one row for each entry and each device.
     """
+    _one_form(csv=csv, json=json)
     start()
     from django.utils import timezone
 
     from tsadmin.commands.why import print_why
 
-    print_why(address=address, at=at, now=timezone.now(), as_json=json)
+    print_why(address=address, at=at, now=timezone.now(), as_csv=csv, as_json=json)
 
 
 def diff(
@@ -78,3 +97,8 @@ def diff(
         everything=everything,
         as_json=json,
     )
+
+
+def _one_form(*, csv: bool, json: bool) -> None:
+    if csv and json:
+        raise Misused("--csv and --json are two answers; give one of them")

@@ -5,7 +5,10 @@ Results go to stdout, progress and hints to stderr. Colour only on terminals, ne
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,8 +21,10 @@ from rich.table import Table
 from rich.text import Text
 
 from tsadmin.errors import one_line
+from tsadmin.form import is_csv
 
 _STYLES = {"success": "green", "info": "cyan", "warning": "yellow", "danger": "red", "neutral": ""}
+_GROUPED = re.compile(r"\A-?\d{1,3}(?:,\d{3})+(?=\Z| )")
 _UNBOUNDED = 100_000  # columns: what is piped is never cut or folded
 
 
@@ -29,7 +34,13 @@ def print_json(result: Mapping[str, object]) -> None:
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table, whole: long cells are folded on a terminal, never cut."""
+    """Print a table, whole: long cells are folded on a terminal, never cut.
+
+    As CSV where the command was asked for that; numbers then come without commas between digits.
+    """
+    if is_csv():
+        print_csv(headings, [[_GROUPED.sub(_ungrouped, cell) for cell in row] for row in rows])
+        return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for heading in headings:
         table.add_column(Text(heading), overflow="fold")
@@ -40,6 +51,15 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         console.print(table)
     for line in captured.get().splitlines():
         typer.echo(line.rstrip())
+
+
+def print_csv(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table as RFC 4180 has it, for spreadsheets; a cell of theirs is never a formula."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(headings)
+    writer.writerows([_inert(one_line(cell)) for cell in row] for row in rows)
+    typer.echo(out.getvalue(), nl=False)
 
 
 def print_facts(facts: Sequence[tuple[str, str]]) -> None:
@@ -75,6 +95,15 @@ def progress(*, quiet: bool) -> Iterator[Callable[[str], None]]:
 def _console() -> Console:
     width = None if sys.stdout.isatty() else _UNBOUNDED
     return Console(highlight=False, width=width)
+
+
+def _ungrouped(found: re.Match[str]) -> str:
+    return found[0].replace(",", "")
+
+
+def _inert(cell: str) -> str:
+    """Return a cell that no spreadsheet runs as a formula."""
+    return f"'{cell}" if cell[:1] in {"=", "+", "-", "@"} else cell
 
 
 def _plain(value: object) -> str:

@@ -9,6 +9,7 @@ import pwd
 from pathlib import Path
 from typing import Any
 
+from policies.runs import Run, begin, new_run_id
 from tsadmin.errors import Refused
 
 _LOG_BYTES = 10 * 1024 * 1024
@@ -35,6 +36,7 @@ def start(*, needs_database: bool = True) -> None:
         _refuse_missing_database(settings.DATABASES["default"])
     settings.LOGGING = _logging(settings.ENVIRONMENT.log_dir)
     django.setup()
+    begin(Run(new_run_id()))
     logging.raiseExceptions = False  # a full disk must not print tracebacks of the log itself
 
 
@@ -81,14 +83,14 @@ def _logging(folder: Path) -> dict[str, Any]:
                 "backupCount": _LOGS_KEPT,
                 "delay": True,
                 "encoding": "utf-8",
-                "formatter": "line",
+                "formatter": "ours",
             }
     except OSError:
         handler = {"class": "logging.NullHandler"}
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+        "formatters": {"ours": {"()": "tscm_site.logging.our_formatter"}},
         "handlers": {"file": handler},
         "root": {"handlers": ["file"], "level": "INFO"},
     }

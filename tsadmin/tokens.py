@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tsadmin.flags import Json
+from tsadmin.form import or_csv
 from tsadmin.site import start
 
 # As accounts.services.DEFAULT_DAYS, which stands behind Django; a test holds them together.
@@ -47,6 +48,7 @@ def create(
 
 
 @tokens.command("list")
+@or_csv
 def list_tokens(*, user: Whose = None, json: Json = False) -> None:
     """List the tokens, without their text."""
     start()

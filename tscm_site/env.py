@@ -22,6 +22,9 @@ from typing import Literal
 from urllib.parse import quote
 
 from tscm_site.env_logs import LogSettings, read_log_settings
+from tscm_site.env_mail import MailSettings, read_mail_settings
+from tscm_site.env_monitoring import MonitoringSettings, read_monitoring_settings
+from tscm_site.env_sign_in import SignInSettings, read_sign_in_settings
 from tscm_site.env_values import (
     HOST,
     Bind,
@@ -90,6 +93,9 @@ class Environment:
     worker_concurrency: int
     redis_server: Path | None  # None: whatever redis-server is found
     logs: LogSettings
+    mail: MailSettings
+    sign_in: SignInSettings
+    monitoring: MonitoringSettings
 
     @property
     def run_dir(self) -> Path:
@@ -136,6 +142,9 @@ def read_environment(
         worker_concurrency=env_int("TSCM_WORKER_CONCURRENCY", given, least=1, most=256),
         redis_server=_redis_server(given, checkout),
         logs=read_log_settings(given, checkout=checkout),
+        mail=read_mail_settings(given, console=console_bind, checkout=checkout),
+        sign_in=read_sign_in_settings(given, checkout=checkout),
+        monitoring=read_monitoring_settings(given),
     )
 
 

@@ -42,12 +42,32 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("TSCM_SYSLOG_MEMORY_MB", "128", "Memory for lines that wait to be written, in MB."),
     Variable("TSCM_LOG_FREE_MB", "1000", "Disk space that logs must leave free, in MB."),
     Variable("TSCM_LOG_KEEP_DAYS", "35", "Days for which uploaded batches are kept on disk."),
+    Variable("TSCM_EVENTS_KEEP_DAYS", "35", "Days for which reports know of connections."),
+    Variable("TSCM_EVENTS_MB", "10000", "Disk space that events may take, in MB."),
+    Variable("TSCM_GEO_COUNTRY", "", "MaxMind file of countries for reports; empty: none."),
+    Variable("TSCM_GEO_NETWORK", "", "MaxMind file of autonomous systems, likewise."),
     Variable(
         "TSCM_LOG_UPLOAD_URL",
         "https://logs.threatstop.com:443/logupload.pl",
         "Where the batches of log lines are posted to.",
     ),
     Variable("TSCM_LOG_CA", "", "PEM file of CAs to trust in uploads and forwarding."),
+    Variable(
+        "TSCM_SMTP_HOST", "", "Mail server that reports and alarms go out by; empty: none do."
+    ),
+    Variable("TSCM_SMTP_PORT", "587", "Its port."),
+    Variable("TSCM_SMTP_SECURITY", "starttls", "How mail is kept private: starttls, tls, none."),
+    Variable("TSCM_SMTP_USER", "", "Who signs in at the mail server; empty: nobody."),
+    Variable("TSCM_SMTP_PASSWORD", "", "That user's password."),
+    Variable("TSCM_SMTP_CA", "", "PEM file of CAs to trust in sending mail."),
+    Variable("TSCM_SMTP_SECONDS", "20", "Seconds that each answer of the mail server may take."),
+    Variable("TSCM_MAIL_FROM", "tscm@localhost", "Address that mail is from."),
+    Variable(
+        "TSCM_CONSOLE_URL",
+        "",
+        "What links in mails begin with, such as https://tscm.example.net; empty: the console's "
+        "own address.",
+    ),
     Variable("TSCM_DATABASE_URL", "sqlite:///<data>/tscm.sqlite3", "SQLite or PostgreSQL."),
     Variable(
         "TSCM_BROKER_URL",
@@ -68,9 +88,58 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("TSCM_DEBUG", "false", "Show details of errors in the browser; never on a network."),
     Variable("TSCM_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]", "Names that reach the console."),
     Variable("TSCM_CSRF_TRUSTED_ORIGINS", "", "Origins (`https://name`) of a proxy before it."),
+    Variable(
+        "TSCM_TRUSTED_PROXIES",
+        "",
+        "Addresses of proxies before the console whose X-Forwarded-For is believed.",
+    ),
+    Variable(
+        "TSCM_SECOND_FACTOR",
+        "nobody",
+        "Who must have a second factor: nobody, operators (and owners), everybody.",
+    ),
+    Variable("TSCM_LDAP_URL", "", "LDAP directory that people sign in with; empty: none."),
+    Variable("TSCM_LDAP_CA", "", "PEM file of CAs to trust in asking the directory."),
+    Variable("TSCM_LDAP_BIND_DN", "", "DN that searches the directory; empty: anonymous."),
+    Variable("TSCM_LDAP_BIND_PASSWORD", "", "That DN's password."),
+    Variable("TSCM_LDAP_USERS", "", "DN below which people are."),
+    Variable("TSCM_LDAP_USER_FILTER", "(uid={name})", "How a person is found by name."),
+    Variable("TSCM_LDAP_GROUPS", "", "DN below which groups are."),
+    Variable(
+        "TSCM_LDAP_GROUP_FILTER",
+        "(|(member={dn})(uniqueMember={dn})(memberUid={name}))",
+        "How the groups of a person are found.",
+    ),
+    Variable("TSCM_LDAP_ROLES", "", "Which group gives which role: role=DN; role=DN."),
+    Variable("TSCM_LDAP_SECONDS", "5", "Seconds that the directory may take for an answer."),
+    Variable("TSCM_OIDC_ISSUER", "", "OpenID Connect provider people sign in with; empty: none."),
+    Variable("TSCM_OIDC_CLIENT_ID", "", "The console's name at the provider."),
+    Variable("TSCM_OIDC_CLIENT_SECRET", "", "Its secret there."),
+    Variable("TSCM_OIDC_CA", "", "PEM file of CAs to trust in asking the provider."),
+    Variable("TSCM_OIDC_SCOPES", "openid profile email", "What the provider is asked to tell."),
+    Variable("TSCM_OIDC_NAME_CLAIM", "preferred_username", "Claim that holds a person's name."),
+    Variable("TSCM_OIDC_ROLES_CLAIM", "groups", "Claim that holds a person's groups."),
+    Variable("TSCM_OIDC_ROLES", "", "Which group gives which role: role=group; role=group."),
+    Variable("TSCM_OIDC_SECONDS", "5", "Seconds that the provider may take for an answer."),
+    Variable(
+        "TSCM_METRICS_FROM",
+        "127.0.0.0/8,::1",
+        "Addresses that may read /metrics and the details of /readyz; none: by token only.",
+    ),
+    Variable("TSCM_METRICS_TOKEN", "", "Token that opens both from anywhere; empty: none does."),
+    Variable("TSCM_LOG_FORMAT", "line", "How the processes write their logs: line, json."),
     Variable("TSCM_WORKER_CONCURRENCY", "4", "Jobs that the worker does at the same time."),
     Variable("TSCM_REDIS_SERVER", "", "Path of redis-server; looked for when empty."),
 )
 # Keys, and URLs that carry passwords: each may also come in a file, named by NAME_FILE.
-SECRETS = ("TSCM_DATABASE_URL", "TSCM_BROKER_URL", "TSCM_SECRET_KEY", "TSCM_FIELD_KEYS")
+SECRETS = (
+    "TSCM_METRICS_TOKEN",
+    "TSCM_LDAP_BIND_PASSWORD",
+    "TSCM_OIDC_CLIENT_SECRET",
+    "TSCM_SMTP_PASSWORD",
+    "TSCM_DATABASE_URL",
+    "TSCM_BROKER_URL",
+    "TSCM_SECRET_KEY",
+    "TSCM_FIELD_KEYS",
+)
 DEFAULTS = {variable.name: variable.default for variable in VARIABLES}

@@ -24,11 +24,21 @@ def every(seconds: float, task: str) -> Entry:
 
 SCHEDULE: dict[str, Entry] = {
     "send what is due": every(30.0, "policies.tasks.send_due"),
+    "review the alarms of this machine": every(30.0, "policies.tasks.review_machine"),
+    "review the alarms of devices": every(30.0, "devices.tasks.review"),
+    "review the alarms of kernels": every(30.0, "enforcement.tasks.review"),
+    "tell of alarms": every(10.0, "policies.tasks.send_notices"),
     "pack for small devices": every(30.0, "devices.tasks.pack"),
     "nudge the enforcers": every(10.0, "enforcement.tasks.send_due"),
     "upload what is due": every(10.0, "logs.tasks.send_due"),
+    "mail the reports that are due": every(30.0, "logs.tasks.send_reports"),
+    "parse what is due": every(10.0, "logs.tasks.send_parse"),
+    "put events together": every(60.0, "logs.tasks.tidy"),
+    "sweep up after parsing": every(3600.0, "logs.tasks.sweep"),
     "make room for logs": every(10.0, "logs.tasks.review"),
     "prune what is kept of logs": every(3600.0, "logs.tasks.prune"),
     "prune what was done in kernels": every(3600.0, "enforcement.tasks.prune"),
+    "prune sessions that ended": every(3600.0, "accounts.tasks.prune"),
     "prune what is no longer kept": every(3600.0, "devices.tasks.prune"),
+    "prune what was told of alarms": every(3600.0, "policies.tasks.prune_notices"),
 }

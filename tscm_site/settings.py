@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import dj_database_url
 
 from tscm_site.env import read_environment
+from tscm_site.sign_in import authentication_backends, is_https, silenced_checks
 from tscm_site.version import VERSION
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -37,8 +39,21 @@ TSCM_SYSLOG_SYNC_SECONDS = ENVIRONMENT.logs.sync_seconds
 TSCM_SYSLOG_MEMORY_BYTES = ENVIRONMENT.logs.memory_bytes
 TSCM_LOG_FREE_BYTES = ENVIRONMENT.logs.free_bytes
 TSCM_LOG_KEEP_DAYS = ENVIRONMENT.logs.keep_days
+TSCM_EVENTS_DIR = DATA_DIR / "events"
+TSCM_EVENTS_KEEP_DAYS = ENVIRONMENT.logs.events_keep_days
+TSCM_EVENTS_BYTES = ENVIRONMENT.logs.events_bytes
+TSCM_GEO_COUNTRY = ENVIRONMENT.logs.geo_country
+TSCM_GEO_NETWORK = ENVIRONMENT.logs.geo_network
 TSCM_LOG_UPLOAD_URL = ENVIRONMENT.logs.upload_url
 TSCM_LOG_CA = ENVIRONMENT.logs.upload_ca
+TSCM_SMTP_CA = ENVIRONMENT.mail.ca
+TSCM_CONSOLE_URL = ENVIRONMENT.mail.console_url
+TSCM_SECOND_FACTOR = ENVIRONMENT.sign_in.second_factor
+TSCM_TRUSTED_PROXIES = ENVIRONMENT.sign_in.trusted_proxies
+TSCM_LDAP = ENVIRONMENT.sign_in.ldap
+TSCM_OIDC = ENVIRONMENT.sign_in.oidc
+TSCM_METRICS_FROM = ENVIRONMENT.monitoring.metrics_from
+TSCM_METRICS_TOKEN = ENVIRONMENT.monitoring.metrics_token
 TSCM_UPLOAD_SECONDS = 300.0
 TSCM_FIELD_KEYS = ENVIRONMENT.field_keys
 TSCM_RETRIEVE_SECONDS = 60.0
@@ -60,6 +75,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "drf_standardized_errors",
+    "axes",
     "tscm_site",
     "policies",
     "devices",
@@ -70,16 +86,23 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "tscm_site.runs.RunMiddleware",  # before the others: what they log belongs to the run
+    "console.middleware.BrowserPolicyMiddleware",
+    "tscm_site.probes.ProbesMiddleware",
+    "accounts.proxies.TrustedProxyMiddleware",  # now: the rest sees the client's own address
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "policies.middleware.OriginMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.SecondFactorMiddleware",
+    "accounts.middleware.NoteSessionMiddleware",
     "accounts.middleware.ProtectAdministratorsMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "console.middleware.ContentSecurityPolicyMiddleware",
+    "axes.middleware.AxesMiddleware",  # last: it answers in the place of a sign-in that is locked
 ]
 
 ROOT_URLCONF = "tscm_site.urls"
@@ -130,13 +153,48 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+AUTH_PASSWORD_VALIDATORS.append({"NAME": "accounts.password_change.EndSessions"})
+AUTHENTICATION_BACKENDS = authentication_backends(ENVIRONMENT.sign_in)
+AXES_HANDLER = "accounts.lockout.LockoutHandler"
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "ip_address"]
+AXES_USERNAME_CALLABLE = "accounts.lockout.counted_name"
+AXES_CLIENT_IP_CALLABLE = "accounts.lockout.address_of"
+AXES_LOCKOUT_CALLABLE = "accounts.views.sign_in.locked"
+AXES_RESET_ON_SUCCESS = True
+# A lock that every further guess prolongs would shut out whom it protects.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_DISABLE_ACCESS_LOG = True  # the record of changes has it
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code", "next", "csrfmiddlewaretoken"]
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
+SESSION_ENGINE = "accounts.session_store"
 SESSION_COOKIE_AGE = 12 * 60 * 60
 SESSION_COOKIE_NAME = "tscm_session"
 CSRF_COOKIE_NAME = "tscm_csrf"
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+if is_https(ENVIRONMENT.mail.console_url):
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = True
+    SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = False
+    # Asked on this machine, where no proxy stands before it.
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+SILENCED_SYSTEM_CHECKS = silenced_checks(ENVIRONMENT)
+
+# No mail is sent where EMAIL_HOST is empty; whoever would send one says so.
+EMAIL_BACKEND = "tscm_site.mail.SmtpBackend"
+EMAIL_HOST = ENVIRONMENT.mail.host
+EMAIL_PORT = ENVIRONMENT.mail.port
+EMAIL_HOST_USER = ENVIRONMENT.mail.user
+EMAIL_HOST_PASSWORD = ENVIRONMENT.mail.password
+EMAIL_USE_TLS = ENVIRONMENT.mail.security == "starttls"
+EMAIL_USE_SSL = ENVIRONMENT.mail.security == "tls"
+EMAIL_TIMEOUT = ENVIRONMENT.mail.seconds
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = ENVIRONMENT.mail.sender
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
@@ -145,6 +203,7 @@ USE_TZ = True
 FORMAT_MODULE_PATH = "console.formats"
 
 STATIC_URL = "static/"
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 STATIC_ROOT = DATA_DIR / "static"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -245,6 +304,10 @@ SPECTACULAR_SETTINGS = {
         "StaleEntries": "policies.states.StaleEntries",
         "KindEnum": "devices.kinds.CHOICES",
         "AlarmKind": "policies.states.AlarmKind",
+        "AlarmSeverity": "policies.states.AlarmSeverity",
+        "AlarmEvent": "policies.states.AlarmEvent",
+        "AlarmTargetKind": "policies.models.TargetKind",
+        "NoticeState": "policies.states.NoticeState",
         "HealthState": "devices.health.HealthState",
         "GatewayState": "devices.models.GatewayState",
         "ApplicationOutcome": "enforcement.models.Outcome",
@@ -258,13 +321,9 @@ SPECTACULAR_SETTINGS = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {
-        "line": {
-            "()": "tscm_site.logging.TaskFormatter",
-            "format": "%(asctime)s %(levelname)s %(name)s%(task)s %(message)s",
-        }
-    },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {"ours": {"()": "tscm_site.logging.our_formatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "ours"}},
+    "loggers": {"axes": {"level": "ERROR"}},  # the record of changes says it once, in our words
     "root": {"handlers": ["stderr"], "level": "INFO"},
 }
 
@@ -280,8 +339,13 @@ UNFOLD = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "console.views.dashboard",
-    "STYLES": ["console.navigation.stylesheet"],
+    "STYLES": [
+        "console.navigation.stylesheet",
+        "console.navigation.report_styles",
+        "console.navigation.widget_styles",
+    ],
     "SCRIPTS": ["console.navigation.script"],
+    "ACCOUNT": {"navigation": "accounts.navigation.links_of_a_person"},
     "SIDEBAR": {"navigation": "console.navigation.sidebar"},
     "COLORS": {
         "primary": {

@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("why/", RedirectView.as_view(pattern_name="console:why", query_string=True)),
+    path("admin/", include("accounts.urls")),  # its sign-in comes before the console's own
     path("admin/", include("console.urls")),
     path("admin/", admin.site.urls),
     path("api/", include("tscm_site.api")),

@@ -33,6 +33,12 @@ def thousands(number: int | None) -> str:
 
 
 @register.filter
+def rate(number: float) -> str:
+    """Return how many there are in a time: whole ones, of few also a part."""
+    return f"{number:,.0f}" if number >= 10 else f"{number:.1f}"
+
+
+@register.filter
 def amount(counts: Counts) -> str:
     """Return how many addresses of both families there are."""
     return words.addresses({"addresses4": counts.addresses4, "addresses6": counts.addresses6})

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from django_filters import rest_framework as filters
 from rest_framework import mixins
-from rest_framework.viewsets import GenericViewSet
 
 from devices.api.permissions import SeesDevices
 from devices.models import Device, GatewayRelease
 from enforcement.api.serializers import ApplicationSerializer, InquirySerializer, ReleaseSerializer
 from enforcement.models import Application, Inquiry
-from policies.api.base import Reading
+from policies.api.base import Reading, Seen
 
 
-class InquiryViewSet(mixins.RetrieveModelMixin, GenericViewSet[Inquiry]):
+class InquiryViewSet(mixins.RetrieveModelMixin, Seen[Inquiry]):
     """Questions to enforcers; poll one every second or two until it is answered."""
 
     queryset = Inquiry.objects.select_related("gateway__device")

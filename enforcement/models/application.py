@@ -55,6 +55,7 @@ class Application(models.Model):
                 condition=Q(trigger__in=Trigger.values), name="application_trigger_is_known"
             ),
         ]
+        indexes = [models.Index(fields=["-at", "-id"], name="application_newest")]
 
     def __str__(self) -> str:
         return f"{self.gateway.device} {self.outcome} {self.at:%Y-%m-%d %H:%M:%S}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enforcement.services.alarms import review_kernel_alarms
 from enforcement.services.answers import CheckAnswer, CheckStep, PlanAnswer
 from enforcement.services.due import due_nodes
 from enforcement.services.inquiries import TooManyQuestions, advice, ask, unanswered
@@ -20,6 +21,7 @@ __all__ = [
     "ask",
     "due_nodes",
     "prune",
+    "review_kernel_alarms",
     "unanswered",
     "work",
 ]

@@ -86,10 +86,10 @@ class CandidateActions(Reading[Policy]):
     )
     def approve(self, request: Request, pk: str) -> Response:  # noqa: ARG002
         """Publish what is held, exactly as it was looked at; 409 where that has changed since."""
-        digest = self._looked_at(request)
+        held, digest = self._held(), self._looked_at(request)
         with refusals():
             snapshot = services.approve_candidate(
-                policy=self._held().policy,
+                policy=held.policy,
                 digest=digest,
                 actor=actor_of(request),
                 now=timezone.now(),  # noqa: TID251  an edge
@@ -109,10 +109,10 @@ class CandidateActions(Reading[Policy]):
     )
     def discard(self, request: Request, pk: str) -> Response:  # noqa: ARG002
         """Let the snapshot in force stay until the lists change again; 409 as with approve."""
-        digest = self._looked_at(request)
+        held, digest = self._held(), self._looked_at(request)
         with refusals():
             services.discard_candidate(
-                policy=self._held().policy,
+                policy=held.policy,
                 digest=digest,
                 actor=actor_of(request),
                 now=timezone.now(),  # noqa: TID251  an edge

@@ -32,6 +32,7 @@ from policies.reports.difference import (
 from policies.reports.effects import NotKept, effects_of, page_of
 from policies.reports.worth import NoList, worth_of
 from policies.states import Role
+from policies.visible import visible
 
 PAGE_SIZE = 100
 _LARGEST_ID = 10**18
@@ -71,7 +72,7 @@ class SnapshotDifferenceView(_Report):
     )
     def get(self, request: Request, pk: int) -> Response:
         """Compare a snapshot with an earlier one, or with any other."""
-        return _difference(request, _row(self.queryset, pk), against=previous_of)
+        return _difference(request, _row(request, self.queryset, pk), against=previous_of)
 
 
 class SnapshotDifferenceTextView(_Report):
@@ -86,7 +87,7 @@ class SnapshotDifferenceTextView(_Report):
     )
     def get(self, request: Request, pk: int) -> StreamingHttpResponse:
         """Give every prefix that came or went as a line: +192.0.2.0/24."""
-        return _text(request, _row(self.queryset, pk), against=previous_of)
+        return _text(request, _row(request, self.queryset, pk), against=previous_of)
 
 
 class CandidateDifferenceView(_Report):
@@ -101,7 +102,7 @@ class CandidateDifferenceView(_Report):
     )
     def get(self, request: Request, pk: int) -> Response:
         """Compare what the guard holds of a policy with what is in force, or another snapshot."""
-        return _difference(request, _candidate(self.queryset, pk), against=_in_force)
+        return _difference(request, _candidate(request, self.queryset, pk), against=_in_force)
 
 
 class CandidateDifferenceTextView(_Report):
@@ -116,7 +117,7 @@ class CandidateDifferenceTextView(_Report):
     )
     def get(self, request: Request, pk: int) -> StreamingHttpResponse:
         """Give every prefix that would come or go as a line: +192.0.2.0/24."""
-        return _text(request, _candidate(self.queryset, pk), against=_in_force)
+        return _text(request, _candidate(request, self.queryset, pk), against=_in_force)
 
 
 class AllowEffectsView(_Report):
@@ -141,7 +142,7 @@ class AllowEffectsView(_Report):
             raise ValidationError({"idle": ["Use true or false."]})
         start, size = _page(sent)
         with _readable():
-            lists = effects_of(_row(self.queryset, pk))
+            lists = effects_of(_row(request, self.queryset, pk))
         only_idle = sent.get("idle") == "true"
         rows, total = page_of(lists, start, size, only_idle=only_idle)
         body = {"lists": lists, **_paged(request, rows, start, size, total)}
@@ -171,7 +172,7 @@ class WorthView(_Report):
             raise ValidationError({"among": ["Use policies or site."]})
         with _readable():
             found = worth_of(
-                _row(self.queryset, pk),
+                _row(request, self.queryset, pk),
                 among="site" if among == "site" else "policies",
                 now=timezone.now(),
             )
@@ -183,7 +184,7 @@ Against = Callable[[Any], Snapshot | None]
 
 def _difference(request: Request, after: Compiled, *, against: Against) -> Response:
     sent = parameters(request, "against", "list", "page", "page_size")
-    before, role = _before(sent, after, against), _role(sent)
+    before, role = _before(request, sent, after, against), _role(sent)
     start, size = _page(sent)
     with _readable():
         lists = {one: list_difference(before, after, one) for one in (Role.BLOCK, Role.ALLOW)}
@@ -202,18 +203,18 @@ def _difference(request: Request, after: Compiled, *, against: Against) -> Respo
 
 def _text(request: Request, after: Compiled, *, against: Against) -> StreamingHttpResponse:
     sent = parameters(request, "against", "list")
-    before, role = _before(sent, after, against), _role(sent)
+    before, role = _before(request, sent, after, against), _role(sent)
     with _readable():
         told = list_difference(before, after, role)
     return as_file(told.text(), name=f"difference-{role}.txt")
 
 
-def _row(rows: models.QuerySet[Row], pk: int) -> Row:
-    return get_object_or_404(rows.all(), pk=min(pk, _LARGEST_ID))
+def _row(request: Request, rows: models.QuerySet[Row], pk: int) -> Row:
+    return get_object_or_404(visible(rows.all(), request.user), pk=min(pk, _LARGEST_ID))
 
 
-def _candidate(policies: models.QuerySet[Policy], pk: int) -> Candidate:
-    policy = _row(policies, pk)
+def _candidate(request: Request, policies: models.QuerySet[Policy], pk: int) -> Candidate:
+    policy = _row(request, policies, pk)
     candidate = Candidate.objects.select_related("policy__current").filter(policy=policy).first()
     if candidate is None:
         raise NotFound(f"The guard holds nothing of policy {policy}.")
@@ -224,7 +225,7 @@ def _in_force(candidate: Candidate) -> Snapshot | None:
     return candidate.policy.current
 
 
-def _before(sent: dict[str, str], after: Compiled, against: Against) -> Snapshot:
+def _before(request: Request, sent: dict[str, str], after: Compiled, against: Against) -> Snapshot:
     """Return the snapshot to start from; raises ValidationError."""
     text = sent.get("against")
     if text is None:
@@ -234,7 +235,7 @@ def _before(sent: dict[str, str], after: Compiled, against: Against) -> Snapshot
             raise ValidationError({"against": [message]})
         return before
     wanted = _whole("against", text, most=_LARGEST_ID)
-    before = Snapshot.objects.filter(pk=wanted).first()
+    before = visible(Snapshot.objects.all(), request.user).filter(pk=wanted).first()
     if before is None:
         raise ValidationError({"against": [f"There is no snapshot with the id {wanted}."]})
     return before

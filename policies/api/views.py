@@ -17,7 +17,7 @@ from policies.api.candidates import CandidateActions
 from policies.api.history import ReleaseAction
 from policies.api.permissions import MayChange
 from policies.api.trials import Trying
-from policies.models import Change, Policy, ProtectedAddress, Retrieval, Source
+from policies.models import Policy, ProtectedAddress, Retrieval, Source
 from policies.tasks import nudge
 
 
@@ -166,17 +166,6 @@ class RetrievalViewSet(Reading[Retrieval]):
     search_fields = ("source__name", "error", "server")
     ordering_fields = ("id", "started_at", "entries", "prefixes")
     ordering = ("-started_at",)
-
-
-class ChangeViewSet(Reading[Change]):
-    """Who changed what, when."""
-
-    queryset: QuerySet[Change] = Change.objects.all()
-    serializer_class = serializers.ChangeSerializer
-    filterset_class = filters.ChangeFilter
-    search_fields = ("actor", "subject")
-    ordering_fields = ("id", "at")
-    ordering = ("-at",)
 
 
 class ProtectedAddressViewSet(Reading[ProtectedAddress]):

@@ -74,6 +74,7 @@ class Snapshot(Compilation):
                 fields=["policy", "number"], name="snapshot_number_once_a_policy"
             )
         ]
+        indexes = [models.Index(fields=["-created_at", "-id"], name="snapshot_newest")]
 
     def __str__(self) -> str:
         return f"{self.policy} #{self.number}"

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from policies.services.alarm_acknowledge import acknowledge_alarm
+from policies.services.alarm_targets import (
+    Made,
+    change_target,
+    create_target,
+    delete_target,
+    renew_secret,
+)
 from policies.services.alarms import Cause, keep_alarms, review_alarms
 from policies.services.approve import approve_candidate, discard_candidate, held_candidate
-from policies.services.changes import record_change
+from policies.services.changes import record_change, record_export
 from policies.services.compile import CompileReport, compile_policy_now
 from policies.services.due import due_sources
 from policies.services.guards import try_tests
 from policies.services.history import release_policy, return_to_snapshot
+from policies.services.machine_alarms import Disk, back_since, review_machine_alarms
 from policies.services.manage_policies import (
     Member,
     MustHold,
@@ -24,6 +33,13 @@ from policies.services.manage_protected import (
     unprotect_network,
 )
 from policies.services.manage_sources import change_source, create_source, delete_source
+from policies.services.notify_alarms import (
+    Tried,
+    due_targets,
+    prune_notices,
+    send_test,
+    tell_target,
+)
 from policies.services.pack import CannotPack, pack_snapshot
 from policies.services.protected import (
     AddressRefused,
@@ -63,8 +79,10 @@ __all__ = [
     "CannotPack",
     "Cause",
     "CompileReport",
+    "Disk",
     "InUse",
     "LinesRefused",
+    "Made",
     "Member",
     "MustHold",
     "Outdated",
@@ -72,24 +90,31 @@ __all__ = [
     "PublishFailed",
     "RefreshReport",
     "Refused",
+    "Tried",
     "Written",
     "accept_change",
+    "acknowledge_alarm",
     "add_record",
     "add_records",
     "approve_candidate",
+    "back_since",
     "build_source",
     "change_policy",
     "change_protected",
     "change_record",
     "change_source",
+    "change_target",
     "compile_policy_now",
     "create_policy",
     "create_source",
+    "create_target",
     "create_user_list",
     "delete_policy",
     "delete_source",
+    "delete_target",
     "discard_candidate",
     "due_sources",
+    "due_targets",
     "expire_records",
     "export_csv",
     "find_or_make_source",
@@ -103,16 +128,22 @@ __all__ = [
     "protect_network",
     "protect_seen",
     "prune",
+    "prune_notices",
     "publish_snapshot",
     "record_change",
+    "record_export",
     "refresh_policy",
     "release_policy",
     "remove_records",
+    "renew_secret",
     "replace_records",
     "request_refresh",
     "retrieve_source",
     "return_to_snapshot",
     "review_alarms",
+    "review_machine_alarms",
+    "send_test",
+    "tell_target",
     "tests_of",
     "try_tests",
     "unprotect_network",

@@ -212,7 +212,7 @@ def test_offers_every_setting_of_every_kind() -> None:
     from devices.api.serializers import DeviceAddSerializer
 
     settings = {setting.name for kind in KINDS.values() for setting in kind.settings}
-    assert set(DeviceAddSerializer().fields) == settings | {"nickname", "kind", "policy"}
+    assert set(DeviceAddSerializer().fields) == settings | {"nickname", "kind", "policy", "group"}
 
 
 def test_lists_many_devices_with_as_many_queries_as_few(
@@ -224,7 +224,7 @@ def test_lists_many_devices_with_as_many_queries_as_few(
             policy = make_policy(now=now)
             publish(policy, now=now)
             make_device(policy=policy, now=now)
-        with django_assert_num_queries(9):
+        with django_assert_num_queries(10):
             assert len(api.get(URL).json()["results"]) == size
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +19,20 @@ from schemathesis.specs.openapi.checks import (
     positive_data_acceptance,
 )
 
+from accounts.models import Session
 from accounts.services import create_token
-from devices.models import GatewayRelease, Pull
+from devices.models import DeviceGroup, GatewayRelease, Pull
 from enforcement.models import Question
 from enforcement.services import ask, inquiries
-from logs.models import Batch, Delivery, Forward, Receiver, Sender
-from policies.models import Alarm, Change, Retrieval, Snapshot
+from logs.models import Batch, Delivery, Forward, LineShape, Receiver, SavedReport, Sender
+from policies.models import Alarm, AlarmNews, AlarmNotice, Change, Retrieval, Snapshot
 from policies.presets import PRESETS
 from policies.services import add_records, create_user_list, protect_network
 from policies.services.record_text import read_lines
 from tests.enforcement.rows import PLAN, applied, enforce
 from tests.factories import hold, make_device, make_gateway, make_source
 from tests.logs.rows import make_logs
+from tests.policies.services.targets import make_mailbox
 from tscm_site.wsgi import application
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -57,10 +59,15 @@ SOUND: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/v1/sources/try/"): {"kind": "memory", "settings": {"entries": ["8.8.4.4"]}},
     ("POST", "/api/v1/sources/{id}/try/"): {"kind": "memory", "settings": {"entries": ["8.8.4.4"]}},
     ("POST", "/api/v1/presets/{key}/add/"): {"settings": {}},
+    ("POST", "/api/v1/policies/{id}/replay/"): {"what": "held", "source": "", "devices": []},
+    ("POST", "/api/v1/alarm-targets/"): {
+        "kind": "email", "settings": {"to": ["noc@example.net"]}, "kinds": []
+    },
 }  # fmt: skip
 ROWS: dict[str, Any] = {
     "snapshots": Snapshot, "retrievals": Retrieval, "changes": Change, "batches": Batch,
     "deliveries": Delivery, "senders": Sender, "receivers": Receiver, "forwards": Forward,
+    "shapes": LineShape, "device-groups": DeviceGroup, "sessions": Session,
 }  # fmt: skip
 OF_GATEWAYS = ("plan/", "check/", "apply/", "pause/", "resume/")
 
@@ -84,11 +91,15 @@ def filled(db: None, monkeypatch: pytest.MonkeyPatch) -> Filled:
     row = protect_network(network="192.0.2.7", reason="ours", actor="test", now=NOW)
     policy = hold(now=NOW, allow=["5.6.7.0/24"])
     alarm = Alarm.objects.create(kind="stale", subject="x", message="y", opened_at=NOW)
+    target = make_mailbox(now=NOW)  # there is no mail server, so that a test goes nowhere
+    notice = AlarmNotice.objects.create(target=target, message_id="msg_1", made_at=NOW)
+    AlarmNews.objects.create(target=target, alarm=alarm, event="opened", notice=notice)
     device = make_device(policy=policy, now=NOW)
     pull = Pull.objects.create(
         device=device, at=NOW, client="192.0.2.1", file="x", method="GET", status=200, sent=1
     )
     user = User.objects.create(username="root", is_superuser=True)
+    saved = SavedReport.objects.create(name="weekly", owner=user, recipients=["a@example.net"])
     used = create_token(user=user, name="fuzz", actor="test", now=timezone.now())
     spare = create_token(user=user, name="spare", actor="test", now=timezone.now())
     source = make_source(entries=["9.9.9.9"], now=NOW)
@@ -97,7 +108,8 @@ def filled(db: None, monkeypatch: pytest.MonkeyPatch) -> Filled:
     ids = {
         "devices": device.pk, "policies": policy.pk, "sources": source.pk, "pulls": pull.pk,
         "tokens": spare.token.pk, "protected-addresses": row.pk, "alarms": alarm.pk,
-        "kept": kept.pk, "records": kept.records.get().pk,
+        "alarm-targets": target.pk, "alarm-notices": notice.pk, "kept": kept.pk,
+        "records": kept.records.get().pk, "saved-reports": saved.pk,
     }  # fmt: skip
     kernel = enforce(make_gateway(policy=policy, now=NOW), now=NOW)
     ids["applications"] = applied(kernel, now=NOW).pk
@@ -107,6 +119,15 @@ def filled(db: None, monkeypatch: pytest.MonkeyPatch) -> Filled:
     ids["inquiries"], ids["gateways"] = asked.pk, kernel.device_id
     make_logs(device, now=NOW)
     ids["ledger"] = device.pk
+    LineShape.objects.create(
+        device=device, digest="ab" * 32, shape="x N", sample="x 7", lines=1, first_at=NOW,
+        last_at=NOW, version=1,
+    )  # fmt: skip
+    DeviceGroup.objects.create(name="north")
+    Session.objects.create(
+        user=user, digest="cd" * 32, data="", began_at=NOW, seen_at=NOW, address="192.0.2.4",
+        expires_at=timezone.now() + timedelta(days=1),
+    )  # fmt: skip
     for name, rows in ROWS.items():
         ids[name] = rows.objects.values_list("pk", flat=True)[0]
     return Filled(used.text, ids)

@@ -51,6 +51,8 @@ def test_makes_a_source_and_a_policy_of_it(api: APIClient) -> None:
         ("settings", [], "settings"),
         ("kind", "pigeon", "kind"),
         ("shrink_limit", 101, "shrink_limit"),
+        ("severity", 0, "severity"),
+        ("severity", 6, "severity"),
         ("refresh_minutes", 1, "refresh_minutes"),
         ("refresh_minutes", 10**30, "refresh_minutes"),
         ("name", "x" * 201, "name"),
@@ -249,7 +251,7 @@ def test_records_cannot_be_written(api: APIClient, now: datetime) -> None:
 
 @pytest.mark.parametrize(
     ("name", "queries"),
-    [("policies", 8), ("sources", 6), ("snapshots", 6), ("retrievals", 5), ("changes", 5)],
+    [("policies", 9), ("sources", 7), ("snapshots", 7), ("retrievals", 6), ("changes", 6)],
 )
 def test_lists_many_with_as_many_queries_as_few(
     api: APIClient,

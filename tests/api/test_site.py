@@ -24,6 +24,8 @@ from tscm_site.parsers import MAX_BODY_BYTES
 CHECKOUT = Path(__file__).parents[2]
 OPENAPI = CHECKOUT / "docs" / "api" / "openapi.yaml"
 POLICIES = "/api/v1/policies/"
+# Everybody has some, and sees no other's.
+OWN = ("/api/v1/tokens/", "/api/v1/sessions/")
 
 
 def operations() -> list[tuple[str, str]]:
@@ -44,9 +46,9 @@ def test_every_operation_refuses_whoever_is_not_known(db: None, method: str, pat
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [one for one in operations() if not one[1].startswith("/api/v1/tokens/")],
+    [one for one in operations() if not one[1].startswith(OWN)],
 )
-def test_charlie_sees_nothing_but_his_own_tokens(charlie: User, method: str, path: str) -> None:
+def test_charlie_sees_nothing_but_what_is_his_own(charlie: User, method: str, path: str) -> None:
     client = signed_in(charlie)
     answer = client.generic(method.upper(), path, "{}", content_type="application/json")
     assert answer.status_code == 403
@@ -184,7 +186,7 @@ def test_requests_are_slowed_down(api: APIClient, monkeypatch: pytest.MonkeyPatc
 
 def test_a_browser_needs_its_csrf_token_to_write_and_not_to_read(alice: User) -> None:
     client = APIClient(enforce_csrf_checks=True)
-    assert client.login(username="alice", password="correct horse")
+    client.force_login(alice)
     assert client.get(POLICIES).status_code == 200
     refused = client.post(POLICIES, {"name": "edge"})
     assert (refused.status_code, error_of(refused)["code"]) == (403, "permission_denied")
@@ -197,7 +199,7 @@ def test_a_browser_needs_its_csrf_token_to_write_and_not_to_read(alice: User) ->
 
 def test_a_form_is_refused_before_anything_of_it_is_read(alice: User) -> None:
     client = APIClient(enforce_csrf_checks=True)
-    client.login(username="alice", password="correct horse")
+    client.force_login(alice)
     client.cookies["tscm_csrf"] = "a" * 32
     form = "application/x-www-form-urlencoded"
     with override_settings(DATA_UPLOAD_MAX_MEMORY_SIZE=10):

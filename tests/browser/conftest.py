@@ -101,10 +101,10 @@ def console(page: Page) -> Page:
     return page
 
 
-def sign_in(page: Page) -> None:
-    """Sign in as the administrator."""
+def sign_in(page: Page, *, user: str = USER, password: str = PASSWORD) -> None:
+    """Sign in, as the administrator where nobody else is named."""
     page.goto("/admin/login/")
-    page.get_by_label("Username").fill(USER)
-    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_label("Username").fill(user)
+    page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Log in").click()
     page.wait_for_url("**/admin/")

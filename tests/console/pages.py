@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.contrib.auth.models import User
 from django.urls import reverse
 
+from devices.kinds import KINDS
 from devices.models import Device, Pull
 from devices.services import PullRecord, record_pulls
 from enforcement.models import Application, Inquiry, Question
 from enforcement.services import ask, inquiries
-from logs.models import Batch, Forward, Receiver, Sender, Spool
+from logs.models import Batch, Forward, Receiver, SavedReport, Sender, Spool
 from policies.models import (
     Alarm,
+    AlarmTarget,
     Change,
     ListRecord,
     Policy,
@@ -22,14 +25,16 @@ from policies.models import (
     Snapshot,
     Source,
 )
-from policies.services import add_record, create_user_list
+from policies.services import add_record, create_user_list, keep_alarms
+from policies.states import AlarmKind
 from tests.enforcement.rows import CHECK, PLAN, applied, enforce
 from tests.factories import make_device, make_gateway, make_policy, publish
 from tests.logs.rows import make_logs
+from tests.policies.services.targets import make_mailbox
 
 MODELS = (
-    Device, Pull, Application, Spool, Batch, Forward, Sender, Receiver, Policy, Source, ListRecord,
-    Snapshot, Retrieval, Alarm, ProtectedAddress, Change,
+    Device, Pull, Application, Spool, Batch, Forward, SavedReport, Sender, Receiver, Policy,
+    Source, ListRecord, Snapshot, Retrieval, Alarm, AlarmTarget, ProtectedAddress, Change,
 )  # fmt: skip
 
 
@@ -53,7 +58,12 @@ def make_site(*, now: datetime) -> Site:
     make_logs(device, now=now)
     ours = create_user_list(name="ours", type="block", actor="test", now=now)
     add_record(source=ours, entry="203.0.113.7", note="scanner", actor="test", now=now)
-    Alarm.objects.create(kind="stale", subject="source a", message="It is old.", opened_at=now)
+    make_mailbox(now=now)
+    rita = User.objects.create_user("rita")
+    SavedReport.objects.create(name="weekly", owner=rita, query="last=7d", is_shared=True)
+    keep_alarms(
+        kinds=[AlarmKind.STALE], wanted={(AlarmKind.STALE, "source a"): "It is old."}, now=now
+    )
     return Site(device, policy, snapshot, _gateway(policy, now=now))
 
 
@@ -117,16 +127,26 @@ def reports(site: Site) -> list[str]:
         ("why", ()),
         ("difference", (site.snapshot.pk,)),
         ("effects", (site.snapshot.pk,)),
+        ("replay", (site.policy.pk,)),
         ("worth", (source.pk,)),
+        ("overview-hits", ()),
+        ("report", ()),
+        ("report-connections", ()),
+        ("report-line", ("1-2-3",)),
+        ("first-run", ()),
+        ("set-up", (site.device.pk,)),
+        ("set-up", (site.gateway.pk,)),
+        ("set-up-now", (site.device.pk,)),
     )
     return [reverse(f"console:{name}", args=args) for name, args in asked]
 
 
 def add_pages() -> list[str]:
     """Return the address of every page that is only for who may write."""
-    models = (Device, Policy, Source, ListRecord, ProtectedAddress)
+    models = (Device, Policy, Source, ListRecord, AlarmTarget, ProtectedAddress)
     kept = Source.objects.get(kind="user")
     own = [address(ListRecord, "newlist"), address(ListRecord, "paste", kept.pk)]
     back = address(Snapshot, "return", Snapshot.objects.order_by("pk")[0].pk)
     other_kind = f"{address(Device, 'add')}?kind=iptables"
-    return [*(address(model, "add") for model in models), other_kind, *own, back]
+    first = [reverse("console:first-device", args=[kind]) for kind in KINDS]
+    return [*(address(model, "add") for model in models), other_kind, *own, *first, back]

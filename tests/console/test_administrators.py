@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.utils import timezone
 
@@ -49,6 +49,26 @@ def test_who_does_not_get_in_is_not_protected(
     client.post("/admin/login/", data, REMOTE_ADDR=HOME)
     client.get("/admin/", REMOTE_ADDR=HOME)
     assert not protected()
+
+
+@pytest.mark.parametrize(
+    ("role", "is_protected"),
+    [
+        ("owner", True),
+        ("operator", True),
+        ("report manager", False),
+        ("report viewer", False),
+        ("auditor", False),
+    ],
+)
+def test_who_only_looks_or_makes_reports_changes_nothing_that_is_blocked(
+    client: Client, db: None, role: str, is_protected: bool
+) -> None:
+    dave = User.objects.create_user("dave", is_staff=True)
+    dave.groups.add(Group.objects.get(name=role))
+    client.force_login(dave)
+    assert client.get("/admin/", REMOTE_ADDR=HOME).status_code == 200
+    assert protected() == ({HOME} if is_protected else set())
 
 
 def test_a_session_that_moves_is_protected_where_it_is_and_noted_once_an_hour(

@@ -70,7 +70,7 @@ def test_a_policy_that_is_followed_meanwhile_stays_and_the_page_says_why(
 ) -> None:
     site = make_site(now=now)
     # As if the device came between the question and the answer.
-    monkeypatch.setattr("policies.admin.policy.PolicyAdmin.held_by", lambda *_: ())
+    monkeypatch.setattr("policies.admin.policy.PolicyAdmin.held_by", lambda *_: None)
     url = address(Policy, "delete", site.policy.pk)
     shown = alice.post(url, {"post": "yes"}, follow=True).content.decode()
     assert "is followed by" in shown

@@ -24,6 +24,9 @@ def point_at(monkeypatch: pytest.MonkeyPatch) -> PointAt:
         changes = current_app.conf.changes
         assert changes is not None
         monkeypatch.setitem(changes, "broker_write_url", url)
+        # It keeps connections to the one before, which a test may have stopped.
+        monkeypatch.setattr(current_app.amqp, "_producer_pool", None)
+        monkeypatch.setattr(current_app, "_pool", None)
 
     return point
 

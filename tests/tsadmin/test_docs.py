@@ -98,12 +98,22 @@ def test_every_key_of_every_json_answer_is_documented(tsadmin: Tsadmin, enforcer
         tsadmin("release", held.name, "--json").json,
         tsadmin("alarms", "--all", "--json").json,
         tsadmin("alarms", "--all", "--json").json["alarms"][0],
+        *_targets(tsadmin),
         *_gateway(tsadmin),
         tsadmin("version", "--json").json,
         tsadmin("demo", "--remove", "--json").json,
     )
     missing = {key for answer in answers for key in answer if f"`{key}`" not in page}
     assert not missing
+
+
+def _targets(tsadmin: Tsadmin) -> Iterator[dict[str, Any]]:
+    """Yield what the commands of targets answer, and each kind of thing in it."""
+    given = ("--kind", "email", "--set", 'to:=["noc@example.net"]')
+    yield tsadmin("alarms", "targets", "add", "noc", *given, "--json").json
+    listed = tsadmin("alarms", "targets", "list", "--json").json
+    yield from (listed, listed["targets"][0])
+    yield tsadmin("alarms", "targets", "remove", "noc", "--yes", "--json").json
 
 
 def _gateway(tsadmin: Tsadmin) -> Iterator[dict[str, Any]]:

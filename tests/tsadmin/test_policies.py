@@ -1,4 +1,4 @@
-"""candidate, snapshots, return, release, alarms."""
+"""candidate, snapshots, return, release."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from policies.models import Alarm, Candidate, Change, Policy
-from policies.services import compile_policy_now, protect_network, review_alarms
+from policies.models import Candidate, Change, Policy
+from policies.services import compile_policy_now, protect_network
 from policies.states import PolicyState
 from tests.factories import hold, make_device, make_policy, publish, republish
 from tests.tsadmin.conftest import Appliance, Tsadmin
@@ -169,17 +169,3 @@ def test_what_cannot_be_is_one_line(
 ) -> None:
     answer = tsadmin(*(word.format(twice.name) for word in command))
     assert (answer.code, reason in answer.error) == (1, True)
-
-
-def test_lists_open_alarms_and_on_demand_those_that_are_over(
-    tsadmin: Tsadmin, held: Policy
-) -> None:
-    assert tsadmin("alarms").stdout == "No alarm is open.\n"
-    review_alarms(now=timezone.now())
-    shown = tsadmin("alarms").stdout
-    assert f"policy {held.name}" in shown
-    assert "held by the guard" in shown
-    Alarm.objects.update(closed_at=timezone.now())
-    assert tsadmin("alarms", "--json").json == {"alarms": []}
-    (over,) = tsadmin("alarms", "--all", "--json").json["alarms"]
-    assert (over["kind"], over["subject"]) == ("held", f"policy {held.name}")

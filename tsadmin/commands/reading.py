@@ -1,4 +1,4 @@
-"""list, show, alarms: what there is."""
+"""list, show: what there is."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from datetime import datetime
 
 from devices.health import health_of
 from devices.models import Device, GatewayRelease
-from policies.models import Alarm
 from tsadmin.commands.facts import facts_of
 from tsadmin.commands.finding import find_device
-from tsadmin.screen import print_facts, print_hint, print_json, print_line, print_table
+from tsadmin.screen import print_facts, print_hint, print_json, print_table
 from tsadmin.words import size_text
 
 # As the product we follow prints them, so that scripts and eyes find what they know.
@@ -22,7 +21,6 @@ COLUMNS = (
     "Log (size)",
     "Log uploads (enabled/disabled)",
 )
-ALARMS_SHOWN = 200
 
 
 def list_devices(*, now: datetime, as_json: bool) -> None:
@@ -83,34 +81,4 @@ def _row_json(device: Device, *, now: datetime) -> dict[str, object]:
         "log_uploads": device.send_logs,
         "is_sample": device.is_sample,
         "state": health_of(device, now=now).state.value,
-    }
-
-
-def list_alarms(*, everything: bool, as_json: bool) -> None:
-    """Print the open alarms, and those that are over where everything is asked for."""
-    alarms = Alarm.objects.order_by("-opened_at", "-id")
-    rows = list((alarms if everything else alarms.filter(closed_at=None))[:ALARMS_SHOWN])
-    if as_json:
-        print_json({"alarms": [_alarm_json(alarm) for alarm in rows]})
-    elif rows:
-        print_table(
-            ("Since", "Over", "Alarm", "About", "What to know"), [_alarm_row(one) for one in rows]
-        )
-    else:
-        print_line("No alarm is open." if not everything else "There were no alarms.")
-
-
-def _alarm_row(alarm: Alarm) -> tuple[str, ...]:
-    over = f"{alarm.closed_at:%Y-%m-%d %H:%M}" if alarm.closed_at else "open"
-    since = f"{alarm.opened_at:%Y-%m-%d %H:%M}"
-    return (since, over, str(alarm.kind_word.label), alarm.subject, alarm.message)
-
-
-def _alarm_json(alarm: Alarm) -> dict[str, object]:
-    return {
-        "kind": alarm.kind,
-        "subject": alarm.subject,
-        "message": alarm.message,
-        "opened_at": alarm.opened_at,
-        "closed_at": alarm.closed_at,
     }

@@ -154,6 +154,8 @@ def import_file(
 def export_records(*, name: str, now: datetime, as_json: bool) -> None:
     """Print every record in force as CSV."""
     source = find_list(name)
+    form = "json" if as_json else "csv"
+    services.record_export(actor=actor(), subject=f"source {source.name}", form=form, now=now)
     if as_json:
         records = ListRecord.objects.filter(source=source).unexpired(now=now).order_by("id")
         print_json({"list": source.name, "records": [_json(row) for row in records]})

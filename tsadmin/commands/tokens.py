@@ -19,7 +19,7 @@ _USERS_NAMED = 10
 
 def create_token(*, name: str, username: str, days: int, now: datetime, as_json: bool) -> None:
     """Make a token and print its text, which is shown this once."""
-    user = _find_user(username)
+    user = find_user(username)
     if not user.is_active:
         raise Refused(f"{username} is not active, so a token would be refused; switch the user on")
     made = services.create_token(user=user, name=name, days=days, actor=actor(), now=now)
@@ -54,7 +54,8 @@ def delete_token(*, wanted: str, username: str | None, now: datetime, as_json: b
         print_line(f"Deleted {token.name} of {shown['user']}.", tone="success")
 
 
-def _find_user(username: str) -> User:
+def find_user(username: str) -> User:
+    """Return a user; raises Refused, which names those there are."""
     user = User.objects.filter(username=username).first()
     if user is not None:
         return user
@@ -66,7 +67,7 @@ def _find_user(username: str) -> User:
 
 def _tokens(username: str | None) -> QuerySet[ApiToken]:
     tokens = ApiToken.objects.select_related("user")
-    return tokens if username is None else tokens.filter(user=_find_user(username))
+    return tokens if username is None else tokens.filter(user=find_user(username))
 
 
 def _find_token(wanted: str, *, username: str | None) -> ApiToken:

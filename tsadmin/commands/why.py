@@ -12,12 +12,16 @@ from policies.models import Snapshot
 from policies.reports.cuts import CutAnswer
 from policies.reports.listed import ListAnswer, ListedEntry
 from tsadmin.errors import Misused
-from tsadmin.screen import print_json, print_line, print_table
+from tsadmin.screen import print_csv, print_json, print_line, print_table
 
 Json = dict[str, object]
 
+_ENTRY = ("List", "As", "Entry", "Line", "First seen", "Last seen", "Note")
+COLUMNS = ("About", "Name", "Answer", "Snapshot", *_ENTRY)
+_NO_ENTRY = ("",) * (len(_ENTRY) - 1)
 
-def print_why(*, address: str, at: str, now: datetime, as_json: bool) -> None:
+
+def print_why(*, address: str, at: str, now: datetime, as_csv: bool, as_json: bool) -> None:
     """Print everything known about some addresses."""
     try:
         asked = Question.read(address=address, at=at, now=now)
@@ -26,6 +30,8 @@ def print_why(*, address: str, at: str, now: datetime, as_json: bool) -> None:
     answer = why(span=asked.span, at=asked.at)
     if as_json:
         print_json(_json(answer))
+    elif as_csv:
+        print_csv(COLUMNS, _csv_rows(answer))
     else:
         _print(answer)
 
@@ -45,6 +51,25 @@ def _print(answer: Why) -> None:
         print_line("")
         headings = ("Device", "Answer", "Policy", "Snapshot", "")
         print_table(headings, [_device_row(one) for one in answer.devices])
+
+
+def _csv_rows(answer: Why) -> list[tuple[str, ...]]:
+    """Return a row for each entry of each policy and of other lists, and for each device."""
+    rows: list[tuple[str, ...]] = []
+    for one in answer.policies:
+        word = "cannot tell" if one.trouble else WORDS[one.blocked][1]
+        head = ("policy", str(one.policy), word, str(one.snapshot.number) if one.snapshot else "")
+        cuts = "; ".join(f"kept out by {_cut_text(cut)}" for cut in one.cuts)
+        said = "; ".join(filter(None, (one.trouble, cuts)))
+        entries = [(*head, *_entry_row(row)) for row in rows_of(one.lists)]
+        rows += entries or [(*head, *_NO_ENTRY, said)]
+    rows += [
+        ("list", row.answer.name, "", "", *_entry_row(row)) for row in rows_of(answer.other_lists)
+    ]
+    for device in answer.devices:
+        name, word, _, snapshot, note = _device_row(device)
+        rows.append(("device", name, word, snapshot, *_NO_ENTRY, note))
+    return rows
 
 
 def _print_policy(one: PolicyAnswer) -> None:

@@ -46,3 +46,33 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("alpine:initialized", () => requestAnimationFrame(() => {
   if (document.activeElement === document.body) document.querySelector("[autofocus]")?.focus();
 }));
+
+// Prints the page.
+document.addEventListener("click", (event) => {
+  if (event.target.closest("button[data-print]")) window.print();
+});
+
+// Looks again at a page that waits for an answer.
+document.addEventListener("DOMContentLoaded", () => {
+  const waits = document.querySelector("[data-reload]");
+  if (waits) setTimeout(() => location.reload(), 1000 * Number(waits.dataset.reload));
+});
+
+// What Unfold's and Django's widgets draw beside a field bears the name of the field.
+addEventListener("load", () => setTimeout(() => { // some draw only then
+  for (const select of document.querySelectorAll("select.select2-hidden-accessible")) {
+    const label = select.labels[0]?.textContent.trim() || select.name;
+    select.nextElementSibling?.querySelector("[role=searchbox]")?.setAttribute("aria-label", label);
+  }
+  for (const sign of document.querySelectorAll(".selector .help-tooltip")) sign.setAttribute("role", "img");
+}));
+
+// What is wider than its panel, in a narrow window, can be moved sideways with the keyboard too.
+document.addEventListener("DOMContentLoaded", () => {
+  const watch = new ResizeObserver((seen) => {
+    for (const { target } of seen) {
+      if (target.scrollWidth > target.clientWidth && !target.querySelector("a, button, input")) target.tabIndex = 0;
+    }
+  });
+  for (const panel of document.querySelectorAll(".panel")) watch.observe(panel);
+});

@@ -169,8 +169,11 @@ class RecordViewSet(Reading[ListRecord]):
     )
     def export_list(self, request: Request, source_id: str) -> StreamingHttpResponse:  # noqa: ARG002
         """Return every record in force as CSV, which `import` reads back as the same."""
-        source = self._source()
-        lines = services.export_csv(source=source, now=timezone.now())
+        source, now = self._source(), timezone.now()
+        lines = services.export_csv(source=source, now=now)
+        services.record_export(
+            actor=actor_of(request), subject=f"source {source.name}", form="csv", now=now
+        )
         return as_file(lines, name=file_name(source), media_type=CSV)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
