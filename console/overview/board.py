@@ -9,11 +9,12 @@ from datetime import datetime
 
 from django.contrib.auth.models import AnonymousUser, User
 
-from console.overview.devices import DeviceLine, Judged, judged, lines_of
+from console.overview.devices import DeviceLine, judged, lines_of
 from console.overview.sentence import Headline, headline_of
 from console.overview.tallies import LogTally, may_see_senders, sender_tallies, upload_tallies
 from devices.health import HealthState
 from devices.models import Device
+from devices.protection import Protection
 from devices.reports.visible import device_ids
 from policies.models import Alarm, Change, Policy, Retrieval
 from policies.states import FAILED_OUTCOMES, PolicyState
@@ -111,7 +112,7 @@ def board_for(user: Person, *, now: datetime) -> Board:
     )
 
 
-def _log_tallies(seen: Sequence[Judged], user: Person) -> tuple[LogTally, ...]:
+def _log_tallies(seen: Sequence[Protection], user: Person) -> tuple[LogTally, ...]:
     failing = sum(1 for one in seen if one.device.send_logs and one.device.log_trouble)
     devices = device_ids(user)
     return (

@@ -9,25 +9,12 @@ from datetime import datetime
 from django.db.models import QuerySet
 
 from console.overview.logs import NO_LOGS, Logs, logs_of
-from devices.health import Health, HealthState, health_of, last_seen
+from devices.health import Health, HealthState, last_seen
 from devices.models import Device
-from devices.reports.healths import read_for_health
+from devices.protection import Protection, protections
 from policies.models import Snapshot
 
 _TROUBLE_FIRST = {state: place for place, state in enumerate(HealthState)}
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """A device and how it does."""
-
-    device: Device
-    health: Health
-
-    @property
-    def is_protected(self) -> bool:
-        """Whether it is known to have a list of ours in force."""
-        return self.health.state.is_protected and last_seen(self.device) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +33,14 @@ class DeviceLine:
         return last_seen(self.device)
 
 
-def judged(devices: QuerySet[Device], *, now: datetime) -> tuple[Judged, ...]:
-    """Return devices with their health, those in trouble first."""
-    rows = read_for_health(devices).order_by("nickname", "id")
-    found = (Judged(device, health_of(device, now=now)) for device in rows)
+def judged(devices: QuerySet[Device], *, now: datetime) -> tuple[Protection, ...]:
+    """Return how devices do, those in trouble first."""
+    found = protections(devices, now=now)
     return tuple(sorted(found, key=lambda one: _TROUBLE_FIRST[one.health.state]))
 
 
 def lines_of(
-    shown: Sequence[Judged], *, alarms: Mapping[str, int], now: datetime
+    shown: Sequence[Protection], *, alarms: Mapping[str, int], now: datetime
 ) -> tuple[DeviceLine, ...]:
     """Return what there is to say of these devices; `alarms` counts them by their subject."""
     logs = logs_of([one.device.pk for one in shown], now=now)

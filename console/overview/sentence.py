@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from console.overview.devices import Judged
 from devices.health import HealthState
+from devices.protection import Protection
 from policies.states import Tone
 
 NAMED = 3  # devices that the sentence names
@@ -21,7 +21,7 @@ class Headline:
     more: str = ""  # what else to know
 
 
-def headline_of(judged: Sequence[Judged]) -> Headline:
+def headline_of(judged: Sequence[Protection]) -> Headline:
     """Return whether every device is protected; a sample protects nobody and is not counted."""
     ours = [one for one in judged if not one.device.is_sample]
     if not ours:
@@ -36,7 +36,7 @@ def headline_of(judged: Sequence[Judged]) -> Headline:
     return Headline("success", f"All {len(ours):,} devices are protected.", more)
 
 
-def _not_all(bare: Sequence[Judged], *, total: int) -> Headline:
+def _not_all(bare: Sequence[Protection], *, total: int) -> Headline:
     # Who only waits for the first pull is no emergency.
     tone: Tone = "warning" if all(one.health.tone != "danger" for one in bare) else "danger"
     if total == 1:
@@ -49,7 +49,7 @@ def _not_all(bare: Sequence[Judged], *, total: int) -> Headline:
     return Headline(tone, said, bare[0].health.detail if len(bare) == 1 else "")
 
 
-def _named(some: Sequence[Judged]) -> str:
+def _named(some: Sequence[Protection]) -> str:
     names = [f"{one.device} ({one.health.label})" for one in some[:NAMED]]
     left = len(some) - len(names)
     if left:
