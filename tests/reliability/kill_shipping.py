@@ -93,7 +93,8 @@ def main(kills: int, folder: Path) -> None:
         if not Batch.objects.filter(state=BatchState.WAITING).exists():
             check(sensor, folder)
             sensor.close_batches(*[LINES] * BATCHES)
-        killed += killed_in_the_midst(sensor, after=chance.uniform(0, usual))
+        # Beyond the usual time too: on a busy machine it takes longer than it did the first time.
+        killed += killed_in_the_midst(sensor, after=chance.uniform(0, 1.5 * usual))
     ship(sensor)
     total = Batch.objects.count()
     assert check(sensor, folder) == total, f"seed {seed}: a batch never came"
