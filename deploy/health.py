@@ -27,30 +27,28 @@ class NotWell(Exception):
 
 def check_server(bind: Bind) -> None:
     """Raise NotWell unless a server answers there."""
-    status, said = _ask(bind, "/healthz")
-    if status != 200:
-        raise NotWell(f"{bind} answers {status}: {said}")
+    _check_answers_ok(bind, "/healthz")
 
 
 def check_ready(bind: Bind) -> None:
     """Raise NotWell unless a server there says that it can do its work; its reasons are told."""
-    status, said = _ask(bind, "/readyz")
-    if status != 200:
-        raise NotWell(f"{bind} answers {status}: {said}")
+    _check_answers_ok(bind, "/readyz")
 
 
-def _ask(bind: Bind, path: str) -> tuple[int, str]:
-    """Return the status and the start of the answer to one request. Raises NotWell."""
+def _check_answers_ok(bind: Bind, path: str) -> None:
+    """Raise NotWell, with the start of the answer, unless one request is answered with 200."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind.host, bind.host)  # noqa: S104
     connection = http.client.HTTPConnection(host, bind.port, timeout=_ANSWER_SECONDS)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
-        return answer.status, answer.read(_LONGEST_ANSWER).decode("utf-8", "replace").strip()
+        said = answer.read(_LONGEST_ANSWER).decode("utf-8", "replace").strip()
     except (OSError, http.client.HTTPException) as error:
         raise NotWell(f"no answer on {bind}: {error}") from error
     finally:
         connection.close()
+    if answer.status != 200:
+        raise NotWell(f"{bind} answers {answer.status}: {said}")
 
 
 def check_worker(_environment: Environment) -> None:
