@@ -34,7 +34,6 @@ class ProbesMiddleware:
         answer = probe(request) if allowed else HttpResponseNotAllowed(["GET", "HEAD"])
         answer["Cache-Control"] = "no-store"
         answer["X-Content-Type-Options"] = "nosniff"
-        answer["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
         return answer
 
 
