@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 
 def environment(data_dir: Path) -> dict[str, str]:
@@ -17,6 +21,21 @@ def environment(data_dir: Path) -> dict[str, str]:
         "TSCM_DATA_DIR": str(data_dir),
         "TSCM_BROKER_URL": "redis://127.0.0.1:1/0",  # nobody listens, and nobody is asked
     }
+
+
+def ask_child(module: str, *arguments: object, data_dir: Path, timeout: float) -> Any:
+    """Return what a module prints as JSON, run as a process of the appliance in this data folder.
+
+    It has so many seconds. Raises CalledProcessError and TimeoutExpired.
+    """
+    printed = subprocess.run(
+        [sys.executable, "-m", module, *map(str, arguments)],
+        env=environment(data_dir),
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=timeout,
+    ).stdout
+    return json.loads(printed)
 
 
 def set_up() -> None:

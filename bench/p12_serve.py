@@ -140,14 +140,7 @@ def _program(name: str, package: str) -> str:
 
 
 def _publish(data_dir: Path, size: int) -> Published:
-    printed = subprocess.run(
-        [sys.executable, "-m", "bench.p12_serve", str(size)],
-        env=appliance.environment(data_dir),
-        stdout=subprocess.PIPE,
-        check=True,
-        timeout=300,
-    ).stdout
-    return Published(**json.loads(printed))
+    return Published(**appliance.ask_child("bench.p12_serve", size, data_dir=data_dir, timeout=300))
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -37,14 +36,7 @@ TIMEOUT = 1800  # seconds
 def measure(*, size: int) -> Row:
     """Return the row; half of the questions are about addresses that are listed."""
     with tempfile.TemporaryDirectory(prefix="bench-p14-api-") as folder:
-        printed = subprocess.run(
-            [sys.executable, "-m", "bench.p14_api", str(size)],
-            env=appliance.environment(Path(folder)),
-            stdout=subprocess.PIPE,
-            check=True,
-            timeout=TIMEOUT,
-        ).stdout
-    found = json.loads(printed)
+        found = appliance.ask_child("bench.p14_api", size, data_dir=Path(folder), timeout=TIMEOUT)
     return Row(
         name="P14api",
         work=f"why by API, in {LISTS} lists of {size:,} IPv4 entries",

@@ -9,10 +9,8 @@ child process with an appliance of its own: `python -m bench.p15_report EVENTS` 
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +18,7 @@ from typing import Any
 
 from bench import appliance
 from bench.rows import Row
+from bench.timing import median_seconds
 
 TIMES = 3  # each question; its median counts
 TIMEOUT = 3600  # seconds
@@ -33,14 +32,9 @@ def measure(*, size: int) -> list[Row]:
 
 def _row(name: str, events: int, limit: float) -> Row:
     with tempfile.TemporaryDirectory(prefix="bench-p15-") as folder:
-        printed = subprocess.run(
-            [sys.executable, "-m", "bench.p15_report", str(events)],
-            env=appliance.environment(Path(folder)),
-            stdout=subprocess.PIPE,
-            check=True,
-            timeout=TIMEOUT,
-        ).stdout
-    found: dict[str, Any] = json.loads(printed)
+        found: dict[str, Any] = appliance.ask_child(
+            "bench.p15_report", events, data_dir=Path(folder), timeout=TIMEOUT
+        )
     taken: dict[str, float] = found["taken"]
     slowest = max(taken, key=lambda question: taken[question])
     return Row(
@@ -62,7 +56,7 @@ def _child(events: int) -> None:
     from logs.models import EventFile
 
     fill(events)
-    taken = {name: _median(ask) for name, ask in _questions()}
+    taken = {name: median_seconds(ask, times=TIMES) for name, ask in _questions()}
     size = sum(EventFile.objects.order_by("pk").values_list("bytes", flat=True))
     print(json.dumps({"taken": taken, "bytes": size, "megabytes": appliance.peak_megabytes()}))
 
@@ -87,15 +81,6 @@ def _questions() -> list[tuple[str, Callable[[], object]]]:
         ("connections", lambda: connections(month, most=50)),
         ("connections of a network", lambda: connections(inside, most=50)),
     ]
-
-
-def _median(ask: Callable[[], object]) -> float:
-    taken = []
-    for _ in range(TIMES):
-        began = time.perf_counter()
-        ask()
-        taken.append(time.perf_counter() - began)
-    return sorted(taken)[TIMES // 2]
 
 
 if __name__ == "__main__":

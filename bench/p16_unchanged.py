@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -55,14 +54,9 @@ def _row(
     data_dir = folder / "data"
     (data_dir / "lists").mkdir(parents=True)
     with offered(addresses, folder) as settings:
-        printed = subprocess.run(
-            [sys.executable, "-m", "bench.p16_unchanged", kind, json.dumps(settings)],
-            env=appliance.environment(data_dir),
-            stdout=subprocess.PIPE,
-            check=True,
-            timeout=TIMEOUT,
-        ).stdout
-    full, unchanged = json.loads(printed)
+        full, unchanged = appliance.ask_child(
+            "bench.p16_unchanged", kind, json.dumps(settings), data_dir=data_dir, timeout=TIMEOUT
+        )
     return Row(
         name=name,
         work=f"refresh of {len(addresses):,} addresses that did not change: {how}",

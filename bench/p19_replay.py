@@ -10,11 +10,9 @@ a child process with an appliance of its own: `python -m bench.p19_replay EVENTS
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ import numpy as np
 from bench import appliance
 from bench.lists import prefixes4
 from bench.rows import Row
+from bench.timing import median_seconds
 from netsets.cidr import Prefixes
 
 TIMES = 3  # each; their median counts
@@ -38,14 +37,9 @@ _HOUR = timedelta(hours=1)
 def measure(*, size: int) -> Row:
     """Return the row of ten times `size` events and `size` prefixes."""
     with tempfile.TemporaryDirectory(prefix="bench-p19-") as folder:
-        printed = subprocess.run(
-            [sys.executable, "-m", "bench.p19_replay", str(10 * size), str(size)],
-            env=appliance.environment(Path(folder)),
-            stdout=subprocess.PIPE,
-            check=True,
-            timeout=TIMEOUT,
-        ).stdout
-    found: dict[str, Any] = json.loads(printed)
+        found: dict[str, Any] = appliance.ask_child(
+            "bench.p19_replay", 10 * size, size, data_dir=Path(folder), timeout=TIMEOUT
+        )
     return Row(
         name="P19",
         work=f"replay of {10 * size:,} events with {size:,} prefixes held",
@@ -84,7 +78,7 @@ def _child(events: int, prefixes: int) -> None:
             reports[what] = replay_policy(question, now=UNTIL).replayed
 
         began = time.process_time()
-        taken[what] = _median(run)
+        taken[what] = median_seconds(run, times=TIMES)
         processor = (time.process_time() - began) / TIMES
     found = reports["held"]
     if not found.would_drop.connections or not found.would_pass.connections:
@@ -154,15 +148,6 @@ def _bring(pk: int, prefixes: Prefixes, *, at: datetime) -> None:
         list_digest=put_set(entries.addresses()), entries_digest=put_blob(encode_entries(entries)),
         list_entries=len(entries), list_prefixes=len(entries), retrieved_at=at, version=str(at),
     )  # fmt: skip
-
-
-def _median(run: Callable[[], object]) -> float:
-    taken = []
-    for _ in range(TIMES):
-        began = time.perf_counter()
-        run()
-        taken.append(time.perf_counter() - began)
-    return sorted(taken)[TIMES // 2]
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -25,6 +24,7 @@ import numpy as np
 from bench import appliance
 from bench.p1_retrieve import dig_command
 from bench.rows import Row, RowSkipped
+from bench.timing import median_seconds
 from bench.zones import ServedList, served_list
 
 ROUNDS = 5
@@ -48,8 +48,10 @@ def measure(*, size: int) -> Row:
     with served_list(size) as served, tempfile.TemporaryDirectory(prefix="bench-p4-") as folder:
         command = dig_command(dig, served, Path(folder))
         listed = _listed(served, Path(folder))
-        dug = _median(lambda: _run(command, Path(folder) / "dug"))
-        merged = _median(lambda: _run([iprange, str(listed)], Path(folder) / "merged"))
+        dug = median_seconds(lambda: _run(command, Path(folder) / "dug"), times=ROUNDS)
+        merged = median_seconds(
+            lambda: _run([iprange, str(listed)], Path(folder) / "merged"), times=ROUNDS
+        )
         data_dir = Path(folder) / "data"
         data_dir.mkdir()
         rounds = _ours(served, data_dir)
@@ -84,15 +86,6 @@ def _listed(served: ServedList, folder: Path) -> Path:
     path = folder / "listed"
     path.write_text("".join(f"{a}.{b}.{c}.{d}\n" for a, b, c, d in octets), encoding="ascii")
     return path
-
-
-def _median(work: Callable[[], None]) -> float:
-    seconds = []
-    for _ in range(ROUNDS):
-        began = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - began)
-    return statistics.median(seconds)
 
 
 def _run(command: list[str], printed: Path) -> None:

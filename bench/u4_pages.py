@@ -10,16 +10,15 @@ does it, by Django's client, in a child process with an appliance of its own:
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from bench import appliance
 from bench.rows import Row
+from bench.timing import median_seconds
 
 LIMIT = 300.0  # ms
 TIMES = 5  # each page; its median counts
@@ -29,14 +28,9 @@ TIMEOUT = 1800  # seconds
 def measure(*, size: int) -> list[Row]:
     """Return the row of the lists and that of the other pages, over `size` hourly sums."""
     with tempfile.TemporaryDirectory(prefix="bench-u4-") as folder:
-        printed = subprocess.run(
-            [sys.executable, "-m", "bench.u4_pages", str(size)],
-            env=appliance.environment(Path(folder)),
-            stdout=subprocess.PIPE,
-            check=True,
-            timeout=TIMEOUT,
-        ).stdout
-    found: dict[str, Any] = json.loads(printed)
+        found: dict[str, Any] = appliance.ask_child(
+            "bench.u4_pages", size, data_dir=Path(folder), timeout=TIMEOUT
+        )
     return [
         _row("U4", "list pages", found["lists"], found),
         _row("U4pages", "other pages", found["pages"], found),
@@ -131,14 +125,14 @@ def _pages() -> Iterator[tuple[str, str]]:
 
 def _median(get: Callable[[str], Any], url: str) -> float:
     """Return what a page takes once it was asked for, in milliseconds."""
-    taken = []
-    for _ in range(1 + TIMES):
-        began = time.perf_counter()
+
+    def ask() -> None:
         answer = get(url)
-        taken.append((time.perf_counter() - began) * 1000)
         if answer.status_code != 200:
             raise RuntimeError(f"U4: {answer.status_code} {url}")
-    return sorted(taken[1:])[TIMES // 2]
+
+    ask()
+    return 1000 * median_seconds(ask, times=TIMES)
 
 
 if __name__ == "__main__":
