@@ -62,13 +62,14 @@ def read(text: Text, arrivals: Arrivals) -> Found | None:
     source = numbers.addresses(text, fields.source, fields.source_width)
     destination = numbers.addresses(text, fields.destination, fields.destination_width)
     sure &= source.plain & destination.plain & (fields.destination < found.protocol)
-    sure &= _without(text.letters == _OPENS, found.link, text.ends[lines])
-    sure &= _without(text.letters < _SPACE, found.link, found.protocol)
+    brackets = places(text.letters == _OPENS)
+    sure &= _without(brackets, found.link, text.ends[lines])
+    sure &= _without(places(text.letters < _SPACE), found.link, found.protocol)
     left = text.ends[lines] - found.protocol
     protocol_width = np.minimum(text.reach(found.protocol, _SPACE), left)
     ports, plain = _ports(text, found.protocol + protocol_width)
     sure &= plain & (protocol_width > 0) & (protocol_width < 16)
-    front = _front(text, heads.end, found.link)
+    front = _front(text, brackets, heads.end, found.link)
     sure &= front.sure
     head = Words.of([part(text, text.starts[lines], heads.stamp - text.starts[lines])])
     # The head may go on in what a rule wrote, so what follows the stamp is one with the body.
@@ -147,21 +148,19 @@ def _ports(text: Text, at: Index) -> tuple[Array64, Bools]:
     return np.stack((source, destination)), plain & plain_too & both
 
 
-def _without(unwanted: Bools, begin: Index, end: Index) -> Bools:
-    """Tell which of these stretches hold no such byte."""
-    at = places(unwanted)
-    without: Bools = np.searchsorted(at, begin) == np.searchsorted(at, end)
+def _without(unwanted: Index, begin: Index, end: Index) -> Bools:
+    """Tell which of these stretches hold none of the unwanted places."""
+    without: Bools = np.searchsorted(unwanted, begin) == np.searchsorted(unwanted, end)
     return without
 
 
-def _front(text: Text, end: Index, link: Index) -> _Front:
+def _front(text: Text, brackets: Index, end: Index, link: Index) -> _Front:
     """Return what stands between stamp and `IN=`, but for the seconds since the machine started.
 
     The kernel writes these as `[12345.123456] ` (printk), with blanks in front where they are few.
     They count for nothing where the message begins with them, which is for the reference to say.
     """
-    bracket = np.append(places(text.letters == _OPENS), 0)
-    at = bracket[np.searchsorted(bracket[:-1], end)]
+    at = np.append(brackets, 0)[np.searchsorted(brackets, end)]
     at = np.where((at > end) & (at < link), at, link)
     width = text.reach(at, _CLOSES)
     close = at + width
