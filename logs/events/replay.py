@@ -24,11 +24,10 @@ from logs.events.matching import Bools, Ends, Index, Listed, first_lists
 from logs.events.schema import NAMES
 from logs.events.text import address, connection_of, entry_text, protocol_name
 from logs.events.where import Asked, Clause, Stored, aware
-from logs.parsers.base import Action
+from logs.parsers.base import LET_THROUGH, Action
 from netsets.cidr import AddressSet
 
 SAMPLES = 20
-_LET_THROUGH = (Action.ALLOWED, Action.MONITORED)
 _MICROSECOND = timedelta(microseconds=1)
 _COLUMNS = (
     "moment, inside_high, inside_low, outside_high, outside_low, destination_port, protocol, "
@@ -189,7 +188,7 @@ class _Replay:
             return 0
         clause = Clause()
         [[found]] = self._duck.ask(
-            f"SELECT count(*) FROM (SELECT * {self._rows(clause, *_LET_THROUGH)}) "
+            f"SELECT count(*) FROM (SELECT * {self._rows(clause, *LET_THROUGH)}) "
             f"SEMI JOIN inside_held {_BY_INSIDE} ANTI JOIN outside_held {_BY_OUTSIDE}",
             clause.values,
         )
@@ -222,7 +221,7 @@ class _Replay:
 
     def _would_drop(self, inside: _Judged) -> Half:
         clause = Clause()
-        rows = self._rows(clause, *_LET_THROUGH)
+        rows = self._rows(clause, *LET_THROUGH)
         but = f"ANTI JOIN inside_known {_BY_INSIDE}" if inside.is_known.any() else ""
         parts = [f"SELECT {_COLUMNS}, cause FROM (SELECT * {rows}) JOIN fresh {_BY_OUTSIDE} {but}"]
         if inside.is_fresh.any():

@@ -24,6 +24,9 @@ class Action(IntEnum):
     MONITORED = 2  # matched a list, and was let through on purpose
 
 
+LET_THROUGH = (Action.ALLOWED, Action.MONITORED)
+
+
 class Side(IntEnum):
     """Which end of a connection a firewall says that its list matched."""
 

@@ -15,7 +15,9 @@ import numpy as np
 
 from devices.models import Device
 from logs.events.filters import By, Filter, Network, SummaryRow
-from logs.parsers.base import Action
+from logs.events.matching import Bools, Ends
+from logs.events.schema import MAPPED
+from logs.parsers.base import LET_THROUGH
 from logs.reports.hits import summary
 from netsets.cidr import AddressSet
 from netsets.span import Span
@@ -26,7 +28,6 @@ WINDOW = timedelta(days=30)
 ADDRESSES_MOST = 10_000  # that are looked at, those with most connections first
 SHOWN = 10
 NETWORKS_MOST = 200
-_LET_THROUGH = (Action.ALLOWED, Action.MONITORED)
 _WORD = 1 << 64
 
 Devices = frozenset[int] | None
@@ -100,7 +101,7 @@ def entry_impacts(
         until=now,
         devices=followers if devices is None else followers & devices,
         outside=tuple(networks),
-        actions=_LET_THROUGH,
+        actions=LET_THROUGH,
     )
     found = summary(wanted, By.OUTSIDE, most=ADDRESSES_MOST)
     is_named = _held_by_any([before], [row.key for row in found.rows])
@@ -136,16 +137,12 @@ def _is_in(text: str, span: Span) -> bool:
     return address.version == span.version and span.first <= int(address) <= span.last
 
 
-def _held_by_any(lists: Iterable[AddressSet], texts: Sequence[str]) -> np.ndarray:
+def _held_by_any(lists: Iterable[AddressSet], texts: Sequence[str]) -> Bools:
     """Return for each address whether any of the lists holds it."""
-    addresses = [ip_address(text) for text in texts]
-    held = np.zeros(len(addresses), bool)
-    is_four = np.array([one.version == 4 for one in addresses], bool)
-    four = np.array([int(one) for one in addresses if one.version == 4], np.uint32)
-    six = np.array(
-        [divmod(int(one), _WORD) for one in addresses if one.version == 6], np.uint64
-    ).reshape(-1, 2)
+    addresses = map(ip_address, texts)
+    numbers = [int(one) + (MAPPED if one.version == 4 else 0) for one in addresses]
+    high, low = np.array([divmod(one, _WORD) for one in numbers], np.uint64).reshape(-1, 2).T
+    ends, held = Ends(high, low), np.zeros(len(texts), np.bool_)
     for one in lists:
-        held[is_four] |= one.contains4(four)
-        held[~is_four] |= one.contains6(six)
+        held |= ends.within(one)
     return held
