@@ -94,6 +94,11 @@ class Asker:
             raise FileDamaged(f"an events file is damaged: {said}") from error
 
 
+def quoted(path: Path) -> str:
+    """Return a path as SQL writes a text, for COPY: it takes no parameter in its place."""
+    return "'{}'".format(str(path).replace("'", "''"))
+
+
 @contextmanager
 def open_duck(
     folders: Iterable[Path], *, bounds: Bounds = STANDARD, left: float | None = None

@@ -16,7 +16,7 @@ import maxminddb
 import numpy as np
 from maxminddb.const import MODE_MMAP
 
-from logs.events.duck import Asker
+from logs.events.duck import Asker, quoted
 from logs.events.filters import By
 from logs.events.schema import MAPPED
 
@@ -53,10 +53,9 @@ def write_table(duck: Asker, table: Path, by: By, database: Path) -> int:
         },
     )
     aside = table.with_name(f"{table.name}.part")
-    path = str(aside).replace("'", "''")
     duck.ask(
         "COPY (SELECT (w0::UHUGEINT << 64) + w1 AS first, (w2::UHUGEINT << 64) + w3 AS last, place "
-        f"FROM given ORDER BY first) TO '{path}' (FORMAT parquet, COMPRESSION zstd)"
+        f"FROM given ORDER BY first) TO {quoted(aside)} (FORMAT parquet, COMPRESSION zstd)"
     )
     aside.rename(table)
     return len(number)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from logs.events.duck import Asker
+from logs.events.duck import Asker, quoted
 from logs.events.schema import COLUMNS, NAMES
 from logs.events.where import Clause, Stored, aware
 from logs.spool.files import sync_folder
@@ -102,8 +102,7 @@ def _put(duck: Asker, path: Path, day: date, select: str, values: Mapping[str, o
     """Write what is selected."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f"{path.name}.part")
-    # The name is made of a day and a token of ours: COPY takes no parameter in its place.
-    duck.ask(f"COPY ({select}) TO '{_quoted(aside)}' {OPTIONS}", values)
+    duck.ask(f"COPY ({select}) TO {quoted(aside)} {OPTIONS}", values)
     with aside.open("rb") as file:
         os.fsync(file.fileno())
         size = os.fstat(file.fileno()).st_size
@@ -114,7 +113,3 @@ def _put(duck: Asker, path: Path, day: date, select: str, values: Mapping[str, o
         "SELECT count(*), min(moment), max(moment) FROM read_parquet($path)", {"path": str(path)}
     )
     return Written(path, day, events, size, aware(first), aware(last))
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
