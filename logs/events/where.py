@@ -15,7 +15,7 @@ from logs.parsers.base import Action
 MOST_NETWORKS = 200  # of each end
 MOST_PORTS = 100  # ranges
 _WORD = 0xFFFF_FFFF_FFFF_FFFF
-_NUMBERS = {Direction.IN: IN, Direction.OUT: OUT}
+NUMBERS = {Direction.IN: IN, Direction.OUT: OUT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Clause:
         if chosen.devices is not None:
             parts.append(f"device IN {self.some(chosen.devices)}")
         if chosen.direction is not None:
-            parts.append(f"direction = {self.put(_NUMBERS[chosen.direction])}")
+            parts.append(f"direction = {self.put(NUMBERS[chosen.direction])}")
         if asked.list_ids is not None:
             parts.append(f"list_id IN {self.some(asked.list_ids)}")
         for end, networks in (("inside", chosen.inside), ("outside", chosen.outside)):

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 from django.db.models import QuerySet, Sum
 
-from logs.events.filters import Direction, Filter
+from logs.events.filters import Filter
 from logs.events.schema import IN, OUT
+from logs.events.where import NUMBERS
 from logs.models import HitHour
 
 _HOUR = timedelta(hours=1)
-_NUMBERS = {Direction.IN: IN, Direction.OUT: OUT}
 
 
 def is_answered_by_hours(chosen: Filter, *, step: timedelta) -> bool:
@@ -44,7 +44,7 @@ def _rows(chosen: Filter, list_ids: frozenset[int] | None) -> QuerySet[HitHour]:
     if chosen.devices is not None:
         rows = rows.filter(device__in=chosen.devices)
     if chosen.direction is not None:
-        rows = rows.filter(direction=_NUMBERS[chosen.direction])
+        rows = rows.filter(direction=NUMBERS[chosen.direction])
     if list_ids is not None:
         rows = rows.filter(list_id__in=list_ids)
     return rows
