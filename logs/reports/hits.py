@@ -139,12 +139,13 @@ def _list_ids(
     """
     if not chosen.lists and chosen.severity_least <= 1:
         return None
-    rows = Source.objects.filter(severity__gte=chosen.severity_least)
     if not chosen.lists:
-        return frozenset(rows.order_by("pk").values_list("pk", flat=True))
+        severe = Source.objects.filter(severity__gte=chosen.severity_least).order_by("pk")
+        return frozenset(severe.values_list("pk", flat=True))
     called = Source.objects.filter(name__in=chosen.lists).order_by("pk")
-    gone = set(chosen.lists) - set(called.values_list("name", flat=True))
-    found = set(rows.filter(name__in=chosen.lists).order_by("pk").values_list("pk", flat=True))
+    rows = list(called.values_list("pk", "name", "severity"))
+    gone = set(chosen.lists) - {name for _, name, _ in rows}
+    found = {pk for pk, _, severity in rows if severity >= chosen.severity_least}
     if gone and chosen.severity_least <= 1:
         ids = named(gone)
         there = Source.objects.filter(pk__in=ids).order_by("pk").values_list("pk", flat=True)
