@@ -17,7 +17,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -279,7 +279,7 @@ def at_random(kind: Kind, kills: int) -> dict[str, int]:
         if kind.is_first:
             one.release()
         usual = in_a_child(lambda: _take(one, 1)) or 0.0
-        in_force, rounds = 1, 0
+        in_force, rounds, reach = 1, 0, 1.0
         while sum(left.values()) < kills:
             rounds += 1
             assert rounds < 5 * kills, f"seed {seed}: only {left} of {rounds} killed in time"
@@ -290,11 +290,12 @@ def at_random(kind: Kind, kills: int) -> dict[str, int]:
             begin, end = chance.choice(kind.windows)
             took = in_a_child(
                 lambda target=target: one.enforce(target),  # type: ignore[misc]
-                kill_after=usual * chance.uniform(begin, end),
+                kill_after=usual * reach * chance.uniform(begin, end),
             )
             found = look(one)
             if took is None:
                 left["new" if found == wanted else "old"] += 1
+                reach *= _lean(left)
             else:  # too late: the machine has become quicker than it was
                 usual = (usual + took) / 2
             # The next start finishes or undoes it, and goes on.
@@ -303,6 +304,13 @@ def at_random(kind: Kind, kills: int) -> dict[str, int]:
             in_force = wanted
         left["sent"] = sent()
     return left
+
+
+def _lean(left: Mapping[str, int]) -> float:
+    """Return by how much to kill earlier or later, as long as all kills ended alike."""
+    if not left["old"]:
+        return 0.7
+    return 1.0 if left["new"] else 1.3
 
 
 def _take(one: Site, number: int) -> None:
