@@ -101,14 +101,14 @@ def unlock(
         asked &= Q(ip_address=counted_address(address))
     rows = FailedSignIn.objects.filter(asked)
     with transaction.atomic():
-        failures = rows.aggregate(failures=Sum("failures_since_start"))["failures"] or 0
+        failures = _failures(rows)
         if failures:
             record_change(
                 actor=actor, verb="unlock", subject=_subject(username, address),
                 before={"failed sign-ins": failures}, now=now,
             )  # fmt: skip
         rows.delete()
-    return int(failures)
+    return failures
 
 
 def prune_failures(*, now: datetime) -> int:
@@ -132,10 +132,7 @@ class LockoutHandler(AxesDatabaseHandler):  # type: ignore[misc]
         self, request: HttpRequest, credentials: Mapping[str, Any] | None = None
     ) -> int:
         """Return the failures that stand against a sign-in, in the measure of one person."""
-        by_person, by_address = (
-            rows.aggregate(failures=Sum("failures_since_start"))["failures"] or 0
-            for rows in self.get_user_attempts(request, credentials)
-        )
+        by_person, by_address = map(_failures, self.get_user_attempts(request, credentials))
         return max(by_person, by_address // PERSONS_AN_ADDRESS)
 
     def user_login_failed(
@@ -182,7 +179,7 @@ class LockoutHandler(AxesDatabaseHandler):  # type: ignore[misc]
         rows = _recent(now=now).filter(ip_address=request.axes_ip_address)
         if known is not None:
             rows = rows.filter(username=known)
-        return (rows.aggregate(failures=Sum("failures_since_start"))["failures"] or 0) == 1
+        return _failures(rows) == 1
 
 
 def _recent(*, now: datetime) -> QuerySet[FailedSignIn]:
@@ -194,6 +191,11 @@ def _counts(now: datetime) -> Q:
     """Return what counts now. What lies further ahead is of a clock that was set back since."""
     cool_off = settings.AXES_COOLOFF_TIME
     return Q(attempt_time__gte=now - cool_off, attempt_time__lte=now + cool_off)
+
+
+def _failures(rows: QuerySet[FailedSignIn]) -> int:
+    found = rows.aggregate(failures=Sum("failures_since_start"))
+    return found["failures"] or 0
 
 
 def _counted(rows: QuerySet[FailedSignIn], *, weight: int) -> Lock | None:

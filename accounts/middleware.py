@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -51,18 +52,27 @@ class SecondFactorMiddleware:
         request.user = AnonymousUser()
 
 
-class NoteSessionMiddleware:
-    """Notes from where and when a session was seen last, at most once in five minutes."""
+class _Noting(ABC):
+    """Notes something of a session once there is an answer: who has just signed in is seen too."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Return the answer; a session that has just begun is noted too."""
+        """Return the answer."""
         response = self.get_response(request)
+        # Without a session there is nobody to look up: API tokens and feeds cost no query.
         if SESSION_KEY in request.session:
             self._note(request, now=timezone.now())  # noqa: TID251  an edge
         return response
+
+    @abstractmethod
+    def _note(self, request: HttpRequest, *, now: datetime) -> None:
+        """Note it."""
+
+
+class NoteSessionMiddleware(_Noting):
+    """Notes from where and when a session was seen last, at most once in five minutes."""
 
     def _note(self, request: HttpRequest, *, now: datetime) -> None:
         session, moment = request.session, now.timestamp()
@@ -76,24 +86,13 @@ class NoteSessionMiddleware:
         session[BEGAN] = min(session.get(BEGAN, moment), moment)
 
 
-class ProtectAdministratorsMiddleware:
+class ProtectAdministratorsMiddleware(_Noting):
     """Keeps the addresses of signed-in administrators out of every block list.
 
     Not those of people who only look: what is blocked would change with who reads a report.
     The address is the one that the connection comes from: what a client writes into a header could
     protect anything. At most one write an hour for each session and address.
     """
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Return the answer; who has just signed in is seen too."""
-        response = self.get_response(request)
-        # Without a session there is nobody to look up: API tokens and feeds cost no query.
-        if SESSION_KEY in request.session:
-            self._note(request, now=timezone.now())  # noqa: TID251  an edge
-        return response
 
     def _note(self, request: HttpRequest, *, now: datetime) -> None:
         address = str(request.META.get("REMOTE_ADDR", ""))

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import ProtectedError
+from django.db.models import Manager, ProtectedError
 
 from accounts.models import Session
 from accounts.roles import OWNER, OWNERS, ROLES, role_names
@@ -124,6 +124,12 @@ def record_person(
         Session.objects.filter(user=user).exclude(digest=but_digest).delete()
 
 
+def record_password(user: User, *, held: str, actor: str, now: datetime) -> None:
+    """Record that a person's password was set, where its hash is another one than `held`."""
+    if User.objects.values_list("password", flat=True).get(pk=user.pk) != held:
+        record_change(actor=actor, verb="set password", subject=subject_of(user), now=now)
+
+
 def keep_an_owner() -> None:
     """Raise PeopleRefused where nobody is left who may manage people."""
     if not User.objects.filter(OWNERS).exists():
@@ -135,12 +141,17 @@ def keep_an_owner() -> None:
 def facts_of(user: User) -> Mapping[str, Any]:
     """Return what the record says of a person, as the database has it now; no password."""
     row = User.objects.get(pk=user.pk)
-    held = row.user_permissions.order_by("content_type__app_label", "codename")
     return {
         **{name: getattr(row, name) for name in _COLUMNS},
         "groups": sorted(row.groups.values_list("name", flat=True)),
-        "rights": [f"{one.content_type.app_label}.{one.codename}" for one in held],
+        "rights": right_names(row.user_permissions),
     }
+
+
+def right_names(held: Manager[Permission]) -> list[str]:
+    """Return the names of rights, such as 'devices.view_device'."""
+    columns = ("content_type__app_label", "codename")
+    return [f"{app}.{name}" for app, name in held.order_by(*columns).values_list(*columns)]
 
 
 def subject_of(user: User) -> str:
@@ -156,6 +167,11 @@ def is_owner(user: User) -> bool:
 def roles_of(user: User) -> list[str]:
     """Return a person's roles, in the order of the table."""
     return role_names(user.groups.all())
+
+
+def powers_of(user: User) -> list[str]:
+    """Return a person's roles, and that somebody is a superuser."""
+    return [*roles_of(user), *(["superuser"] if user.is_superuser else [])]
 
 
 def _still_owns(user: User, error: ProtectedError) -> str:

@@ -83,9 +83,7 @@ def confirm_set_up(
         User.objects.select_for_update().get(pk=factor.user_id)
         if factor_of(factor.user) is not None:
             raise FactorRefused("There is a second factor already; sign in with its code")
-        step = one_time_codes.step_of(
-            factor.secret, one_time_codes.plain_code(code), after=factor.last_step, now=now
-        )
+        step = _step(factor, code, now=now)
         if step is None:
             raise CodeRefused(_WRONG)
         factor.confirmed_at, factor.last_step = now, step
@@ -156,14 +154,18 @@ def reset_factor(*, user: User, actor: str, now: datetime) -> None:
 
 
 def _how(factor: SecondFactor, code: str, *, now: datetime) -> How | None:
-    step = one_time_codes.step_of(
-        factor.secret, one_time_codes.plain_code(code), after=factor.last_step, now=now
-    )
+    step = _step(factor, code, now=now)
     if step is not None:
         factor.last_step = step
         return How.PHONE
     held = factor.recovery_codes.filter(digest=one_time_codes.digest_of(code), used_at=None)
     return How.RECOVERY if held.update(used_at=now) == 1 else None
+
+
+def _step(factor: SecondFactor, code: str, *, now: datetime) -> int | None:
+    """Return the time step of a phone's code that is good now and was not used before."""
+    plain = one_time_codes.plain_code(code)
+    return one_time_codes.step_of(factor.secret, plain, after=factor.last_step, now=now)
 
 
 def _wait(factor: SecondFactor, *, now: datetime) -> timedelta:

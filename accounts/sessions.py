@@ -30,12 +30,10 @@ def end_session(*, session: Session, actor: str, now: datetime) -> None:
         session.delete()
 
 
-def end_sessions(*, user: User, actor: str, now: datetime, but_digest: str | None = None) -> int:
+def end_sessions(*, user: User, actor: str, now: datetime, but_digest: str = "") -> int:
     """End a person's sessions, but for one where that is wanted; return how many ended."""
     with transaction.atomic():
-        ended, _ = (
-            live_sessions(now=now).filter(user=user).exclude(digest=but_digest or "").delete()
-        )
+        ended, _ = live_sessions(now=now).filter(user=user).exclude(digest=but_digest).delete()
         if ended:
             record_change(
                 actor=actor, verb="end", subject=f"sessions of {user.get_username()}",

@@ -17,6 +17,7 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 
+from accounts.people import subject_of
 from accounts.second_factor import factor_of
 from policies.services import record_change
 
@@ -25,7 +26,7 @@ WITHIN = timedelta(minutes=10)
 _PENDING = "sign_in"  # in a session: [user, his password's hash, backend, how, where to, seconds]
 _SETTLED = "second_factor"  # in a session: "passed", or the setting under which none was asked for
 _PASSED = "passed"
-_MUST: dict[str, frozenset[str]] = {"operators": frozenset({"owner", "operator"})}
+_OPERATORS = ("owner", "operator")
 
 
 class Step(Enum):
@@ -57,7 +58,7 @@ def must_have_factor(user: User) -> bool:
     """Tell whether the site wants this person to have a second factor."""
     wanted: str = settings.TSCM_SECOND_FACTOR
     if wanted == "operators":
-        return user.is_superuser or user.groups.filter(name__in=_MUST[wanted]).exists()
+        return user.is_superuser or user.groups.filter(name__in=_OPERATORS).exists()
     return wanted == "everybody"
 
 
@@ -118,6 +119,6 @@ def _complete(
     auth.login(request, under_way.user, backend=under_way.backend)
     settle(request.session, passed=passed)
     record_change(
-        actor=f"console:{name}"[:150], verb="sign-in", subject=f"user {name}", now=now,
+        actor=f"console:{name}"[:150], verb="sign-in", subject=subject_of(under_way.user), now=now,
         after={"with": proof},
     )  # fmt: skip

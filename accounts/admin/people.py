@@ -22,9 +22,11 @@ from accounts.people import (
     facts_of,
     is_owner,
     keep_an_owner,
+    powers_of,
+    record_password,
     record_person,
     remove_person,
-    roles_of,
+    right_names,
     subject_of,
 )
 from accounts.roles import ROLES
@@ -182,17 +184,16 @@ class UserAdmin(_People, DjangoUserAdmin, ConsoleAdmin):  # type: ignore[misc, t
         person = self.get_object(request, id)
         with transaction.atomic():
             answer = super().user_change_password(request, id, form_url)
-            if person is not None and _password(person) != person.password:
-                record_change(
-                    actor=actor_of(request), verb="set password", subject=subject_of(person),
-                    now=timezone.now(),
-                )  # fmt: skip
+            if person is not None:
+                record_password(
+                    person, held=person.password, actor=actor_of(request), now=timezone.now()
+                )
         return answer
 
     @display(description="role")
     def roles(self, person: User) -> str:
         """Return the roles, and that somebody is a superuser."""
-        return ", ".join([*roles_of(person), *(["superuser"] if person.is_superuser else [])])
+        return ", ".join(powers_of(person))
 
     @display(description="sees devices of")
     def device_groups_shown(self, person: Any) -> SafeString | str:
@@ -267,17 +268,6 @@ def _may_touch(request: HttpRequest, person: Any) -> bool:
     return person is None or not person.is_superuser or request.user.is_superuser
 
 
-def _password(person: User) -> str:
-    return User.objects.values_list("password", flat=True).get(pk=person.pk)
-
-
 def _rights(group: Group) -> dict[str, object]:
     row = Group.objects.get(pk=group.pk)
-    held = row.permissions.order_by("content_type__app_label", "codename")
-    return {
-        "name": row.name,
-        "rights": [
-            f"{app}.{codename}"
-            for app, codename in held.values_list("content_type__app_label", "codename")
-        ],
-    }
+    return {"name": row.name, "rights": right_names(row.permissions)}

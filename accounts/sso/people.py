@@ -11,6 +11,7 @@ from django.contrib.auth.models import Group, User
 from django.db import transaction
 
 from accounts.models import ExternalAccount, Kind, Session
+from accounts.people import subject_of
 from accounts.sso.settings import RoleMap
 from policies.services import record_change
 
@@ -98,7 +99,7 @@ def _give(user: User, roles: frozenset[str], *, mapped: RoleMap, by: Kind, now: 
         # They were let in as what he is no more: a second factor may be asked of him now.
         Session.objects.filter(user=user).delete()
         record_change(
-            actor=f"sign-in:{by.value}", verb="change", subject=f"user {user.get_username()}",
+            actor=f"sign-in:{by.value}", verb="change", subject=subject_of(user),
             before={"roles": sorted(held)}, after={"roles": sorted(roles)}, now=now,
         )  # fmt: skip
 

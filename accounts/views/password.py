@@ -7,9 +7,8 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from accounts.people import subject_of
+from accounts.people import record_password
 from policies.admin.base import actor_of
-from policies.services import record_change
 
 
 def change_page(request: HttpRequest) -> HttpResponse:
@@ -17,15 +16,6 @@ def change_page(request: HttpRequest) -> HttpResponse:
     person = request.user
     held = person.password if isinstance(person, User) else ""
     answer: HttpResponse = admin.site.password_change(request)
-    if isinstance(person, User) and _password(person) != held:
-        record_change(
-            actor=actor_of(request),
-            verb="set password",
-            subject=subject_of(person),
-            now=timezone.now(),
-        )
+    if isinstance(person, User):
+        record_password(person, held=held, actor=actor_of(request), now=timezone.now())
     return answer
-
-
-def _password(person: User) -> str:
-    return User.objects.values_list("password", flat=True).get(pk=person.pk)

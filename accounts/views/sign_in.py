@@ -17,7 +17,9 @@ from unfold.forms import AuthenticationForm
 
 from accounts.lockout import address_of, lock_of
 from accounts.models import Kind
+from accounts.people import subject_of
 from accounts.steps import Step, begin
+from policies.admin.base import actor_of
 from policies.services import record_change
 
 _PAGES = {Step.CODE: "sign-in:code", Step.SET_UP: "sign-in:set-up"}
@@ -69,10 +71,10 @@ def go_on(
 
 def sign_out(request: HttpRequest) -> HttpResponse:
     """Write down who signs out, and let the console do the rest."""
-    if request.method == "POST" and request.user.is_authenticated:
-        name = request.user.get_username()
+    user = request.user
+    if request.method == "POST" and isinstance(user, User):
         record_change(
-            actor=f"console:{name}", verb="sign-out", subject=f"user {name}", now=timezone.now()
+            actor=actor_of(request), verb="sign-out", subject=subject_of(user), now=timezone.now()
         )
     return admin.site.logout(request)
 

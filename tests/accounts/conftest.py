@@ -16,6 +16,7 @@ from pytest_django import Settings
 
 from accounts import one_time_codes, second_factor
 from accounts.models import SecondFactor
+from accounts.sso.settings import OidcSettings
 from policies.models import Change
 
 PASSWORD = "correct horse"
@@ -108,6 +109,24 @@ def recorded() -> list[str]:
     """Return what the record of changes says, oldest first, in a line each."""
     rows = Change.objects.order_by("id")
     return [f"{row.actor} {row.verb} {row.subject}" for row in rows]
+
+
+def groups_of(name: str) -> list[str]:
+    return sorted(User.objects.get(username=name).groups.values_list("name", flat=True))
+
+
+def oidc_settings(issuer: str) -> OidcSettings:
+    return OidcSettings(
+        issuer=issuer,
+        client_id="tscm",
+        client_secret="battery staple",
+        ca=None,
+        scopes="openid profile email",
+        name_claim="preferred_username",
+        roles_claim="groups",
+        roles=(("owner", "firewall-admins"), ("auditor", "audit")),
+        seconds=2,
+    )
 
 
 def factors() -> int:

@@ -23,6 +23,7 @@ from tests.accounts.conftest import (
     Browser,
     Phone,
     factors,
+    groups_of,
     phone_of,
     recorded,
     secret_on,
@@ -78,10 +79,6 @@ def directory(running: Slapd, settings: Settings) -> Slapd:
     return running
 
 
-def _roles(name: str) -> list[str]:
-    return sorted(User.objects.get(username=name).groups.values_list("name", flat=True))
-
-
 def test_a_person_of_the_directory_signs_in_with_the_role_of_his_group(
     browser: Browser, directory: Slapd
 ) -> None:
@@ -90,7 +87,7 @@ def test_a_person_of_the_directory_signs_in_with_the_role_of_his_group(
     user = User.objects.get(username="dora")
     assert (user.email, user.first_name, user.is_superuser) == ("dora@example.net", "Dora", False)
     assert not user.has_usable_password()
-    assert _roles("dora") == ["owner"]
+    assert groups_of("dora") == ["owner"]
     assert "console:dora sign-in user dora" in recorded()
     assert browser.get("/admin/policies/policy/").status_code == 200
 
@@ -162,11 +159,11 @@ def test_who_leaves_the_group_loses_the_role_at_the_next_sign_in_and_gets_it_bac
     again.sign_in("eve", GOOD)
     assert not again.is_in()
     assert not browser.is_in()  # sessions from before end, too
-    assert _roles("eve") == ["of another system"]
+    assert groups_of("eve") == ["of another system"]
     directory.put_in(f"cn=audit,{GROUPS}", eve)
     again.sign_in("eve", GOOD)
     assert again.is_in()
-    assert _roles("eve") == ["auditor", "of another system"]
+    assert groups_of("eve") == ["auditor", "of another system"]
     assert recorded().count("sign-in:ldap change user eve") == 3
 
 
@@ -252,5 +249,5 @@ def test_a_search_for_groups_that_fails_takes_no_role_away(
     browser.sign_in("dora", GOOD)
     settings.TSCM_LDAP = replace(settings.TSCM_LDAP, groups="ou=gone,dc=example,dc=net")
     Browser().sign_in("dora", GOOD)
-    assert _roles("dora") == ["owner"]
+    assert groups_of("dora") == ["owner"]
     assert browser.is_in()

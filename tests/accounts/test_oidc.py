@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import ssl
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from datetime import timedelta
-from threading import Event
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import jwt
 import pytest
-import trustme
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.contrib.auth.models import Group, User
-from django.utils import timezone
 from pytest_django import Settings
 
 pytest.importorskip("mozilla_django_oidc", reason="not installed (requirements-sso.txt)")
@@ -26,8 +18,6 @@ pytest.importorskip("mozilla_django_oidc", reason="not installed (requirements-s
 from accounts.session_store import BEGAN
 from accounts.sso import provider as providers, views
 from accounts.sso.oidc import ProviderBackend
-from accounts.sso.provider import ProviderAway
-from accounts.sso.settings import OidcSettings
 from tests.accounts.conftest import (
     CODE,
     OWN,
@@ -36,17 +26,17 @@ from tests.accounts.conftest import (
     Browser,
     Phone,
     factors,
+    groups_of,
+    oidc_settings,
     phone_of,
     recorded,
     secret_on,
 )
 from tests.fakes.foreground import NotInstalled, free_port
 from tests.fakes.oidc import Provider
-from tests.fakes.webserver import Pause, Raw, Reply, Request, WebServer
 
 pytestmark = pytest.mark.django_db
 START = "/admin/oidc/sign-in/"
-DRIPS: list[bytes | Pause] = [b"X: drips\r\n", Pause(0.3)] * 20
 
 
 @pytest.fixture(scope="module")
@@ -59,27 +49,13 @@ def running() -> Iterator[Provider]:
         pytest.skip(str(missing))
 
 
-def _settings(issuer: str) -> OidcSettings:
-    return OidcSettings(
-        issuer=issuer,
-        client_id="tscm",
-        client_secret="battery staple",
-        ca=None,
-        scopes="openid profile email",
-        name_claim="preferred_username",
-        roles_claim="groups",
-        roles=(("owner", "firewall-admins"), ("auditor", "audit")),
-        seconds=2,
-    )
-
-
 @pytest.fixture
 def provider(running: Provider, settings: Settings) -> Provider:
     """The provider, and a console that knows it."""
     providers._held.clear()
     for role in ("owner", "auditor"):
         Group.objects.get_or_create(name=role)
-    settings.TSCM_OIDC = _settings(running.issuer)
+    settings.TSCM_OIDC = oidc_settings(running.issuer)
     settings.AUTHENTICATION_BACKENDS = [
         *settings.AUTHENTICATION_BACKENDS, "accounts.sso.oidc.ProviderBackend",
     ]  # fmt: skip
@@ -110,10 +86,6 @@ def _sign_in(browser: Browser, provider: Provider, subject: str = "4711") -> Any
     return _come_back(browser, provider.sign_in(_go(browser), subject))
 
 
-def _roles(name: str) -> list[str]:
-    return sorted(User.objects.get(username=name).groups.values_list("name", flat=True))
-
-
 def test_a_person_signs_in_by_the_providers_word_with_the_role_of_his_group(
     browser: Browser, provider: Provider
 ) -> None:
@@ -128,7 +100,7 @@ def test_a_person_signs_in_by_the_providers_word_with_the_role_of_his_group(
     user = User.objects.get(username="dora")
     assert (user.email, user.first_name, user.is_superuser) == ("dora@example.net", "Dora", False)
     assert not user.has_usable_password()
-    assert _roles("dora") == ["owner"]
+    assert groups_of("dora") == ["owner"]
     assert "console:dora sign-in user dora" in recorded()
 
 
@@ -143,11 +115,11 @@ def test_who_leaves_the_group_loses_the_role_at_the_next_sign_in(
     assert _sign_in(again, provider, "12").headers["Location"] == SIGN_IN
     assert not again.is_in()
     assert not browser.is_in()
-    assert _roles("eve") == []
+    assert groups_of("eve") == []
     provider.say("12", preferred_username="renamed", groups="audit")
     _sign_in(again, provider, "12")
     assert again.is_in()
-    assert _roles("eve") == ["auditor"]  # one person, whatever the name becomes
+    assert groups_of("eve") == ["auditor"]  # one person, whatever the name becomes
 
 
 @pytest.mark.parametrize(
@@ -276,7 +248,7 @@ def test_who_is_switched_off_here_stays_out(browser: Browser, provider: Provider
 def test_while_it_is_away_local_accounts_work(
     browser: Browser, provider: Provider, settings: Settings, alice: User
 ) -> None:
-    settings.TSCM_OIDC = _settings(f"http://localhost:{free_port()}")
+    settings.TSCM_OIDC = oidc_settings(f"http://localhost:{free_port()}")
     assert _go(browser) == SIGN_IN
     assert "gives no answer" in browser.get(SIGN_IN).content.decode()
     browser.sign_in("alice")
@@ -306,7 +278,7 @@ class TestIdToken:
 
     @pytest.fixture(autouse=True)
     def known(self, settings: Settings) -> None:
-        settings.TSCM_OIDC = _settings("https://login.example.net")
+        settings.TSCM_OIDC = oidc_settings("https://login.example.net")
 
     def test_a_sound_one_is_taken(self) -> None:
         assert self._read()["sub"] == "1"
@@ -333,95 +305,3 @@ class TestIdToken:
         token = jwt.encode({"sub": "1"}, "", algorithm="none")
         with pytest.raises(jwt.PyJWTError):
             ProviderBackend().get_payload_data(token, self.KEY.public_key())
-
-
-class TestDiscovery:
-    """What a provider says of itself is believed with care."""
-
-    def _ask(self, settings: Settings, server: WebServer, **changes: object) -> providers.Provider:
-        settings.TSCM_OIDC = replace(_settings(server.url("")), seconds=1, **changes)  # type: ignore[arg-type]
-        providers._held.clear()
-        return providers.provider(now=timezone.now())
-
-    @staticmethod
-    def _document(server: str, **changes: object) -> Reply:
-        paths = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri")
-        said = {"issuer": server, **dict.fromkeys(paths, "https://login.example.net/x"), **changes}
-        return Reply(json.dumps(said).encode())
-
-    def test_it_is_asked_once_an_hour(self, settings: Settings) -> None:
-        with WebServer(lambda _: self._document(server.url(""))) as server:
-            self._ask(settings, server)
-            providers.provider(now=timezone.now())
-            assert len(server.requests) == 1
-
-    def test_one_that_gives_no_answer_is_left_alone_for_a_while(self, settings: Settings) -> None:
-        with WebServer(lambda _: Reply(status=503)) as server:
-            settings.TSCM_OIDC = _settings(server.url(""))
-            providers._held.clear()
-            now = timezone.now()
-            for seconds, asked in ((0, 1), (10, 1), (16, 2), (-86400 * 400, 3)):
-                with pytest.raises(ProviderAway, match="answers 503"):
-                    providers.provider(now=now + timedelta(seconds=seconds))
-                assert len(server.requests) == asked
-
-    def test_while_one_waits_for_it_nobody_else_does(self, settings: Settings) -> None:
-        is_asked, may_answer = Event(), Event()
-
-        def answer(_: Request) -> Reply:
-            is_asked.set()
-            may_answer.wait(10)
-            return self._document(server.url(""))
-
-        with WebServer(answer) as server, ThreadPoolExecutor(1) as others:
-            settings.TSCM_OIDC = replace(_settings(server.url("")), seconds=20)
-            providers._held.clear()
-            now = timezone.now()
-            first = others.submit(providers.provider, now=now)
-            assert is_asked.wait(10)
-            with pytest.raises(ProviderAway, match="being asked just now"):
-                providers.provider(now=now)
-            may_answer.set()
-            assert first.result(10) == providers.provider(now=now)
-
-    @pytest.mark.parametrize(
-        ("changes", "why"),
-        [
-            ({"issuer": "https://evil.example"}, "calls itself"),
-            ({"token_endpoint": "http://login.example.net/"}, "not https"),
-            ({"jwks_uri": 7}, "not https"),
-            ({"userinfo_endpoint": "file:///etc/passwd"}, "not https"),
-        ],
-    )
-    def test_what_it_says_must_hang_together(
-        self, settings: Settings, changes: dict[str, object], why: str
-    ) -> None:
-        with (
-            WebServer(lambda _: self._document(server.url(""), **changes)) as server,
-            pytest.raises(ProviderAway, match=why),
-        ):
-            self._ask(settings, server)
-
-    @pytest.mark.parametrize(
-        "answer",
-        [
-            Reply(b"<html>"), Reply(b"[]"), Reply(b"{}"), Reply(status=404),
-            Reply(status=302, headers={"Location": "https://evil.example/"}),
-            Reply(b"x" * (1 << 20) + b"x"), Raw([Pause(5)]),
-            Raw([b"HTTP/1.1 200 OK\r\n", Pause(5)]),
-            Raw([b"HTTP/1.1 200 OK\r\n", *DRIPS]),
-        ],
-    )  # fmt: skip
-    def test_no_answer_is_no_provider(self, settings: Settings, answer: Reply | Raw) -> None:
-        with WebServer(lambda _: answer) as server, pytest.raises(ProviderAway):
-            self._ask(settings, server)
-
-    def test_its_certificate_is_verified(self, settings: Settings, tmp_path: Any) -> None:
-        authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert("127.0.0.1").configure_cert(context)
-        ca = tmp_path / "ca.pem"
-        authority.cert_pem.write_to_path(ca)
-        with WebServer(lambda _: self._document(server.url("")), tls=context) as server:
-            with pytest.raises(ProviderAway, match="certificate was not accepted"):
-                self._ask(settings, server)
-            assert self._ask(settings, server, ca=ca).token == "https://login.example.net/x"
