@@ -33,6 +33,7 @@ from tscm_site.env_values import (
     env_bind,
     env_bind_or_none,
     env_bool,
+    env_choice,
     env_int,
     env_list,
     env_path,
@@ -132,7 +133,7 @@ def read_environment(
         dns_servers=_dns_servers(given),
         list_folders=_list_folders(given, checkout),
         node=_node(given),
-        enforce=_enforce(given),
+        enforce=env_choice("TSCM_ENFORCE", given, known=_ENFORCE),
         enforce_dir=env_path("TSCM_ENFORCE_DIR", given, relative_to=checkout),
         secret_key=_secret_key(given, data_dir),
         field_keys=_field_keys(given, data_dir),
@@ -308,14 +309,6 @@ def _node(environ: Mapping[str, str]) -> str:
     raise EnvironmentRefused(
         "TSCM_NODE", name, "up to 64 letters, digits, '-', '_' and '.', a letter or digit first"
     )
-
-
-def _enforce(environ: Mapping[str, str]) -> Enforce:
-    value = env_str("TSCM_ENFORCE", environ)
-    for known in _ENFORCE:
-        if value == known:
-            return known
-    raise EnvironmentRefused("TSCM_ENFORCE", value, ", ".join(_ENFORCE))
 
 
 def _allowed_hosts(environ: Mapping[str, str], console: Bind) -> tuple[str, ...]:

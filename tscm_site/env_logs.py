@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from tscm_site.env_values import (
-    HOST,
     Bind,
     EnvironmentRefused,
     env_bind,
@@ -18,7 +15,7 @@ from tscm_site.env_values import (
     env_path_or_none,
     env_seconds,
     env_str,
-    is_ip,
+    parts_of_url,
 )
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
@@ -86,16 +83,9 @@ def _upload_url(environ: Mapping[str, str]) -> str:
     """Return where batches are posted to: by TLS, but to this machine, and without a password."""
     name = "TSCM_LOG_UPLOAD_URL"
     value = env_str(name, environ)
-    refused = EnvironmentRefused(name, value.rpartition("@")[2], "https://host/path, no user in it")
-    if re.search(r"[\s\x00-\x1f\x7f]", value):
-        raise refused
-    try:
-        url = urlsplit(value)
-        host, _ = url.hostname or "", url.port
-    except ValueError:
-        raise refused from None
-    is_known = bool(HOST.fullmatch(host)) or is_ip(host, version=6)
-    is_safe = url.scheme == "https" or (url.scheme == "http" and host in _LOOPBACK)
-    if not (is_known and is_safe) or "@" in url.netloc or url.fragment:
-        raise refused
-    return value
+    url = parts_of_url(value)
+    if url is not None and "@" not in url.netloc and not url.fragment:
+        is_private = url.scheme == "http" and url.hostname in _LOOPBACK
+        if url.scheme == "https" or is_private:
+            return value
+    raise EnvironmentRefused(name, value.rpartition("@")[2], "https://host/path, no user in it")

@@ -7,22 +7,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
 from tscm_site.env_values import (
     HOST,
+    LOOPBACK,
     Bind,
     EnvironmentRefused,
+    env_choice,
     env_int,
     env_path_or_none,
     env_seconds,
     env_str,
     is_ip,
+    parts_of_url,
 )
 
 Security = Literal["starttls", "tls", "none"]
 _SECURITY: tuple[Security, ...] = ("starttls", "tls", "none")
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _ADDRESS = re.compile(r"[^\s@<>\",;]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
 
@@ -45,12 +46,13 @@ def read_mail_settings(
     environ: Mapping[str, str], *, console: Bind, checkout: Path
 ) -> MailSettings:
     """Read and check the variables of mail. Raises EnvironmentRefused."""
-    host, security = _host(environ), _security(environ)
+    host = _host(environ)
+    security = env_choice("TSCM_SMTP_SECURITY", environ, known=_SECURITY)
     user, password = env_str("TSCM_SMTP_USER", environ), env_str("TSCM_SMTP_PASSWORD", environ)
     if bool(user) != bool(password):
         missing = "TSCM_SMTP_PASSWORD" if user else "TSCM_SMTP_USER"
         raise EnvironmentRefused(missing, "", "a user and a password, or neither")
-    if user and security == "none" and host not in _LOOPBACK:
+    if user and security == "none" and host not in LOOPBACK:
         raise EnvironmentRefused(
             "TSCM_SMTP_SECURITY", security, "starttls or tls, for a password crosses the network"
         )
@@ -74,14 +76,6 @@ def _host(environ: Mapping[str, str]) -> str:
     raise EnvironmentRefused("TSCM_SMTP_HOST", value, "a host name or an address, without a port")
 
 
-def _security(environ: Mapping[str, str]) -> Security:
-    value = env_str("TSCM_SMTP_SECURITY", environ)
-    for known in _SECURITY:
-        if value == known:
-            return known
-    raise EnvironmentRefused("TSCM_SMTP_SECURITY", value, ", ".join(_SECURITY))
-
-
 def _sender(environ: Mapping[str, str]) -> str:
     value = env_str("TSCM_MAIL_FROM", environ)
     if _ADDRESS.fullmatch(value):
@@ -93,16 +87,9 @@ def _console_url(environ: Mapping[str, str], console: Bind) -> str:
     """Return what was given, else where the console listens."""
     name = "TSCM_CONSOLE_URL"
     value = env_str(name, environ) or console.url
-    refused = EnvironmentRefused(name, value, "https://tscm.example.net, no user, query or path")
-    if re.search(r"[\s\x00-\x1f\x7f]", value):
-        raise refused
-    try:
-        url = urlsplit(value)
-        host, _ = url.hostname or "", url.port
-    except ValueError:
-        raise refused from None
-    is_known = bool(HOST.fullmatch(host)) or is_ip(host, version=6)
-    is_plain = url.path in {"", "/"} and not (url.query or url.fragment or "@" in url.netloc)
-    if url.scheme not in {"http", "https"} or not (is_known and is_plain):
-        raise refused
-    return value.rstrip("/")
+    url = parts_of_url(value)
+    if url is not None and url.scheme in {"http", "https"} and url.path in {"", "/"}:
+        is_plain = not (url.query or url.fragment or "@" in url.netloc)
+        if is_plain:
+            return value.rstrip("/")
+    raise EnvironmentRefused(name, value, "https://tscm.example.net, no user, query or path")

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tscm_site.env_values import EnvironmentRefused, env_list, env_str
+from tscm_site.env_values import (
+    EnvironmentRefused,
+    Network,
+    env_choice,
+    env_list,
+    env_str,
+    network,
+)
 
 LogFormat = Literal["line", "json"]
 _FORMATS: tuple[LogFormat, ...] = ("line", "json")
 _SHORTEST_TOKEN = 16
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")  # RFC 6750, section 2.1
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ def read_monitoring_settings(environ: Mapping[str, str]) -> MonitoringSettings:
     return MonitoringSettings(
         metrics_token=_token(environ),
         metrics_from=_networks(environ),
-        log_format=_format(environ),
+        log_format=env_choice("TSCM_LOG_FORMAT", environ, known=_FORMATS),
     )
 
 
@@ -52,19 +56,4 @@ def _networks(environ: Mapping[str, str]) -> tuple[Network, ...]:
     given = env_list(name, environ)
     if given == ("none",):
         return ()
-    found = []
-    for text in given:
-        try:
-            found.append(ipaddress.ip_network(text))
-        except ValueError:
-            raise EnvironmentRefused(name, text, "addresses and networks, or none") from None
-    return tuple(found)
-
-
-def _format(environ: Mapping[str, str]) -> LogFormat:
-    name = "TSCM_LOG_FORMAT"
-    value = env_str(name, environ)
-    for known in _FORMATS:
-        if value == known:
-            return known
-    raise EnvironmentRefused(name, value, ", ".join(_FORMATS))
+    return tuple(network(name, text, accepted="addresses and networks, or none") for text in given)

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
 from accounts.sso.settings import LdapSettings, OidcSettings, RoleMap
 from tscm_site.env_values import (
-    HOST,
+    LOOPBACK,
     EnvironmentRefused,
+    Network,
+    env_choice,
     env_int,
     env_list,
     env_path_or_none,
     env_str,
-    is_ip,
+    network,
+    parts_of_url,
 )
 
 SecondFactorFor = Literal["nobody", "operators", "everybody"]
 _SECOND_FACTOR: tuple[SecondFactorFor, ...] = ("nobody", "operators", "everybody")
 # As in accounts.roles, which stands behind Django; a test holds them together.
 ROLES = ("owner", "operator", "report manager", "report viewer", "auditor")
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,32 +41,21 @@ class SignInSettings:
 def read_sign_in_settings(environ: Mapping[str, str], *, checkout: Path) -> SignInSettings:
     """Read and check the variables of signing in. Raises EnvironmentRefused."""
     return SignInSettings(
-        second_factor=_second_factor(environ),
+        second_factor=env_choice("TSCM_SECOND_FACTOR", environ, known=_SECOND_FACTOR),
         trusted_proxies=_proxies(environ),
         ldap=_ldap(environ, checkout),
         oidc=_oidc(environ, checkout),
     )
 
 
-def _second_factor(environ: Mapping[str, str]) -> SecondFactorFor:
-    value = env_str("TSCM_SECOND_FACTOR", environ)
-    for known in _SECOND_FACTOR:
-        if value == known:
-            return known
-    raise EnvironmentRefused("TSCM_SECOND_FACTOR", value, ", ".join(_SECOND_FACTOR))
-
-
 def _proxies(environ: Mapping[str, str]) -> tuple[Network, ...]:
     name = "TSCM_TRUSTED_PROXIES"
     found = []
     for text in env_list(name, environ):
-        try:
-            network = ipaddress.ip_network(text)
-        except ValueError:
-            raise EnvironmentRefused(name, text, "addresses and networks of proxies") from None
-        if network.prefixlen == 0:
+        proxies = network(name, text, accepted="addresses and networks of proxies")
+        if proxies.prefixlen == 0:
             raise EnvironmentRefused(name, text, "the proxies only: of all others, anybody is one")
-        found.append(network)
+        found.append(proxies)
     return tuple(found)
 
 
@@ -128,22 +115,14 @@ def _is_whole(needed: tuple[str, ...], environ: Mapping[str, str]) -> bool:
 def _url(name: str, environ: Mapping[str, str], *, schemes: set[str]) -> str:
     """Return the URL of a server; plain HTTP only to this machine, and never a password in it."""
     value = env_str(name, environ)
-    refused = EnvironmentRefused(
-        name, value.rpartition("@")[2], f"{' or '.join(f'{one}://host' for one in sorted(schemes))}"
-    )
-    if re.search(r"[\s\x00-\x1f\x7f]", value):
-        raise refused
-    try:
-        url = urlsplit(value)
-        host, _ = url.hostname or "", url.port
-    except ValueError:
-        raise refused from None
-    is_known = bool(HOST.fullmatch(host)) or is_ip(host, version=6)
-    is_plain = not (url.query or url.fragment or "@" in url.netloc)
-    is_private = url.scheme != "http" or host in _LOOPBACK
-    if url.scheme not in schemes or not (is_known and is_plain and is_private):
-        raise refused
-    return value
+    url = parts_of_url(value)
+    if url is not None and url.scheme in schemes:
+        is_plain = not (url.query or url.fragment or "@" in url.netloc)
+        is_private = url.scheme != "http" or url.hostname in LOOPBACK
+        if is_plain and is_private:
+            return value
+    accepted = " or ".join(f"{scheme}://host" for scheme in sorted(schemes))
+    raise EnvironmentRefused(name, value.rpartition("@")[2], accepted)
 
 
 def _filter(name: str, environ: Mapping[str, str], *, places: set[str]) -> str:

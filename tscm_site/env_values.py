@@ -8,12 +8,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
+from urllib.parse import SplitResult, urlsplit
 
 from tscm_site.env_variables import DEFAULTS
 
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?\.?")
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _TRUE = frozenset({"true", "1"})
 _FALSE = frozenset({"false", "0"})
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Word = TypeVar("Word", bound=str)
 
 
 class EnvironmentRefused(Exception):
@@ -60,6 +66,15 @@ def env_bool(name: str, environ: Mapping[str, str]) -> bool:
     if value.lower() in _FALSE:
         return False
     raise EnvironmentRefused(name, value, "true, false, 1, 0")
+
+
+def env_choice(name: str, environ: Mapping[str, str], *, known: tuple[Word, ...]) -> Word:
+    """One of the words of `known`."""
+    value = env_str(name, environ)
+    for word in known:
+        if value == word:
+            return word
+    raise EnvironmentRefused(name, value, ", ".join(known))
 
 
 def env_int(name: str, environ: Mapping[str, str], *, least: int, most: int) -> int:
@@ -126,6 +141,26 @@ def env_url(name: str, environ: Mapping[str, str], *, schemes: tuple[str, ...]) 
         return value
     accepted = ", ".join(f"{scheme}://…" for scheme in schemes)
     raise EnvironmentRefused(name, f"{scheme if found else ''}…", accepted)
+
+
+def parts_of_url(value: str) -> SplitResult | None:
+    """The parts of a URL; None where it holds blanks, or what is no host or no port."""
+    if re.search(r"[\s\x00-\x1f\x7f]", value):
+        return None
+    try:
+        url = urlsplit(value)
+        host, _ = url.hostname or "", url.port
+    except ValueError:
+        return None
+    return url if HOST.fullmatch(host) or is_ip(host, version=6) else None
+
+
+def network(name: str, value: str, *, accepted: str) -> Network:
+    """The network, or the address, that one value of a variable is. Raises EnvironmentRefused."""
+    try:
+        return ipaddress.ip_network(value)
+    except ValueError:
+        raise EnvironmentRefused(name, value, accepted) from None
 
 
 def is_ip(text: str, *, version: int) -> bool:

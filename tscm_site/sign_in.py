@@ -6,8 +6,8 @@ import importlib.util
 
 from tscm_site.env import Environment
 from tscm_site.env_sign_in import SignInSettings
+from tscm_site.env_values import LOOPBACK
 
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 # HSTS, redirects to HTTPS and cookies by HTTPS only: no sense where nothing leaves the machine.
 _OF_HTTPS = ["security.W004", "security.W008", "security.W012", "security.W016"]
 # HSTS for other names of the site's domain, and for ever: the domain's owner decides that.
@@ -41,4 +41,4 @@ def silenced_checks(environment: Environment) -> list[str]:
     """Return the checks of `check --deploy` that do not concern this site."""
     if is_https(environment.mail.console_url):
         return _OF_THE_DOMAIN
-    return _OF_HTTPS if environment.console_bind.host in _LOOPBACK else []
+    return _OF_HTTPS if environment.console_bind.host in LOOPBACK else []
