@@ -8,7 +8,7 @@ import typer
 
 from tsadmin.ask import may_ask
 from tsadmin.flags import Column, Json, Set, Yes, with_columns
-from tsadmin.form import or_csv
+from tsadmin.form import Csv, one_form, or_csv
 from tsadmin.site import start
 
 alarms = typer.Typer(rich_markup_mode=None)
@@ -32,7 +32,7 @@ def list_alarms(
     everything: Annotated[
         bool, typer.Option("--all/--open", help="Also those that are over.", show_default=False)
     ] = False,
-    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    csv: Csv = False,
     json: Json = False,
 ) -> None:
     """List what is wrong, acknowledge it, and say who is told.
@@ -41,6 +41,7 @@ def list_alarms(
     """
     if context.invoked_subcommand is not None:
         return
+    one_form(csv=csv, json=json)
     start()
     from tsadmin.commands import alarms as commands
 

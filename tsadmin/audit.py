@@ -8,6 +8,7 @@ import typer
 
 from tsadmin.errors import Misused
 from tsadmin.flags import Json
+from tsadmin.form import one_form
 from tsadmin.site import start
 
 
@@ -46,8 +47,7 @@ def audit(  # noqa: PLR0913  a flag each
     """
     if holds and not verify:
         raise Misused("--holds goes with --verify")
-    if csv and json:
-        raise Misused("--csv and --json are two answers; give one of them")
+    one_form(csv=csv, json=json)
     start()
     from django.utils import timezone
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
+from typing import Any
 
 _LONGEST = 2_000
 # Whose refusals name the part that is to blame themselves.
@@ -67,6 +68,8 @@ def _expected() -> tuple[_Translation, ...]:
     from devices.kinds.base import SettingRefused
     from devices.services import DeviceRefused, GatewayRefused, GroupRefused
     from enforcement.services import TooManyQuestions
+    from logs.reports.asked import AskedRefused
+    from logs.reports.event_files import ReportRefused
     from logs.services import SenderRefused
     from policies.fields import DecryptionFailed
     from policies.models import ClaimLost
@@ -74,11 +77,12 @@ def _expected() -> tuple[_Translation, ...]:
 
     told = (
         AddressRefused, Busy, DecryptionFailed, DeviceRefused, FactorRefused, GatewayRefused,
-        GroupRefused, PeopleRefused, SenderRefused, TokenRefused, TooManyQuestions,
+        GroupRefused, PeopleRefused, ReportRefused, SenderRefused, TokenRefused, TooManyQuestions,
     )  # fmt: skip
     return (
         ((SettingRefused,), _setting),
         ((PolicyRefused,), _column),
+        ((AskedRefused,), _asked),
         (told, lambda error: Refused(str(error))),
         ((ClaimLost,), lambda error: Refused(f"{error}; try again in a minute")),
         ((ObjectDoesNotExist,), lambda error: Refused(f"{error} It was removed meanwhile.")),
@@ -106,6 +110,12 @@ def _setting(error: Exception) -> CommandError:
     if setting.is_secret:  # what was typed is not for the screen
         return Refused(f"--{setting.name} is not accepted: use {error.accepted}")
     return Refused(f"--{error}")
+
+
+def _asked(error: Any) -> CommandError:
+    """Name the flag of the first part of a question that means nothing."""
+    name, said = next(iter(error.troubles.items()))
+    return Misused(f"--{name.replace('_', '-')}: {said}")
 
 
 _NOT_PREPARED = ("no such table", "no such column", "unable to open database", "does not exist")

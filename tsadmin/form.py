@@ -21,6 +21,12 @@ def is_csv() -> bool:
     return _is_csv.get()
 
 
+def one_form(*, csv: bool, json: bool) -> None:
+    """Raise Misused for a command that is asked for two forms at once."""
+    if csv and json:
+        raise Misused("--csv and --json are two answers; give one of them")
+
+
 def or_csv(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command that prints one table the flag `--csv`: the table is CSV then."""
     signature = inspect.signature(command, eval_str=True)
@@ -28,8 +34,7 @@ def or_csv(command: Callable[..., None]) -> Callable[..., None]:
     *before, last = signature.parameters.values()  # `json`, which stays the last one shown
 
     def run(*, csv: bool, **values: Any) -> None:
-        if csv and values.get("json"):
-            raise Misused("--csv and --json are two answers; give one of them")
+        one_form(csv=csv, json=values["json"])
         token = _is_csv.set(csv)
         try:
             command(**values)

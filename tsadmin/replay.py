@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tsadmin.flags import Column, Json, with_columns
+from tsadmin.form import one_form
 from tsadmin.site import start
 
 COLUMNS = (
@@ -39,6 +40,7 @@ def replay(
     Tries what the guard holds, where it holds anything; else what the policy would publish now.
     Nothing is published, and nothing changes.
     """
+    one_form(csv=csv, json=json)
     start()
     from django.utils import timezone
 

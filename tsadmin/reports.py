@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from tsadmin.errors import Misused
 from tsadmin.flags import Json
-from tsadmin.form import Csv
+from tsadmin.form import Csv, one_form
 from tsadmin.site import start
 
 
@@ -18,7 +17,7 @@ def status(*, csv: Csv = False, json: Json = False) -> None:
     Answers 0 when there are devices and each is known to have a list in force, else 1. With --csv
     one row for each device.
     """
-    _one_form(csv=csv, json=json)
+    one_form(csv=csv, json=json)
     start()
     from django.utils import timezone
 
@@ -48,7 +47,7 @@ def why(
     seen, what keeps it out of the block list, and which devices hold it; with --at, what was in
     force at a past moment that is kept. With --csv one row for each entry and each device.
     """
-    _one_form(csv=csv, json=json)
+    one_form(csv=csv, json=json)
     start()
     from django.utils import timezone
 
@@ -97,8 +96,3 @@ def diff(
         everything=everything,
         as_json=json,
     )
-
-
-def _one_form(*, csv: bool, json: bool) -> None:
-    if csv and json:
-        raise Misused("--csv and --json are two answers; give one of them")

@@ -76,10 +76,6 @@ def _password(file: str) -> str:
     return line
 
 
-def _roles(user: User) -> list[str]:
-    return [*people.roles_of(user), *(["superuser"] if user.is_superuser else [])]
-
-
 def _groups(user: User) -> list[str]:
     return sorted(group.name for group in user.device_groups.all())
 
@@ -87,13 +83,13 @@ def _groups(user: User) -> list[str]:
 def _row(user: User) -> tuple[str, ...]:
     last = user.last_login
     return (
-        user.get_username(), ", ".join(_roles(user)), ", ".join(_groups(user)) or "all",
+        user.get_username(), ", ".join(people.powers_of(user)), ", ".join(_groups(user)) or "all",
         "yes" if user.is_active else "no", f"{last:%Y-%m-%d %H:%M}" if last else "never",
     )  # fmt: skip
 
 
 def _row_json(user: User) -> dict[str, object]:
     return {
-        "user": user.get_username(), "roles": _roles(user), "device_groups": _groups(user),
-        "is_active": user.is_active, "last_login": user.last_login,
+        "user": user.get_username(), "roles": people.powers_of(user),
+        "device_groups": _groups(user), "is_active": user.is_active, "last_login": user.last_login,
     }  # fmt: skip

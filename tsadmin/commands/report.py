@@ -9,9 +9,8 @@ from datetime import datetime
 import typer
 
 from logs.events.filters import Filter, SummaryRow
-from logs.reports.asked import Asked, AskedRefused, read_asked
+from logs.reports.asked import Asked, read_asked
 from logs.reports.files import connections_csv, connections_json
-from logs.reports.hits import ReportRefused
 from logs.reports.report import Part, Report, report_of, words_of
 from logs.reports.tables import SUMMARY_HEADINGS, csv_lines, summary_rows
 from tsadmin.errors import Misused, Refused
@@ -29,23 +28,16 @@ class Manner:
 
 
 def print_report(*, given: Mapping[str, Sequence[str]], manner: Manner, now: datetime) -> None:
-    """Print the answer to a question; raises Misused where it means nothing."""
+    """Print the answer to a question; raises AskedRefused where it means nothing."""
     if manner.csv and manner.json:
         raise Misused("--csv or --json, not both")
-    try:
-        asked = read_asked(given, now=now, sees=None)
-    except AskedRefused as refused:
-        name, said = next(iter(refused.troubles.items()))
-        raise Misused(f"--{name.replace('_', '-')}: {said}") from refused
+    asked = read_asked(given, now=now, sees=None)
     if manner.csv and not manner.connections and len(given.get("by", ())) != 1:
         raise Misused("--csv prints one table: say which with one --by")
-    try:
-        if manner.connections:
-            _print_connections(asked.filter, as_json=manner.json)
-        else:
-            _print(report_of(asked, rows=manner.rows), manner)
-    except ReportRefused as refused:
-        raise Refused(str(refused)) from refused
+    if manner.connections:
+        _print_connections(asked.filter, as_json=manner.json)
+    else:
+        _print(report_of(asked, rows=manner.rows), manner)
 
 
 def _print_connections(wanted: Filter, *, as_json: bool) -> None:
