@@ -5,9 +5,10 @@ from __future__ import annotations
 from django_filters import rest_framework as filters
 
 from devices.models import Device, Pull
+from policies.api.filters import SeenFilterSet
 
 
-class DeviceFilter(filters.FilterSet):
+class DeviceFilter(SeenFilterSet):
     """Devices by name, ID, kind and policy."""
 
     nickname = filters.CharFilter(max_length=64)
@@ -18,7 +19,7 @@ class DeviceFilter(filters.FilterSet):
         fields = ["nickname", "device_id", "kind", "policy", "policy_updates", "is_sample"]
 
 
-class PullFilter(filters.FilterSet):
+class PullFilter(SeenFilterSet):
     """Pulls by device, answer and time."""
 
     status = filters.NumberFilter(min_value=100, max_value=599)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db import models
@@ -24,10 +25,12 @@ from policies.models import (
     Source,
     SourceSecrets,
 )
+from policies.models.change import LONGEST_SUBJECT
 from policies.visible import Person, Rule
 
 _LIMITED = "_is_limited_to_groups"
-_LONGEST_SUBJECT = 200  # of a change; a longer one was cut
+
+_Rows = QuerySet[Any]
 
 
 def device_ids(user: Person) -> frozenset[int] | None:
@@ -53,79 +56,73 @@ def is_limited(user: Person) -> bool:
 
 def through(path: str) -> Rule:
     """Return the rule for rows that belong to a device, which is reached by `path`."""
+    return _for_limited(lambda rows, seen: rows.filter(**{f"{path}__in": seen}))
 
-    def rule(rows: QuerySet[Any], user: Person) -> QuerySet[Any]:
+
+def _for_limited(narrowed: Callable[[_Rows, frozenset[int]], _Rows]) -> Rule:
+    """Return the rule that narrows rows by the devices seen; who sees all sees all of them."""
+
+    def rule(rows: _Rows, user: Person) -> _Rows:
         seen = device_ids(user)
-        return rows if seen is None else rows.filter(**{f"{path}__in": seen})
+        return rows if seen is None else narrowed(rows, seen)
 
     return rule
 
 
-def _devices(rows: QuerySet[Any], user: Person) -> QuerySet[Any]:
-    seen = device_ids(user)
-    return rows if seen is None else rows.filter(pk__in=seen)
-
-
-def _releases(rows: QuerySet[Any], user: Person) -> QuerySet[Any]:
-    seen = device_ids(user)
-    return rows if seen is None else rows.filter(nickname__in=_column(seen, "nickname"))
+def _releases(rows: _Rows, seen: frozenset[int]) -> _Rows:
+    return rows.filter(nickname__in=_column(seen, "nickname"))
 
 
 def _policies(path: str) -> Rule:
     """Return the rule for policies and their parts: a device's own is seen with the device."""
-    prefix = f"{path}__" if path else ""
-
-    def rule(rows: QuerySet[Any], user: Person) -> QuerySet[Any]:
-        seen = device_ids(user)
-        if seen is None:
-            return rows
-        own = Device.objects.filter(pk__in=seen).values("policy")
-        shared = Q(**{f"{prefix}is_private": False})
-        return rows.filter(shared | Q(**{f"{path or 'pk'}__in": own}))
-
-    return rule
+    return _for_limited(lambda rows, seen: _shared_or(_own_policies(seen), rows, path))
 
 
 def _sources(path: str) -> Rule:
     """Return the rule for sources and what came of them: a device's own are seen with it."""
+    return _for_limited(lambda rows, seen: _shared_or(_own_sources(seen), rows, path))
+
+
+def _own_policies(seen: frozenset[int]) -> _Rows:
+    return Device.objects.filter(pk__in=seen).values("policy")
+
+
+def _own_sources(seen: frozenset[int]) -> _Rows:
+    return Source.objects.filter(policies__devices__in=seen).values("pk")
+
+
+def _shared_or(own: _Rows, rows: _Rows, path: str = "") -> _Rows:
+    """Return the rows where what `path` leads to is nobody's, or one of `own`."""
     prefix = f"{path}__" if path else ""
-
-    def rule(rows: QuerySet[Any], user: Person) -> QuerySet[Any]:
-        seen = device_ids(user)
-        if seen is None:
-            return rows
-        own = Source.objects.filter(policies__devices__in=seen).values("pk")
-        shared = Q(**{f"{prefix}is_private": False})
-        return rows.filter(shared | Q(**{f"{path or 'pk'}__in": own}))
-
-    return rule
+    shared = Q(**{f"{prefix}is_private": False})
+    return rows.filter(shared | Q(**{f"{path or 'pk'}__in": own}))
 
 
 def _told_by(column: str) -> Rule:
     """Return the rule for rows that name what they are about, such as 'device fmc-1'."""
 
-    def rule(rows: QuerySet[Any], user: Person) -> QuerySet[Any]:
-        seen = device_ids(user)
-        if seen is None:
-            return rows
+    def narrowed(rows: _Rows, seen: frozenset[int]) -> _Rows:
         nodes = _column(seen, "node")
+        policies = _shared_or(_own_policies(seen), Policy.objects.all())
+        sources = _shared_or(_own_sources(seen), Source.objects.all())
         for what, names in (
             ("device", _column(seen, "nickname")),
-            ("policy", _names(_policies(""), Policy.objects.all(), user)),
-            ("source", _names(_sources(""), Source.objects.all(), user)),
+            ("policy", policies.values_list("name", flat=True)),
+            ("source", sources.values_list("name", flat=True)),
             ("machine", nodes),
             ("session on", nodes),
         ):
             about = Q(**{f"{column}__startswith": f"{what} "})
             whole = [f"{what} {name}" for name in names]
-            mine = Q(**{f"{column}__in": {*whole, *(one[:_LONGEST_SUBJECT] for one in whole)}})
+            # The record cuts a longer one.
+            mine = Q(**{f"{column}__in": {*whole, *(one[:LONGEST_SUBJECT] for one in whole)}})
             rows = rows.filter(~about | mine)
         return rows
 
-    return rule
+    return _for_limited(narrowed)
 
 
-def _groups(rows: QuerySet[Any], user: Person) -> QuerySet[Any]:
+def _groups(rows: _Rows, user: Person) -> _Rows:
     return rows if device_ids(user) is None else rows.filter(people=user.pk)
 
 
@@ -133,15 +130,11 @@ def _column(seen: frozenset[int], name: str) -> list[str]:
     return list(Device.objects.filter(pk__in=seen).values_list(name, flat=True))
 
 
-def _names(rule: Rule, rows: QuerySet[Any], user: Person) -> list[str]:
-    return list(rule(rows, user).values_list("name", flat=True))
-
-
 RULES: dict[type[models.Model], Rule] = {
-    Device: _devices,
+    Device: through("pk"),
     DeviceGroup: _groups,
     Gateway: through("device"),
-    GatewayRelease: _releases,
+    GatewayRelease: _for_limited(_releases),
     Pull: through("device"),
     Policy: _policies(""),
     Snapshot: _policies("policy"),

@@ -10,6 +10,7 @@ from devices.models import Device, GatewayRelease
 from enforcement.api.serializers import ApplicationSerializer, InquirySerializer, ReleaseSerializer
 from enforcement.models import Application, Inquiry
 from policies.api.base import Reading, Seen
+from policies.api.filters import SeenFilter, SeenFilterSet
 
 
 class InquiryViewSet(mixins.RetrieveModelMixin, Seen[Inquiry]):
@@ -32,10 +33,10 @@ class ReleaseViewSet(Reading[GatewayRelease]):
     ordering = ("asked_at",)
 
 
-class ApplicationFilter(filters.FilterSet):
+class ApplicationFilter(SeenFilterSet):
     """What was done, by device, outcome, reason and time."""
 
-    device = filters.ModelChoiceFilter(queryset=Device.objects.all(), field_name="gateway__device")
+    device = SeenFilter(queryset=Device.objects.all(), field_name="gateway__device")
     since = filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte")
     until = filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt")
 

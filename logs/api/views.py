@@ -24,6 +24,7 @@ from logs.api.permissions import MayAdopt
 from logs.models import Batch, Delivery, Forward, LineShape, Receiver, Sender, Spool
 from logs.reports.ledger import ledgers
 from policies.api.base import NON_FIELD, Conflict, Reading, actor_of
+from policies.api.filters import SeenFilter, SeenFilterSet
 from policies.api.permissions import MayChange
 
 
@@ -46,10 +47,10 @@ class LedgerViewSet(Reading[Device]):
         return self.get_serializer_class()(*args, **kwargs)
 
 
-class BatchFilter(filters.FilterSet):
+class BatchFilter(SeenFilterSet):
     """Batches by device, number, state and time."""
 
-    device = filters.ModelChoiceFilter(queryset=Device.objects.all(), field_name="spool__device")
+    device = SeenFilter(queryset=Device.objects.all(), field_name="spool__device")
     number = filters.NumberFilter(min_value=1)
     since = filters.IsoDateTimeFilter(field_name="closed_at", lookup_expr="gte")
     until = filters.IsoDateTimeFilter(field_name="closed_at", lookup_expr="lt")
@@ -71,12 +72,10 @@ class BatchViewSet(Reading[Batch]):
     ordering = ("-closed_at",)
 
 
-class DeliveryFilter(filters.FilterSet):
+class DeliveryFilter(SeenFilterSet):
     """Attempts by device, batch, outcome and time."""
 
-    device = filters.ModelChoiceFilter(
-        queryset=Device.objects.all(), field_name="batch__spool__device"
-    )
+    device = SeenFilter(queryset=Device.objects.all(), field_name="batch__spool__device")
     since = filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte")
     until = filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt")
 
@@ -97,7 +96,7 @@ class DeliveryViewSet(Reading[Delivery]):
     ordering = ("-at",)
 
 
-class ForwardFilter(filters.FilterSet):
+class ForwardFilter(SeenFilterSet):
     """Forwarding by device and state."""
 
     class Meta:
@@ -117,7 +116,7 @@ class ForwardViewSet(Reading[Forward]):
     ordering = ("target",)
 
 
-class LineShapeFilter(filters.FilterSet):
+class LineShapeFilter(SeenFilterSet):
     """Shapes by device."""
 
     class Meta:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
-from django.db.models import QuerySet
+from django.db.models import Field, ForeignKey, QuerySet
 from django_filters import rest_framework as filters
 from rest_framework.request import Request
 
@@ -23,7 +23,19 @@ class SeenFilter(filters.ModelChoiceFilter):
         return rows if request is None else visible(rows, request.user)
 
 
-class PolicyFilter(filters.FilterSet):
+class SeenFilterSet(filters.FilterSet):
+    """Takes for the row that a foreign key leads to only one that the person sees."""
+
+    FILTER_DEFAULTS: ClassVar[dict[type[Field[Any, Any]], dict[str, Any]]] = {
+        **filters.FilterSet.FILTER_DEFAULTS,
+        ForeignKey: {
+            **filters.FilterSet.FILTER_DEFAULTS[ForeignKey],
+            "filter_class": SeenFilter,
+        },
+    }
+
+
+class PolicyFilter(SeenFilterSet):
     """Policies by name, state and source."""
 
     name = filters.CharFilter(max_length=64)
@@ -35,7 +47,7 @@ class PolicyFilter(filters.FilterSet):
         fields = ["name", "state", "source", "is_private", "is_paused", "is_sample"]
 
 
-class SourceFilter(filters.FilterSet):
+class SourceFilter(SeenFilterSet):
     """Sources by name, kind, state and policy."""
 
     name = filters.CharFilter(max_length=200)
@@ -48,7 +60,7 @@ class SourceFilter(filters.FilterSet):
         fields = ["name", "kind", "state", "policy", "is_enabled", "is_sample"]
 
 
-class SnapshotFilter(filters.FilterSet):
+class SnapshotFilter(SeenFilterSet):
     """Snapshots by policy, number and time."""
 
     number = filters.NumberFilter(min_value=0, max_value=2_147_483_647)
@@ -60,7 +72,7 @@ class SnapshotFilter(filters.FilterSet):
         fields = ["policy", "number"]
 
 
-class RetrievalFilter(filters.FilterSet):
+class RetrievalFilter(SeenFilterSet):
     """Retrievals by source, outcome and time."""
 
     outcome = filters.ChoiceFilter(choices=Outcome.choices)

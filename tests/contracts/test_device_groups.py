@@ -280,6 +280,29 @@ def test_endpoints_of_rows_of_another_group_answer_404(site: dict[str, Device]) 
     assert not there
 
 
+def test_a_filter_takes_a_row_of_another_group_for_one_that_is_not_there(
+    site: dict[str, Device],
+) -> None:
+    user = _person("lena", "north")
+    api, told, asked = _api(user), {}, 0
+    hidden = list(_hidden(user))
+    for prefix, viewset, _ in ENDPOINTS:
+        kinds = getattr(viewset, "filterset_class", None)
+        if kinds is None or "(" in prefix:
+            continue
+        for name, one in kinds.base_filters.items():
+            model = getattr(one.extra.get("queryset"), "model", None)
+            for pk in [pk for of, pk in hidden if of is model]:
+                there, nowhere = (
+                    api.get(f"/api/v1/{prefix}/", {name: number}) for number in (pk, 987_654_321)
+                )
+                asked += 1
+                if (there.status_code, there.content) != (400, nowhere.content):
+                    told[f"{prefix}?{name}={pk}"] = there.status_code
+    assert not told
+    assert asked > 10
+
+
 def test_the_console_s_own_pages_of_another_group_are_not_there(site: dict[str, Device]) -> None:
     user = _person("lena", "north")
     browser = _browser(user)
