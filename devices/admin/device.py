@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -111,20 +110,6 @@ class DeviceAdmin(UpdatingAdmin):
             path("<int:pk>/left-out/", left_out, name="devices_device_left_out"),
             *self.deed_paths({"hold": False, "follow": True}, self.hold_view),
             *super().get_urls(),
-        ]
-
-    def deed_paths(
-        self, deeds: Mapping[str, object], view: Callable[..., HttpResponse]
-    ) -> list[URLPattern]:
-        """Return an address for each deed by its verb; `view` is given the deed."""
-        return [
-            path(
-                f"<int:pk>/{verb}/",
-                self.admin_site.admin_view(view),
-                {"deed": deed},
-                name=f"devices_device_{verb}",
-            )
-            for verb, deed in deeds.items()
         ]
 
     def left_out_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:

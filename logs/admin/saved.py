@@ -63,18 +63,13 @@ class SavedReportForm(ServiceForm):
 
     owner: User
 
-    def write(self) -> SavedReport | None:
+    def write(self) -> SavedReport:
         """Save the report, or change it."""
-        try:
-            if not self.instance.pk:
-                return save_report(
-                    values=self.cleaned_data, owner=self.owner, actor=self.actor, now=self.now
-                )
-            row = SavedReport.objects.select_related("owner").get(pk=self.instance.pk)
-            return change_saved(row=row, changes=self.cleaned_data, actor=self.actor, now=self.now)
-        except Refused as refused:
-            self.refuse(refused.setting, refused)
-            return None
+        values, actor, now = self.cleaned_data, self.actor, self.now
+        if not self.instance.pk:
+            return save_report(values=values, owner=self.owner, actor=actor, now=now)
+        row = SavedReport.objects.select_related("owner").get(pk=self.instance.pk)
+        return change_saved(row=row, changes=values, actor=actor, now=now)
 
 
 @admin.register(SavedReport)

@@ -5,15 +5,8 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
-from django.http import (
-    Http404,
-    HttpRequest,
-    HttpResponse,
-    HttpResponseNotAllowed,
-    HttpResponseRedirect,
-)
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -74,18 +67,14 @@ class TargetForm(ServiceForm):
         model = AlarmTarget
         fields = TARGET_COLUMNS
 
-    def write(self) -> AlarmTarget | None:
+    def write(self) -> AlarmTarget:
         """Make or change the target."""
         values = dict(self.cleaned_data)
-        try:
-            if self.instance.pk:
-                target = AlarmTarget.objects.get(pk=self.instance.pk)
-                return change_target(target=target, changes=values, actor=self.actor, now=self.now)
-            named = {key: values.pop(key) for key in ("name", "kind", "settings")}
-            self.made = create_target(**named, options=values, actor=self.actor, now=self.now)
-        except Refused as refused:
-            self.refuse(refused.setting, refused)
-            return None
+        if self.instance.pk:
+            target = AlarmTarget.objects.get(pk=self.instance.pk)
+            return change_target(target=target, changes=values, actor=self.actor, now=self.now)
+        named = {key: values.pop(key) for key in ("name", "kind", "settings")}
+        self.made = create_target(**named, options=values, actor=self.actor, now=self.now)
         return self.made.target
 
 
@@ -178,15 +167,6 @@ class AlarmTargetAdmin(ServiceAdmin):
     def remove(self, row: AlarmTarget, *, actor: str, now: datetime) -> None:
         """Delete a target."""
         delete_target(target=row, actor=actor, now=now)
-
-    def _changeable(self, request: HttpRequest, pk: int) -> AlarmTarget:
-        """Return a target that this person may change; raises PermissionDenied, Http404."""
-        row: AlarmTarget | None = self.get_object(request, str(pk))
-        if not self.has_change_permission(request, row):
-            raise PermissionDenied
-        if row is None:
-            raise Http404(f"There is no target {pk}.")
-        return row
 
     def _secret_page(self, request: HttpRequest, made: Made, *, is_renewed: bool) -> HttpResponse:
         context = {

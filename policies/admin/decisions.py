@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.loader import render_to_string
-from django.urls import URLPattern, path
+from django.urls import URLPattern
 from django.utils import timezone
 
 from policies.admin.base import Button, Panel, actor_of
@@ -35,17 +35,7 @@ class DecidingAdmin(UpdatingAdmin):
     def get_urls(self) -> list[URLPattern]:
         """Return the pages, and one address for each decision."""
         deeds: dict[str, Deed] = {"approve": _approve, "discard": _discard, "release": _release}
-        name = f"{self.opts.app_label}_{self.opts.model_name}"
-        decisions = [
-            path(
-                f"<int:pk>/{verb}/",
-                self.admin_site.admin_view(self.decide_view),
-                {"deed": deed},
-                name=f"{name}_{verb}",
-            )
-            for verb, deed in deeds.items()
-        ]
-        return [*decisions, *super().get_urls()]
+        return [*self.deed_paths(deeds, self.decide_view), *super().get_urls()]
 
     def decide_view(self, request: HttpRequest, pk: int, deed: Deed) -> HttpResponse:
         """Do what a person decided, and go back to the policy's page; a refusal is a message."""

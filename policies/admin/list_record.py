@@ -64,18 +64,14 @@ class ListRecordForm(ServiceForm):
         if self.instance.pk:
             del self.fields["source"]
 
-    def write(self) -> ListRecord | None:
+    def write(self) -> ListRecord:
         """Add the record, or change its note and its end."""
         values, actor, now = self.cleaned_data, self.actor, self.now
-        try:
-            if self.instance.pk:
-                record = ListRecord.objects.select_related("source").get(pk=self.instance.pk)
-                return change_record(record=record, changes=values, actor=actor, now=now)
-            entry = values.pop("text")
-            return add_record(entry=entry, **values, actor=actor, now=now)
-        except Refused as refused:
-            self.refuse(refused.setting, refused)
-            return None
+        if self.instance.pk:
+            record = ListRecord.objects.select_related("source").get(pk=self.instance.pk)
+            return change_record(record=record, changes=values, actor=actor, now=now)
+        entry = values.pop("text")
+        return add_record(entry=entry, **values, actor=actor, now=now)
 
 
 class ListFilter(admin.SimpleListFilter):

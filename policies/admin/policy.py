@@ -121,15 +121,9 @@ class PolicyAdmin(DecidingAdmin):
             device_total=Count("devices", distinct=True),
         )
 
-    def get_form(
-        self,
-        request: HttpRequest,
-        obj: Any = None,
-        change: bool = False,  # noqa: FBT001, FBT002  Django's signature
-        **kwargs: Any,
-    ) -> Any:
+    def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Return the form; sources that the person does not see are none of its choices."""
-        form = super().get_form(request, obj, change=change, **kwargs)
+        form = super().get_form(request, *args, **kwargs)
         for name in ("block_sources", "allow_sources"):
             if name in form.base_fields:  # shared by all requests
                 field = form.base_fields[name] = deepcopy(form.base_fields[name])

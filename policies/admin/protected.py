@@ -26,17 +26,13 @@ class ProtectedForm(ServiceForm):
         model = ProtectedAddress
         fields = PROTECTED_COLUMNS
 
-    def write(self) -> ProtectedAddress | None:
+    def write(self) -> ProtectedAddress:
         """Protect the address, or change what is protected."""
         values, actor, now = self.cleaned_data, self.actor, self.now
-        try:
-            if not self.instance.pk:
-                return protect_network(**values, actor=actor, now=now)
-            row = ProtectedAddress.objects.get(pk=self.instance.pk)
-            return change_protected(row=row, changes=values, actor=actor, now=now)
-        except Refused as refused:
-            self.refuse(refused.setting, refused)
-            return None
+        if not self.instance.pk:
+            return protect_network(**values, actor=actor, now=now)
+        row = ProtectedAddress.objects.get(pk=self.instance.pk)
+        return change_protected(row=row, changes=values, actor=actor, now=now)
 
 
 @admin.register(ProtectedAddress)

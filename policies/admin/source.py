@@ -6,16 +6,9 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import (
-    Http404,
-    HttpRequest,
-    HttpResponse,
-    HttpResponseNotAllowed,
-    HttpResponseRedirect,
-)
-from django.urls import URLPattern, path, reverse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.urls import URLPattern
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -77,20 +70,16 @@ class SourceForm(ServiceForm):
         model = Source
         fields = SOURCE_COLUMNS
 
-    def write(self) -> Source | None:
+    def write(self) -> Source:
         """Make or change the source."""
         values = {**self.cleaned_data, "settings": self.cleaned_data["settings"] or {}}
-        try:
-            if self.instance.pk:
-                source = Source.objects.get(pk=self.instance.pk)
-                return change_source(source=source, changes=values, actor=self.actor, now=self.now)
-            named = {key: values.pop(key) for key in ("name", "kind", "settings")}
-            # What was left as it stood is the kind's to say: a list kept here has other defaults.
-            options = {key: value for key, value in values.items() if key in self.changed_data}
-            return create_source(**named, options=options, actor=self.actor, now=self.now)
-        except Refused as refused:
-            self.refuse(refused.setting, refused)
-            return None
+        if self.instance.pk:
+            source = Source.objects.get(pk=self.instance.pk)
+            return change_source(source=source, changes=values, actor=self.actor, now=self.now)
+        named = {key: values.pop(key) for key in ("name", "kind", "settings")}
+        # What was left as it stood is the kind's to say: a list kept here has other defaults.
+        options = {key: value for key, value in values.items() if key in self.changed_data}
+        return create_source(**named, options=options, actor=self.actor, now=self.now)
 
 
 @admin.register(Source)
@@ -144,36 +133,25 @@ class SourceAdmin(ServiceAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         """Return the pages, and what pauses a source or lets it go on."""
-        view = self.admin_site.admin_view(self.pause_view)
         deeds = {"pause": False, "resume": True}
-        return [
-            *(
-                path(f"<int:pk>/{verb}/", view, {"is_on": is_on}, name=f"policies_source_{verb}")
-                for verb, is_on in deeds.items()
-            ),
-            *super().get_urls(),
-        ]
+        return [*self.deed_paths(deeds, self.pause_view), *super().get_urls()]
 
-    def pause_view(self, request: HttpRequest, pk: int, is_on: bool) -> HttpResponse:  # noqa: FBT001
-        """Retrieve a source no more, or again, and go back to its page."""
+    def pause_view(self, request: HttpRequest, pk: int, deed: bool) -> HttpResponse:  # noqa: FBT001
+        """Retrieve a source no more, or again as `deed` says, and go back to its page."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        row = self.get_object(request, str(pk))
-        if not self.has_change_permission(request, row):
-            raise PermissionDenied
-        if row is None:
-            raise Http404(f"There is no source {pk}.")
+        row = self._changeable(request, pk)
         try:
             change_source(
                 source=row,
-                changes={"is_enabled": is_on},
+                changes={"is_enabled": deed},
                 actor=actor_of(request),
                 now=timezone.now(),
             )
         except Refused as refused:
             messages.error(request, str(refused))
         else:
-            stays = "it is retrieved again" if is_on else "the list that is held stays in force"
+            stays = "it is retrieved again" if deed else "the list that is held stays in force"
             messages.success(request, f"{row}: {stays}.")
         nudge()
         return HttpResponseRedirect(self.page_of(pk))
@@ -184,8 +162,7 @@ class SourceAdmin(ServiceAdmin):
         verb, label, icon = (
             ("pause", "Pause", "pause") if row.is_enabled else ("resume", "Resume", "play_arrow")
         )
-        url = reverse(f"admin:policies_source_{verb}", args=[row.pk])
-        deed = Button(label, url, icon, is_post=True, is_quiet=row.is_enabled)
+        deed = Button(label, self._url(verb, row), icon, is_post=True, is_quiet=row.is_enabled)
         return (deed,) if row.kind == KIND else (Button("Try it", "#try", "science"), deed)
 
     def held_by(self, row: Source) -> QuerySet[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from policies.admin.base import Button, ConsoleAdmin, actor_of
 from policies.models import Policy
-from policies.services import accept_change, request_refresh
+from policies.services import Refused, accept_change, request_refresh
 from policies.tasks import nudge
 from policies.visible import visible
 from policies.words import link
@@ -39,7 +39,10 @@ class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
     now: ClassVar[datetime]
 
     def write(self) -> models.Model | None:
-        """Do the write by its service; call `refuse` and return None for what it refuses."""
+        """Do the write by its service, which may raise Refused.
+
+        For what it refuses in another way call `refuse` and return None.
+        """
         raise NotImplementedError
 
     def refuse(self, field: str, reason: Exception | str) -> None:
@@ -49,8 +52,12 @@ class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
     def _post_clean(self) -> None:
         if self.errors:
             return
+        written = None
         with transaction.atomic():
-            written = self.write()
+            try:
+                written = self.write()
+            except Refused as refused:
+                self.refuse(refused.setting, refused)
             if self.errors:
                 transaction.set_rollback(True)
         if written is not None and not self.errors:
@@ -126,7 +133,35 @@ class ServiceAdmin(ConsoleAdmin):
 
     def page_of(self, pk: object) -> str:
         """Return the address of a row's page."""
-        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[pk])
+        return reverse(f"admin:{self._name_of('change')}", args=[pk])
+
+    def deed_paths(
+        self, deeds: Mapping[str, object], view: Callable[..., HttpResponse]
+    ) -> list[URLPattern]:
+        """Return an address for each deed by its verb; `view` is given the deed."""
+        guarded = self.admin_site.admin_view(view)
+        return [
+            path(f"<int:pk>/{verb}/", guarded, {"deed": deed}, name=self._name_of(verb))
+            for verb, deed in deeds.items()
+        ]
+
+    def _name_of(self, what: str) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_{what}"
+
+    def _url(self, what: str, row: models.Model) -> str:
+        return reverse(f"admin:{self._name_of(what)}", args=[row.pk])
+
+    def _changeable(self, request: HttpRequest, pk: int) -> Any:
+        """Return a row that the person may change; raises PermissionDenied, Http404."""
+        row = self.get_object(request, str(pk))
+        if not self.has_change_permission(request, row):
+            raise PermissionDenied
+        return self._there(row, pk)
+
+    def _there(self, row: Any, pk: int) -> Any:
+        if row is None:
+            raise Http404(f"There is no {self.opts.verbose_name} {pk}.")
+        return row
 
 
 class UpdatingAdmin(ServiceAdmin):
@@ -164,12 +199,11 @@ class UpdatingAdmin(ServiceAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         """Return the pages, "update now" and "accept change once"."""
-        name = f"{self.opts.app_label}_{self.opts.model_name}"
         update = self.admin_site.admin_view(self.update_view)
         accept = self.admin_site.admin_view(self.accept_view)
         return [
-            path("<int:pk>/update/", update, name=f"{name}_update"),
-            path("<int:pk>/accept/", accept, name=f"{name}_accept"),
+            path("<int:pk>/update/", update, name=self._name_of("update")),
+            path("<int:pk>/accept/", accept, name=self._name_of("accept")),
             *super().get_urls(),
         ]
 
@@ -207,14 +241,6 @@ class UpdatingAdmin(ServiceAdmin):
 
     accept_once.short_description = "Accept change once"  # type: ignore[attr-defined]
     accept_once.allowed_permissions = ("accept",)  # type: ignore[attr-defined]
-
-    def _url(self, what: str, row: models.Model) -> str:
-        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{what}", args=[row.pk])
-
-    def _there(self, row: Any, pk: int) -> Any:
-        if row is None:
-            raise Http404(f"There is no {self.opts.verbose_name} {pk}.")
-        return row
 
     def _policies_of(self, rows: Iterable[Any]) -> list[Policy]:
         return list({policy.pk: policy for policy in map(self.policy_of, rows)}.values())
