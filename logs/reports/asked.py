@@ -188,7 +188,7 @@ def _span(reader: _Reader, *, now: datetime) -> tuple[str, datetime, datetime]:
             reader.troubles["last"] = f"Use one of {', '.join(LASTS)}, or since and until."
             last = ""
         last = last or "24h"
-        until = _at_a_step(now, LASTS[last][1])
+        until = at_a_step(now, LASTS[last][1])
         return last, until - LASTS[last][1], until
     until = reader.read("until", lambda: moment(end, now=now), now) if end else now
     usual = until - LASTS["24h"][1]
@@ -200,7 +200,7 @@ def _span(reader: _Reader, *, now: datetime) -> tuple[str, datetime, datetime]:
     return "", since, until
 
 
-def _at_a_step(now: datetime, span: timedelta) -> datetime:
+def at_a_step(now: datetime, span: timedelta) -> datetime:
     """Return the end of the bar that `now` is in: bars then begin at whole hours and quarters."""
     step = step_of(span)
     return now + (_EPOCH - now) % step

@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from policies import services
 from policies.api.base import Reading, actor_of, refusals
 from policies.api.fields import RowSerializer
+from policies.api.filters import SeenFilterSet
 from policies.api.permissions import MayChange
 from policies.models import AlarmNews, AlarmNotice, AlarmTarget, TargetKind
 from policies.services.alarm_notifiers import EXAMPLES
@@ -176,7 +177,7 @@ class NoticeSerializer(RowSerializer[AlarmNotice]):
         ]  # fmt: skip
 
 
-class NoticeFilter(filters.FilterSet):
+class NoticeFilter(SeenFilterSet):
     """Messages by target, state, alarm and time."""
 
     state = filters.ChoiceFilter(choices=NoticeState.choices)

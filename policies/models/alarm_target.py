@@ -33,19 +33,28 @@ class TargetKind(models.TextChoices):
     SYSLOG = "syslog", "syslog"
 
 
+def _has_come(column: str, *, now: datetime) -> Q:
+    """Match rows that need not wait any longer.
+
+    What is to wait longer than anything may is from before the clock was set back.
+    """
+    beyond = now + 2 * LONGEST_RETRY
+    return Q(**{f"{column}__lte": now}) | Q(**{f"{column}__gt": beyond})
+
+
+def is_due(*, now: datetime) -> Q:
+    """Match the messages that wait and are to be sent now."""
+    return Q(state=NoticeState.WAITING) & _has_come("due_at", now=now)
+
+
 class AlarmTargetQuerySet(ClaimableQuerySet["AlarmTarget"]):
     """Questions asked of targets."""
 
     def due(self, *, now: datetime) -> Self:
-        """Return the targets that have something to be told and may be tried now.
-
-        What is to wait longer than anything may is from before the clock was set back.
-        """
-        beyond = now + 2 * LONGEST_RETRY
-        waiting = AlarmNotice.objects.filter(target=OuterRef("pk"), state=NoticeState.WAITING)
-        waiting = waiting.filter(Q(due_at__lte=now) | Q(due_at__gt=beyond))
+        """Return the targets that have something to be told and may be tried now."""
+        waiting = AlarmNotice.objects.filter(is_due(now=now), target=OuterRef("pk"))
         news = AlarmNews.objects.filter(target=OuterRef("pk"), notice=None)
-        may_be_tried = Q(retry_at=None) | Q(retry_at__lte=now) | Q(retry_at__gt=beyond)
+        may_be_tried = Q(retry_at=None) | _has_come("retry_at", now=now)
         return self.filter(may_be_tried, Exists(waiting) | Exists(news), is_enabled=True)
 
 

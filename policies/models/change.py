@@ -9,6 +9,8 @@ from django.db.models import Q
 
 from policies.chain import Entry, digest_of
 
+LONGEST_ACTOR, LONGEST_SUBJECT = 150, 200
+
 
 class RecordIsKept(TypeError):
     """Somebody tried to alter or remove a row of the record."""
@@ -42,7 +44,9 @@ class Change(models.Model):
     """One thing a person or a program did; written by `record_change` and by nothing else."""
 
     at = models.DateTimeField(db_index=True)
-    actor = models.CharField(max_length=150, help_text="Such as 'console:alice' or 'tsadmin:root'.")
+    actor = models.CharField(
+        max_length=LONGEST_ACTOR, help_text="Such as 'console:alice' or 'tsadmin:root'."
+    )
     channel = models.CharField(
         max_length=100, blank=True, default="",
         help_text="The way it came: console, API with the token, tsadmin, system.",
@@ -51,7 +55,7 @@ class Change(models.Model):
         max_length=64, blank=True, default="", help_text="The address it came from, if any."
     )
     verb = models.CharField(max_length=32)
-    subject = models.CharField(max_length=200, help_text="Such as 'device fmc-1'.")
+    subject = models.CharField(max_length=LONGEST_SUBJECT, help_text="Such as 'device fmc-1'.")
     detail = models.JSONField(default=dict, help_text="{setting: [before, after], …}; no secrets.")
     digest = models.CharField(
         max_length=64, editable=False,

@@ -29,7 +29,7 @@ from policies.sources.base import Deadline, SourceMisconfigured
 from policies.sources.certificates import trouble_with
 from policies.sources.dns_servers import is_dns_name
 from policies.sources.http_settings import Tls, read_tls
-from policies.sources.resolver import is_address, resolve
+from policies.sources.resolver import is_address, resolve, without_brackets
 from policies.sources.settings import Settings, shown
 
 SETTINGS = ("host", "port", "protocol", "facility", "ca", "server_name")
@@ -193,7 +193,7 @@ def _cut(line: bytes) -> bytes:
 
 
 def _host(text: str, setting: str) -> str:
-    host = text.removeprefix("[").removesuffix("]").removesuffix(".").lower()
+    host = without_brackets(text).removesuffix(".").lower()
     if not (is_address(host) or is_dns_name(host)):
         raise SourceMisconfigured(f"{setting} must be a host name or an address, not {shown(text)}")
     return host

@@ -32,7 +32,7 @@ from policies.sources.base import Deadline, SourceMisconfigured, SourceUnavailab
 from policies.sources.http_address import Allowed
 from policies.sources.http_errors import HttpFault, ReachesInside, TimedOut
 from policies.sources.http_settings import Tls, read_tls, read_url
-from policies.sources.http_transport import Door
+from policies.sources.http_transport import Door, for_httpcore
 from policies.sources.http_url import Url
 from policies.sources.settings import Settings
 
@@ -106,10 +106,7 @@ class WebhookNotifier:
     ) -> tuple[int, str]:
         door = Door(allowed=self.allowed, proxy=None, deadline=deadline)
         context = self.tls.context(with_certificate=False) if self.url.is_encrypted else None
-        host = f"[{self.url.host}]" if ":" in self.url.host else self.url.host
-        target = httpcore.URL(
-            scheme=self.url.scheme, host=host, port=self.url.port, target=self.url.target
-        )
+        target = for_httpcore(self.url, self.url.target)
         with (
             httpcore.ConnectionPool(ssl_context=context, network_backend=door) as pool,
             pool.stream("POST", target, headers=headers, content=body) as answer,

@@ -28,7 +28,7 @@ def acknowledge_alarm(*, alarm: Alarm, note: str, actor: str, now: datetime) -> 
         row.acknowledged_at, row.acknowledged_by, row.note = now, actor[:150], note
         row.save(update_fields=["acknowledged_at", "acknowledged_by", "note"])
         record_change(
-            actor=actor, verb="acknowledge alarm", subject=row.subject[:200], now=now,
+            actor=actor, verb="acknowledge alarm", subject=row.subject, now=now,
             before=before, after={"note": note},
         )  # fmt: skip
     return row

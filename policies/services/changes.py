@@ -10,11 +10,11 @@ from django.db import connection, transaction
 
 from policies.chain import START
 from policies.models import Change
+from policies.models.change import LONGEST_ACTOR, LONGEST_SUBJECT
 from policies.origin import current_origin
 
 # Of nothing else here; any number will do, if it stays.
 _LOCK = 0x7C5_C4A1
-_LONGEST_ACTOR, _LONGEST_SUBJECT = 150, 200
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +41,8 @@ def record_change(
     }
     origin = current_origin()
     change = Change(
-        at=now, actor=_text(actor, _LONGEST_ACTOR), channel=_text(origin.channel),
-        origin=_text(origin.address), verb=verb, subject=_text(subject, _LONGEST_SUBJECT),
+        at=now, actor=_text(actor, LONGEST_ACTOR), channel=_text(origin.channel),
+        origin=_text(origin.address), verb=verb, subject=_text(subject, LONGEST_SUBJECT),
         detail=detail,
     )  # fmt: skip
     with transaction.atomic():

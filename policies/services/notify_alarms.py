@@ -16,13 +16,13 @@ from datetime import datetime, timedelta
 
 from django.conf import settings as site
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F
 from django.urls import NoReverseMatch, reverse
 
 from policies.alarm_words import NEXT_STEPS
 from policies.fields import DecryptionFailed
 from policies.models import AlarmNews, AlarmNotice, AlarmTarget
-from policies.models.alarm_target import LONGEST_RETRY
+from policies.models.alarm_target import LONGEST_RETRY, is_due
 from policies.notices.base import (
     Message,
     News,
@@ -133,11 +133,10 @@ def _waiting(target: AlarmTarget, notifier: Notifier, *, now: datetime) -> Itera
     What is new becomes a message only when it is asked for, which nobody does of a target that is
     away; and not so soon after the last one that a burst would be many.
     """
-    rows = AlarmNotice.objects.filter(target=target, state=NoticeState.WAITING)
-    # A moment that far in the future is from before the clock was set back; so is one below.
-    due = Q(due_at__lte=now) | Q(due_at__gt=now + 2 * LONGEST_RETRY)
-    last = AlarmNotice.objects.filter(target=target).order_by("-made_at", "-id").first()
-    yield from list(rows.filter(due).order_by("made_at", "id")[:AT_ONCE])
+    due = target.notices.filter(is_due(now=now)).order_by("made_at", "id")
+    last = target.notices.order_by("-made_at", "-id").first()
+    yield from list(due[:AT_ONCE])
+    # A moment in the future is from before the clock was set back.
     if last is not None and timedelta(0) <= now - last.made_at < notifier.gathers:
         return
     for _ in range(AT_ONCE):
@@ -230,7 +229,7 @@ def _write_success(target: AlarmTarget, *, now: datetime) -> None:
             sent_at=now, failing_since=None, failures=0, retry_at=None, error=""
         )
         if target.failures:  # what waits need not wait any longer
-            waiting = AlarmNotice.objects.filter(target=target, state=NoticeState.WAITING)
+            waiting = target.notices.filter(state=NoticeState.WAITING)
             waiting.filter(due_at__gt=now).update(due_at=now)
 
 

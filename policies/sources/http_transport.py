@@ -89,14 +89,14 @@ class Route:
     def _pool(self, door: Door, context: ssl.SSLContext | None) -> httpcore.ConnectionPool:
         proxy = None
         if self.proxy is not None:
-            proxy = httpcore.Proxy(_for_httpcore(self.proxy.url, "/"), auth=self.proxy.login)
+            proxy = httpcore.Proxy(for_httpcore(self.proxy.url, "/"), auth=self.proxy.login)
         return httpcore.ConnectionPool(ssl_context=context, proxy=proxy, network_backend=door)
 
     def _ask(
         self, pool: httpcore.ConnectionPool, door: Door, url: Url, headers: Iterable[Header]
     ) -> Answer:
         lines = [(b"Host", url.authority.encode()), *headers]
-        with pool.stream("GET", _for_httpcore(url, url.target), headers=lines) as response:
+        with pool.stream("GET", for_httpcore(url, url.target), headers=lines) as response:
             found = {
                 name.decode("latin-1").lower(): value.decode("latin-1")
                 for name, value in response.headers
@@ -231,7 +231,8 @@ class DeadlineStream(httpcore.NetworkStream):
         return TimedOut(f"{self._about}: the list did not come whole in time")
 
 
-def _for_httpcore(url: Url, target: str) -> httpcore.URL:
+def for_httpcore(url: Url, target: str) -> httpcore.URL:
+    """Return the address of `target` where `url` leads, as httpcore takes it."""
     # Brackets and all: httpcore puts the host as it is into what it says to a proxy.
     host = f"[{url.host}]" if ":" in url.host else url.host
     return httpcore.URL(scheme=url.scheme, host=host, port=url.port, target=target)

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import pytest
 import trustme
 
-from tests.fakes.foreground import Foreground, program
+from tests.fakes.foreground import Foreground, NotInstalled, program
 
 _CONFIGURATION = """\
 global(workDirectory="{folder}" maxMessageSize="128k" net.enableDNS="off"
@@ -37,6 +38,21 @@ _SENDER_FILES = 'global(defaultNetstreamDriverCAFile="{folder}/ca")'
 _PASS_ON = """\
 action(type="omfwd" target="127.0.0.1" port="{port}" protocol="{protocol}" template="passed-on"
            action.resumeInterval="1" action.resumeRetryCount="-1" {driver})"""
+
+
+def _daemon() -> str:
+    return program("rsyslogd", "rsyslog rsyslog-openssl")
+
+
+def _why_missing() -> str:
+    try:
+        _daemon()
+    except NotInstalled as error:
+        return str(error)
+    return ""
+
+
+needs_rsyslog = pytest.mark.skipif(bool(_why_missing()), reason=_why_missing())
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +85,13 @@ class Rsyslog(Foreground):
 
     def command(self) -> list[str]:
         """Write the configuration, and return what starts it."""
-        rsyslogd = program("rsyslogd", "rsyslog rsyslog-openssl")
         configuration = self.folder / "rsyslog.conf"
         tls, driver = self._write_tls()
         text = _CONFIGURATION.format(
             folder=self.folder, tls=tls, driver=driver, action=self._action(), port=self.port
         )
         configuration.write_text(text, encoding="utf-8")
-        return [rsyslogd, "-n", "-i", str(self.folder / "pid"), "-f", str(configuration)]
+        return [_daemon(), "-n", "-i", str(self.folder / "pid"), "-f", str(configuration)]
 
     def _action(self) -> str:
         return f'action(type="omfile" file="{self.folder}/received" template="kept")'

@@ -54,9 +54,14 @@ def test_each_target_that_is_to_be_told_gets_a_job_which_tells_it(
 
 def test_a_nudge_without_a_broker_fails_nobody(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+    caplog: pytest.LogCaptureFixture,
+    point_at: PointAt,
 ) -> None:
-    with django_capture_on_commit_callbacks(execute=True):
+    point_at("redis://127.0.0.1:1/0")
+    with django_capture_on_commit_callbacks(execute=True) as callbacks:
         nudge_notices()
+    assert len(callbacks) == 1
+    assert "the next beat finds what is due" in caplog.text
 
 
 def test_the_reviews_look_at_the_machine_they_run_on() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.fakes.foreground import NotInstalled, free_port, program
-from tests.fakes.rsyslog import Onward, Rsyslog, RsyslogSender, RsyslogTls
+from tests.fakes.foreground import free_port
+from tests.fakes.rsyslog import Onward, Rsyslog, RsyslogSender, RsyslogTls, needs_rsyslog
 from tests.logs.shippers.forwards import done, failing, forwarding, local
 from tests.logs.shippers.sinks import Sink, until
 from tests.logs.spools import Filled, filled
@@ -27,16 +27,7 @@ LINES = (
     "<134>gr\u00fc\u00dfe".encode(),
 )
 
-
-def _is_missing() -> str:
-    try:
-        program("rsyslogd", "rsyslog rsyslog-openssl")
-    except NotInstalled as error:
-        return str(error)
-    return ""
-
-
-pytestmark = pytest.mark.skipif(bool(_is_missing()), reason=_is_missing())
+pytestmark = needs_rsyslog
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from hypothesis import given as such, strategies
 from policies.notices.base import NoticeRefused, NoticeUnavailable, NotifierMisconfigured
 from policies.notices.syslog import SyslogNotifier, lines_of
 from policies.sources.base import Deadline
-from tests.fakes.foreground import NotInstalled, free_port, program
-from tests.fakes.rsyslog import Rsyslog, RsyslogTls
+from tests.fakes.foreground import free_port
+from tests.fakes.rsyslog import Rsyslog, RsyslogTls, needs_rsyslog
 from tests.logs.shippers.sinks import Sink, until
 from tests.policies.notices.messages import NOW, message, news
 
@@ -31,9 +31,12 @@ def notifier(port: int, protocol: str, **settings: object) -> SyslogNotifier:
     )
 
 
+BOTH = message(news(7), news(8, event="closed", severity="warning"))
+WANTED = b"".join(line + b"\n" for line in lines_of(BOTH, facility=16))
+
+
 def tell(told: SyslogNotifier, *, seconds: float = 10.0) -> str:
-    both = message(news(7), news(8, event="closed", severity="warning"))
-    return told.tell(both, now=NOW, deadline=Deadline.after(seconds))
+    return told.tell(BOTH, now=NOW, deadline=Deadline.after(seconds))
 
 
 def test_a_line_carries_its_parts_apart_and_in_words() -> None:
@@ -60,31 +63,14 @@ def test_whatever_a_message_holds_a_line_is_one_whole_line(text: str, subject: s
     assert LINE.match(line) is not None or len(line) > 2_000
 
 
-def _is_missing() -> str:
-    try:
-        program("rsyslogd", "rsyslog rsyslog-openssl")
-    except NotInstalled as error:
-        return str(error)
-    return ""
-
-
-needs_rsyslog = pytest.mark.skipif(bool(_is_missing()), reason=_is_missing())
-
-
 @needs_rsyslog
 def test_a_real_rsyslog_keeps_the_lines_that_came_by_udp_and_by_tcp() -> None:
-    wanted = b"".join(line + b"\n" for line in _lines())
     with Rsyslog() as server:
         for protocol in ("tcp", "udp"):
             said = tell(notifier(server.port, protocol))
             assert said == f"2 sent to 127.0.0.1:{server.port}/{protocol}"
-        until(lambda: len(server.received) >= 2 * len(wanted), server.log)
-        assert sorted(server.received.splitlines()) == sorted((wanted * 2).splitlines())
-
-
-def _lines() -> list[bytes]:
-    both = message(news(7), news(8, event="closed", severity="warning"))
-    return lines_of(both, facility=16)
+        until(lambda: len(server.received) >= 2 * len(WANTED), server.log)
+        assert sorted(server.received.splitlines()) == sorted((WANTED * 2).splitlines())
 
 
 @pytest.fixture(scope="module")
@@ -94,21 +80,22 @@ def authority() -> trustme.CA:
 
 @pytest.fixture(scope="module")
 def over_tls(authority: trustme.CA) -> Iterator[Rsyslog]:
-    if reason := _is_missing():
-        pytest.skip(reason)
     with Rsyslog(tls=RsyslogTls(authority, authority.issue_cert("siem.example"))) as server:
         yield server
 
 
+@needs_rsyslog
 def test_a_real_rsyslog_keeps_the_lines_that_came_by_tls(
     over_tls: Rsyslog, authority: trustme.CA
 ) -> None:
-    ca = authority.cert_pem.bytes().decode()
-    tell(notifier(over_tls.port, "tls", ca=ca, server_name="siem.example"))
-    wanted = b"".join(line + b"\n" for line in _lines())
-    until(lambda: over_tls.received.endswith(wanted), over_tls.log)
+    ca, wanted = authority.cert_pem.bytes().decode(), over_tls.received + WANTED
+    said = tell(notifier(over_tls.port, "tls", ca=ca, server_name="siem.example"))
+    assert said == f"2 sent to 127.0.0.1:{over_tls.port}/tls"
+    until(lambda: len(over_tls.received) >= len(wanted), over_tls.log)
+    assert over_tls.received == wanted
 
 
+@needs_rsyslog
 def test_a_server_that_cannot_prove_who_it_is_is_told_nothing(
     over_tls: Rsyslog, authority: trustme.CA
 ) -> None:
