@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, QueryDict
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -18,6 +15,7 @@ from django.utils.safestring import SafeString
 from console.charts import bar, timeline_chart
 from console.hits_form import fields_of, presets_of
 from console.hits_links import narrowed, question, with_page, without_by
+from console.pages import framed, number_in, require
 from devices.reports.visible import device_ids
 from logs.events.filters import By, Connection, Direction, SummaryRow
 from logs.events.text import protocol_name
@@ -41,7 +39,6 @@ ROWS = 10  # of each summary
 PAGE = 100  # connections
 PAGES_MOST = 100
 SAVED_SHOWN = 30
-_MOST_DIGITS = 9
 _TONES: dict[str, Tone] = {"dropped": "danger", "monitored": "warning", "allowed": "neutral"}
 
 
@@ -108,14 +105,14 @@ def report_page(request: HttpRequest) -> HttpResponse:
         else:
             context |= _told(report, request.GET)
     context["saved"] = SavedReport.objects.seen_by(request.user)[:SAVED_SHOWN]
-    return _page(request, "console/report.html", "Reports", context)
+    return framed(request, "console/report.html", "Reports", context)
 
 
 def connections_page(request: HttpRequest) -> HttpResponse:
     """Show the connections that a question asks for, the newest first, a page at a time."""
     context, asked = _context(request, has_by=False)
     if asked is not None:
-        page = min(_number(request.GET.get("page", "")) or 1, PAGES_MOST)
+        page = min(number_in(request, "page") or 1, PAGES_MOST)
         try:
             found = connections(asked.filter, most=PAGE, skip=(page - 1) * PAGE)
         except ReportRefused as refused:
@@ -124,12 +121,12 @@ def connections_page(request: HttpRequest) -> HttpResponse:
             context |= _pager(request.GET, page, found.total)
             context["lines"] = lines_of(found.rows)
             context["total"] = found.total
-    return _page(request, "console/report_connections.html", "Connections", context)
+    return framed(request, "console/report_connections.html", "Connections", context)
 
 
 def line_page(request: HttpRequest, ref: str) -> HttpResponse:
     """Show one line as the firewall sent it, and what is known of its connection."""
-    _require(request)
+    require(request, MAY_SEE)
     try:
         told = line_of(ref, devices=device_ids(request.user))
     except ReportRefused as refused:
@@ -138,12 +135,12 @@ def line_page(request: HttpRequest, ref: str) -> HttpResponse:
     if told.connection is not None:
         context["line"] = next(iter(lines_of((told.connection,))))
     context |= _rights(request)
-    return _page(request, "console/report_line.html", "One line", context)
+    return framed(request, "console/report_line.html", "One line", context)
 
 
 def _context(request: HttpRequest, *, has_by: bool) -> tuple[dict[str, Any], Asked | None]:
     """Return what both pages show of the question, and the question where it is understood."""
-    _require(request)
+    require(request, MAY_SEE)
     now = timezone.now()  # noqa: TID251  an edge
     given = dict(request.GET.lists())
     troubles: dict[str, str] = {}
@@ -194,7 +191,7 @@ def _row(row: SummaryRow, by: By, query: QueryDict, most: int) -> Row:
     bare = narrowed(_without_tables(query), by, row.key)
     return Row(
         told=row,
-        label=_label(row.key, by),
+        label=label_of(row.key, by),
         url=f"?{link}" if link else "",
         connections_url=f"{reverse('console:report-connections')}?{bare}" if bare else "",
         bar=bar(row.connections, most),
@@ -205,7 +202,8 @@ def _without_tables(query: QueryDict) -> QueryDict:
     return QueryDict(without_by(query))
 
 
-def _label(key: str, by: By) -> str:
+def label_of(key: str, by: By) -> str:
+    """Return what a row of a summary is called."""
     if by == By.HOUR:
         return f"{datetime.fromisoformat(key):%Y-%m-%d %H:%M}"
     if by == By.DIRECTION:
@@ -245,20 +243,3 @@ def _rights(request: HttpRequest) -> dict[str, bool]:
         "may_ask_why": request.user.has_perm("policies.view_policy"),
         "may_see_snapshots": request.user.has_perm("policies.view_snapshot"),
     }
-
-
-def _number(text: str) -> int:
-    """Return a number of the query; 0 where it is none."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else 0
-
-
-def _require(request: HttpRequest) -> None:
-    if not request.user.has_perm(MAY_SEE):
-        raise PermissionDenied
-
-
-def _page(
-    request: HttpRequest, template: str, title: str, context: dict[str, Any]
-) -> TemplateResponse:
-    shared = {**admin.site.each_context(request), "title": title}
-    return TemplateResponse(request, template, {**shared, **context})

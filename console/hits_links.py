@@ -10,7 +10,8 @@ from logs.events.filters import By
 
 _SPAN = ("last", "since", "until")
 _BESIDE = ("page", "by")  # of a page, not of its question
-_SAME_NAME = {
+# The parameter that narrows a question to a row of a summary.
+PARAMETERS = {
     By.DEVICE: "device",
     By.LIST: "list",
     By.OUTSIDE: "outside",
@@ -28,9 +29,9 @@ def narrowed(query: QueryDict, by: By, key: str) -> str:
     if by in _LENGTHS:
         begin = datetime.fromisoformat(key).replace(tzinfo=None)
         return _encoded(query, since=_text(begin), until=_text(begin + _LENGTHS[by]))
-    if by not in _SAME_NAME:
+    if by not in PARAMETERS:
         return ""
-    return _encoded(query, **{_SAME_NAME[by]: key})
+    return _encoded(query, **{PARAMETERS[by]: key})
 
 
 def with_span(query: QueryDict, *, last: str) -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -16,6 +15,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget
 
+from console.pages import framed
 from console.trials import trial_page
 from policies.admin.base import actor_of
 from policies.models import Policy, Source
@@ -74,12 +74,8 @@ def presets_page(request: HttpRequest) -> HttpResponse:
     """Show the catalogue, and which of it the site has."""
     _need(request, "view_source")
     may_add = request.user.has_perm("policies.add_source")
-    context = {
-        **admin.site.each_context(request),
-        "title": "Presets",
-        "catalogue": _catalogue(may_add=may_add),
-    }
-    return TemplateResponse(request, "console/presets.html", context)
+    context = {"catalogue": _catalogue(may_add=may_add)}
+    return framed(request, "console/presets.html", "Presets", context)
 
 
 @require_http_methods(["GET", "POST"])
@@ -95,14 +91,12 @@ def preset_page(request: HttpRequest, key: str) -> HttpResponse:
             url = reverse("admin:policies_source_change", args=[source.pk])
             return HttpResponseRedirect(url)
     context = {
-        **admin.site.each_context(request),
-        "title": preset.name,
         "preset": preset,
         "facts": _facts(preset, source_of(preset)),
         "form": form,
         "may_add": request.user.has_perm("policies.add_source"),
     }
-    return TemplateResponse(request, "console/preset.html", context)
+    return framed(request, "console/preset.html", preset.name, context)
 
 
 @require_POST

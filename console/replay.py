@@ -6,15 +6,12 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlencode
 
-from django.contrib import admin
 from django.core.cache import cache
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -22,6 +19,7 @@ from django.utils.safestring import SafeString
 from console.charts import bar
 from console.hits import MAY_SEE, Line, lines_of
 from console.hits_form import NAMES_OFFERED, Choice, Field, presets_of
+from console.pages import framed, require
 from devices.models import Device
 from devices.reports.visible import device_ids
 from logs.events.replay import Half, Row
@@ -83,8 +81,7 @@ class Part:
 
 def replay_page(request: HttpRequest, pk: int) -> HttpResponse:
     """Show what a policy would have done to past connections."""
-    if not request.user.has_perms(("policies.view_policy", MAY_SEE)):
-        raise PermissionDenied
+    require(request, "policies.view_policy", MAY_SEE)
     rows = Policy.objects.select_related("current", "candidate")
     policy = get_object_or_404(visible(rows, request.user), pk=pk)
     now = timezone.now()  # noqa: TID251  an edge
@@ -101,8 +98,7 @@ def replay_page(request: HttpRequest, pk: int) -> HttpResponse:
         "presets": presets_of(request.GET, last=context.get("last", "")),
         "troubles": troubles,
     }
-    shared = {**admin.site.each_context(request), "title": f"Replay of {policy}"}
-    return TemplateResponse(request, "console/replay.html", {**shared, **context})
+    return framed(request, "console/replay.html", f"Replay of {policy}", context)
 
 
 def replay_context(policy: Policy, request: HttpRequest, now: datetime) -> dict[str, Any]:
@@ -116,15 +112,15 @@ def replay_context(policy: Policy, request: HttpRequest, now: datetime) -> dict[
     seen = "all" if sees is None else ",".join(map(str, sorted(sees)))
     told_of = f"{policy.pk} {held.block_digest} {held.inputs_digest} {seen}"
     key = f"replay-{hashlib.sha256(told_of.encode()).hexdigest()}"
-    told = cast("Told[Verdict] | None", cache.get(key))
-    if told is None:
-        try:
-            question = read_replay({}, policy=policy, now=now, sees=sees)
-            told = replay_policy(question, now=now).told
-        except ReportRefused as refused:
-            return {"trouble": str(refused)}
-        cache.set(key, told, KEPT_SECONDS)
-    return {"told": told}
+
+    def tell() -> Told[Verdict]:
+        question = read_replay({}, policy=policy, now=now, sees=sees)
+        return replay_policy(question, now=now).told
+
+    try:
+        return {"told": cache.get_or_set(key, tell, KEPT_SECONDS)}
+    except ReportRefused as refused:
+        return {"trouble": str(refused)}
 
 
 def _answered(question: Question, *, now: datetime) -> dict[str, Any]:

@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
 from console.impact import effects_context, source_context
+from console.pages import framed, number_in, require
 from policies.models import Candidate, Snapshot, Source
 from policies.reports.difference import Compiled, causes, list_difference, previous_of
 from policies.reports.effects import effects_of, page_of
@@ -24,7 +22,6 @@ from policies.visible import visible
 
 PAGE = 200
 OTHERS_SHOWN = 100  # snapshots to compare with
-_MOST_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +35,7 @@ class Pager:
     def of(cls, request: HttpRequest, total: int) -> Pager:
         """Return the page that was asked for, the nearest where there is no such page."""
         last = max(1, -(-total // PAGE))
-        return cls(min(_number(request, "page") or 1, last), total)
+        return cls(min(number_in(request, "page") or 1, last), total)
 
     @property
     def start(self) -> int:
@@ -68,14 +65,14 @@ class Pager:
 
 def difference_page(request: HttpRequest, pk: int) -> HttpResponse:
     """Show what changed between a snapshot and another, the one before at first."""
-    _require(request, "policies.view_snapshot")
+    require(request, "policies.view_snapshot")
     after = get_object_or_404(_snapshots(request), pk=pk)
     return _difference(request, after, _chosen(request) or previous_of(after))
 
 
 def candidate_page(request: HttpRequest, pk: int) -> HttpResponse:
     """Show what would change if what the guard holds of a policy were published."""
-    _require(request, "policies.view_policy")
+    require(request, "policies.view_policy")
     rows = Candidate.objects.select_related("policy__current")
     after = get_object_or_404(visible(rows, request.user), policy=pk)
     return _difference(request, after, _chosen(request) or after.policy.current)
@@ -83,7 +80,7 @@ def candidate_page(request: HttpRequest, pk: int) -> HttpResponse:
 
 def effects_page(request: HttpRequest, pk: int) -> HttpResponse:
     """Show what each allow entry took out of a snapshot's block list."""
-    _require(request, "policies.view_snapshot")
+    require(request, "policies.view_snapshot")
     snapshot = get_object_or_404(_snapshots(request), pk=pk)
     only_idle = request.GET.get("idle") == "true"
     context: dict[str, Any] = {"snapshot": snapshot, "only_idle": only_idle}
@@ -97,12 +94,12 @@ def effects_page(request: HttpRequest, pk: int) -> HttpResponse:
         rows, _ = page_of(lists, pager.start, PAGE, only_idle=only_idle)
         context |= {"lists": lists, "pager": pager}
         context |= effects_context(request, snapshot, rows, now=timezone.now())
-    return _page(request, "console/effects.html", f"Allow entries of {snapshot}", context)
+    return framed(request, "console/effects.html", f"Allow entries of {snapshot}", context)
 
 
 def worth_page(request: HttpRequest, pk: int) -> HttpResponse:
     """Show what only a source has, what it shares with others, and how it does."""
-    _require(request, "policies.view_source")
+    require(request, "policies.view_source")
     source = get_object_or_404(visible(Source.objects.defer("settings"), request.user), pk=pk)
     now = timezone.now()
     context: dict[str, Any] = {"source": source, "now": now}
@@ -115,10 +112,10 @@ def worth_page(request: HttpRequest, pk: int) -> HttpResponse:
         context["trouble"] = str(error)
     else:
         context |= source_context(request, source, among=context["found"].among, now=now)
-    return _page(request, "console/worth.html", f"What {source} is worth", context)
+    return framed(request, "console/worth.html", f"What {source} is worth", context)
 
 
-def _difference(request: HttpRequest, after: Compiled, before: Snapshot | None) -> TemplateResponse:
+def _difference(request: HttpRequest, after: Compiled, before: Snapshot | None) -> HttpResponse:
     role = Role.ALLOW if request.GET.get("list") == Role.ALLOW else Role.BLOCK
     context: dict[str, Any] = {
         "after": after,
@@ -134,7 +131,7 @@ def _difference(request: HttpRequest, after: Compiled, before: Snapshot | None) 
             context |= _compared(request, before, after, role)
         except (OSError, ValueError) as error:
             context["trouble"] = f"A list cannot be read: {error}"
-    return _page(request, "console/difference.html", f"What changed: {after}", context)
+    return framed(request, "console/difference.html", f"What changed: {after}", context)
 
 
 def _compared(
@@ -170,26 +167,8 @@ def _text_url(after: Compiled) -> str:
 
 def _chosen(request: HttpRequest) -> Snapshot | None:
     """Return the snapshot that was chosen to start from; None where there is none such."""
-    return _snapshots(request).filter(pk=_number(request, "against")).first()
+    return _snapshots(request).filter(pk=number_in(request, "against")).first()
 
 
 def _snapshots(request: HttpRequest) -> QuerySet[Snapshot]:
     return visible(Snapshot.objects.select_related("policy"), request.user)
-
-
-def _number(request: HttpRequest, name: str) -> int:
-    """Return a number of the query; 0 where it is none."""
-    text = request.GET.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else 0
-
-
-def _require(request: HttpRequest, permission: str) -> None:
-    if not request.user.has_perm(permission):
-        raise PermissionDenied
-
-
-def _page(
-    request: HttpRequest, template: str, title: str, context: dict[str, Any]
-) -> TemplateResponse:
-    shared = {**admin.site.each_context(request), "title": title}
-    return TemplateResponse(request, template, {**shared, **context})

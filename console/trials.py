@@ -6,17 +6,15 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from django import forms
-from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
 from console.hits import MAY_SEE
+from console.pages import framed, require
 from devices.reports.visible import device_ids
 from logs.reports.event_files import ReportRefused
 from logs.reports.replay_list import replay_list
@@ -50,16 +48,14 @@ class TrialForm(forms.Form):
 @require_POST
 def try_new(request: HttpRequest) -> HttpResponse:
     """Try the source that a form describes."""
-    if not request.user.has_perm("policies.add_source"):
-        raise PermissionDenied
+    require(request, "policies.add_source")
     return _try_form(request, held=None)
 
 
 @require_POST
 def try_held(request: HttpRequest, pk: int) -> HttpResponse:
     """Try a source with what its form says now; secrets not typed are those it holds."""
-    if not request.user.has_perm("policies.change_source"):
-        raise PermissionDenied
+    require(request, "policies.change_source")
     return _try_form(
         request, held=get_object_or_404(visible(Source.objects.all(), request.user), pk=pk)
     )
@@ -75,8 +71,7 @@ def trial_page(request: HttpRequest, run: Callable[[], Trial]) -> HttpResponse:
             told = replace(told, top=(replayed, *told.top))
     except Refused as refused:
         told = Overview(headline=word("danger", "not tried"), sentence=str(refused))
-    context = {**admin.site.each_context(request), "title": "Trial of a source", "trial": told}
-    return TemplateResponse(request, "console/trial.html", context)
+    return framed(request, "console/trial.html", "Trial of a source", {"trial": told})
 
 
 def _try_form(request: HttpRequest, *, held: Source | None) -> HttpResponse:

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.utils import timezone
 
+from console.pages import framed, require
 from devices.reports.question import Question, QuestionRefused
 from devices.reports.verdict import WORDS, EntryRow, device_note, rows_of, sentence
 from devices.reports.why import DeviceAnswer, PolicyAnswer, Why, why
@@ -83,20 +81,17 @@ class Answer:
 
 def why_page(request: HttpRequest) -> HttpResponse:
     """Show whether an address is blocked, where, and because of what."""
-    if not request.user.has_perm("policies.view_policy"):
-        raise PermissionDenied
+    require(request, "policies.view_policy")
     address, at = (request.GET.get(name, "").strip()[:200] for name in ("address", "at"))
     now = timezone.now()
     context: dict[str, Any] = {
-        **admin.site.each_context(request),
-        "title": "Why is it blocked?",
         "address": address,
         "moments": _moments(seen_by=request.user, now=now),
         "now": now,
     }
     if address:
         context |= _asked(request, address=address, at=at, now=now)
-    return TemplateResponse(request, "console/why.html", context)
+    return framed(request, "console/why.html", "Why is it blocked?", context)
 
 
 def _asked(request: HttpRequest, *, address: str, at: str, now: datetime) -> dict[str, Any]:

@@ -8,11 +8,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import conditional_page, require_GET, require_http_methods
@@ -20,6 +19,7 @@ from django.views.decorators.http import conditional_page, require_GET, require_
 from console.first_run.forms import FirstDeviceForm
 from console.first_run.steps import progress_of
 from console.overview.tallies import may_see_senders
+from console.pages import framed
 from devices.admin.feed import urls_of
 from devices.kinds import KINDS
 from devices.kinds.base import SettingRefused
@@ -40,13 +40,11 @@ def first_run_page(request: HttpRequest) -> HttpResponse:
     begun = Device.objects.visible_to(request.user).filter(is_sample=False)
     waiting = begun.filter(last_pull_at=None).exclude(gateway__checked_at__isnull=False)
     context = {
-        **admin.site.each_context(request),
-        "title": "Set up a device",
         "kinds": KINDS.values(),
         "begun": waiting.order_by("-created_at", "-id")[:UNFINISHED_SHOWN],
         "may_add": request.user.has_perm("devices.add_device"),
     }
-    return TemplateResponse(request, "console/first_run.html", context)
+    return framed(request, "console/first_run.html", "Set up a device", context)
 
 
 @require_http_methods(["GET", "POST"])
@@ -61,13 +59,9 @@ def first_device_page(request: HttpRequest, kind: str) -> HttpResponse:
         device = _begun(request, form, kind=kind)
         if device is not None:
             return HttpResponseRedirect(reverse("console:set-up", args=[device.pk]))
-    context = {
-        **admin.site.each_context(request),
-        "title": f"Set up a {KINDS[kind].label}",
-        "form": form,
-        "kind": KINDS[kind],
-    }
-    return TemplateResponse(request, "console/first_device.html", context)
+    title = f"Set up a {KINDS[kind].label}"
+    context = {"form": form, "kind": KINDS[kind]}
+    return framed(request, "console/first_device.html", title, context)
 
 
 @require_GET
@@ -75,13 +69,11 @@ def set_up_page(request: HttpRequest, pk: int) -> HttpResponse:
     """Tell the steps of one device in full, and how far they are."""
     device, now = _seen(request, pk), timezone.now()
     context = {
-        **admin.site.each_context(request),
         **_watched(request, device, now=now),
-        "title": f"Set-up steps of {device}",
         "urls": urls_of(device),
         "is_here": device.node == own_node(),
     }
-    return TemplateResponse(request, "console/set_up.html", context)
+    return framed(request, "console/set_up.html", f"Set-up steps of {device}", context)
 
 
 @require_GET

@@ -59,11 +59,8 @@ def activity_of(span: Span, *, devices: frozenset[int] | None, now: datetime) ->
     All who see the same devices are told the same for a minute.
     """
     key = _key(span, devices, now)
-    kept = cast(Activity | None, cache.get(key))
-    if kept is None:
-        kept = _asked(span, devices, now)
-        cache.set(key, kept, KEPT_SECONDS)
-    return kept
+    kept = cache.get_or_set(key, lambda: _asked(span, devices, now), KEPT_SECONDS)
+    return cast(Activity, kept)
 
 
 def report_url(span: Span, **filters: str) -> str:

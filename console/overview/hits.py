@@ -10,6 +10,8 @@ from typing import Any
 from django.utils.safestring import SafeString
 
 from console.charts import Bar, bars, timeline_chart
+from console.hits import label_of
+from console.hits_links import PARAMETERS
 from console.overview.activity import Activity, Top, activity_of, report_url
 from console.overview.board import Person
 from console.overview.spans import Span
@@ -39,7 +41,6 @@ class Trial:
 
 
 _HEADINGS = {By.LIST: "List", By.OUTSIDE: "Address", By.INSIDE: "Address"}
-_FILTERS = {By.LIST: "list", By.OUTSIDE: "outside", By.INSIDE: "inside"}
 
 
 def hits_context(user: Person, span: Span, *, now: datetime) -> dict[str, Any]:
@@ -68,8 +69,8 @@ def _panels(activity: Activity) -> Iterable[TopPanel]:
 
 def _bars(top: Top, span: Span) -> Iterable[Bar]:
     for row in top.rows:
-        url = report_url(span, **{_FILTERS[top.by]: row.key}) if row.key else ""
-        yield Bar(row.key or "no list of ours", row.connections, url)
+        url = report_url(span, **{PARAMETERS[top.by]: row.key}) if row.key else ""
+        yield Bar(label_of(row.key, top.by), row.connections, url)
 
 
 def _quiet(user: Person) -> dict[str, Any]:

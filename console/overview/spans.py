@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from logs.reports.asked import LASTS
+from logs.reports.asked import LASTS, at_a_step
 from logs.reports.steps import step_of
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +24,7 @@ class Span:
 
     def until(self, now: datetime) -> datetime:
         """Return its end: that of the bar which `now` is in, so that bars begin at whole hours."""
-        return now + (_EPOCH - now) % self.step
+        return at_a_step(now, self.length)
 
 
 SPANS = {key: Span(key, label, length) for key, (label, length) in LASTS.items()}

@@ -13,7 +13,8 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from console.charts import Bar, bars, timeline_chart
-from console.hits import lines_of
+from console.hits import label_of, lines_of
+from console.hits_links import PARAMETERS
 from logs.events.filters import Bucket, By, Connections, Filter, Summary
 from logs.reports.event_files import one_report
 from logs.reports.hits import ReportRefused, Totals, connections, timeline, totals
@@ -24,12 +25,11 @@ KEPT_SECONDS = 60
 TOP = 5  # rows of each list
 LINES = 10  # connections
 _NO_LINES = Connections((), 0)
-_NO_KEY = {By.LIST: "no list of ours", By.DEVICE: "a device that is gone"}
 _TITLES = {
-    By.LIST: ("Lists", "List", "list"),
-    By.DEVICE: ("Devices", "Device", "device"),
-    By.OUTSIDE: ("Outside", "Address", "outside"),
-    By.INSIDE: ("Inside", "Address", "inside"),
+    By.LIST: ("Lists", "List"),
+    By.DEVICE: ("Devices", "Device"),
+    By.OUTSIDE: ("Outside", "Address"),
+    By.INSIDE: ("Inside", "Address"),
 }
 
 
@@ -112,12 +112,12 @@ def _step(asked: Question) -> timedelta:
 
 
 def _top(by: By, told: Summary, asked: Question) -> Top:
-    title, heading, parameter = _TITLES[by]
+    title, heading = _TITLES[by]
     rows = (
         Bar(
-            row.key or _NO_KEY.get(by, "unknown"),
+            label_of(row.key, by),
             row.connections,
-            report_url(asked, **{parameter: row.key}) if row.key else "",
+            report_url(asked, **{PARAMETERS[by]: row.key}) if row.key else "",
         )
         for row in told.rows
     )
@@ -125,12 +125,8 @@ def _top(by: By, told: Summary, asked: Question) -> Top:
 
 
 def _kept(asked: Question, *, now: datetime) -> _Found:
-    key = _key(asked, now)
-    kept = cast(_Found | None, cache.get(key))
-    if kept is None:
-        kept = _counted(asked, now)
-        cache.set(key, kept, KEPT_SECONDS)
-    return kept
+    kept = cache.get_or_set(_key(asked, now), lambda: _counted(asked, now), KEPT_SECONDS)
+    return cast(_Found, kept)
 
 
 def _counted(asked: Question, now: datetime) -> _Found:
