@@ -20,9 +20,9 @@ OWNER = "owner"
 # Who may manage people: by the role, or as a superuser. Nobody else may open the console at all.
 OWNERS = Q(is_active=True, is_staff=True) & (Q(is_superuser=True) | Q(groups__name=OWNER))
 # Django's own tables: nobody works on them by hand.
-_OURS = ("policies", "devices", "enforcement", "logs", "accounts")
+_OURS = ("policies", "devices", "enforcement", "logs", "accounts", "fleet")
 # Where a right beyond that to look decides what is blocked, or who may say so.
-_ADMINISTERED = frozenset({"auth", "policies", "devices", "enforcement"})
+_ADMINISTERED = frozenset({"auth", "policies", "devices", "enforcement", "fleet"})
 _NOT_OURS = ("accounts.*_session", "accounts.*_secondfactor", "accounts.*_recoverycode")
 
 
@@ -52,7 +52,7 @@ ROLES: dict[str, Role] = {
             "operator",
             "Devices, policies, sources and logs: adds, changes, applies. No people, no groups of "
             "devices, and not the record of changes.",
-            ("policies.*", "devices.*", "enforcement.*", "logs.*"),
+            ("policies.*", "devices.*", "enforcement.*", "logs.*", "fleet.*"),
             (
                 "policies.*_change",
                 "devices.add_devicegroup", "devices.change_devicegroup",

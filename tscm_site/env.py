@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
+from tscm_site.env_fleet import FleetSettings, new_portal_key, read_fleet_settings
 from tscm_site.env_logs import LogSettings, read_log_settings
 from tscm_site.env_mail import MailSettings, read_mail_settings
 from tscm_site.env_monitoring import MonitoringSettings, read_monitoring_settings
@@ -97,6 +98,7 @@ class Environment:
     mail: MailSettings
     sign_in: SignInSettings
     monitoring: MonitoringSettings
+    fleet: FleetSettings
 
     @property
     def run_dir(self) -> Path:
@@ -146,6 +148,7 @@ def read_environment(
         mail=read_mail_settings(given, console=console_bind, checkout=checkout),
         sign_in=read_sign_in_settings(given, checkout=checkout),
         monitoring=read_monitoring_settings(given),
+        fleet=read_fleet_settings(given, checkout=checkout, key=_portal_key(given, data_dir)),
     )
 
 
@@ -258,6 +261,13 @@ def _field_keys(environ: Mapping[str, str], data_dir: Path) -> tuple[str, ...]:
     raise EnvironmentRefused(
         "TSCM_FIELD_KEYS", "…", "Fernet keys (32 bytes in URL-safe base64), comma separated"
     )
+
+
+def _portal_key(environ: Mapping[str, str], data_dir: Path) -> str:
+    if not env_str("TSCM_PORTAL_PRIMARY", environ):
+        return ""
+    kept_in = data_dir / "secrets" / "portal_key"
+    return env_secret("TSCM_PORTAL_KEY", environ, kept_in=kept_in, make=new_portal_key)
 
 
 def _new_field_key() -> str:

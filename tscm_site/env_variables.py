@@ -128,11 +128,54 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable("TSCM_METRICS_TOKEN", "", "Token that opens both from anywhere; empty: none does."),
     Variable("TSCM_LOG_FORMAT", "line", "How the processes write their logs: line, json."),
+    Variable(
+        "TSCM_PORTAL_PRIMARY",
+        "",
+        "Name server that the console publishes device settings on, such as 127.0.0.1:53; empty: "
+        "it is no portal.",
+    ),
+    Variable("TSCM_PORTAL_SERVER", "bind", "What that name server is: bind, knot."),
+    Variable(
+        "TSCM_PORTAL_WAY",
+        "update",
+        "How zones come onto it: update (DNS UPDATE), file (zone files, and it is told to reload).",
+    ),
+    Variable("TSCM_PORTAL_DOMAIN", "tscm.internal", "What the names of a portal's zones end in."),
+    Variable(
+        "TSCM_PORTAL_DIR",
+        "<data>/portal",
+        "Folder of the configuration and the zone files written for the name server.",
+    ),
+    Variable(
+        "TSCM_PORTAL_CONTROL",
+        "",
+        "Program that tells it to read them anew, such as rndc; empty: something else does.",
+    ),
+    Variable("TSCM_PORTAL_KEY", "", "The console's own TSIG key there; made at the first start."),
+    Variable(
+        "TSCM_PORTAL_ADDRESS",
+        "",
+        "Where devices reach the name server by DNS over TLS; empty: by the console's host name.",
+    ),
+    Variable("TSCM_PORTAL_TLS_NAME", "", "Name in its certificate; empty: that of its address."),
+    Variable(
+        "TSCM_PORTAL_SECONDARIES",
+        "",
+        "Name servers that devices transfer policies from; empty: from the primary.",
+    ),
+    Variable(
+        "TSCM_LINK_PORTAL",
+        "",
+        "Portal to link to where the command names none, such as portal.example.net.",
+    ),
+    Variable("TSCM_LINK_DOMAIN", "tscm.internal", "What the names of its zones end in."),
+    Variable("TSCM_LINK_CA", "", "PEM file of CAs to trust in asking it; empty: the system's."),
     Variable("TSCM_WORKER_CONCURRENCY", "4", "Jobs that the worker does at the same time."),
     Variable("TSCM_REDIS_SERVER", "", "Path of redis-server; looked for when empty."),
 )
 # Keys, and URLs that carry passwords: each may also come in a file, named by NAME_FILE.
 SECRETS = (
+    "TSCM_PORTAL_KEY",
     "TSCM_METRICS_TOKEN",
     "TSCM_LDAP_BIND_PASSWORD",
     "TSCM_OIDC_CLIENT_SECRET",

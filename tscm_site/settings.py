@@ -54,6 +54,11 @@ TSCM_LDAP = ENVIRONMENT.sign_in.ldap
 TSCM_OIDC = ENVIRONMENT.sign_in.oidc
 TSCM_METRICS_FROM = ENVIRONMENT.monitoring.metrics_from
 TSCM_METRICS_TOKEN = ENVIRONMENT.monitoring.metrics_token
+TSCM_PORTAL = ENVIRONMENT.fleet.portal
+TSCM_LINK_PORTAL = ENVIRONMENT.fleet.link_portal
+TSCM_LINK_DOMAIN = ENVIRONMENT.fleet.link_domain
+TSCM_LINK_CA = ENVIRONMENT.fleet.link_ca
+TSCM_LINK_SECONDS = 300.0  # between two looks at a portal
 TSCM_UPLOAD_SECONDS = 300.0
 TSCM_FIELD_KEYS = ENVIRONMENT.field_keys
 TSCM_RETRIEVE_SECONDS = 60.0
@@ -83,6 +88,7 @@ INSTALLED_APPS = [
     "logs",
     "feeds",
     "accounts",
+    "fleet",
 ]
 
 MIDDLEWARE = [

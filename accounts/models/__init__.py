@@ -6,7 +6,7 @@ from accounts.models.external import ExternalAccount, Kind
 from accounts.models.failed_sign_in import FailedSignIn
 from accounts.models.second_factor import RecoveryCode, SecondFactor
 from accounts.models.session import Session
-from accounts.models.token import ApiToken
+from accounts.models.token import ApiToken, TokenRight
 
 __all__ = [
     "ApiToken",
@@ -16,4 +16,5 @@ __all__ = [
     "RecoveryCode",
     "SecondFactor",
     "Session",
+    "TokenRight",
 ]

@@ -7,6 +7,13 @@ from django.db import models
 from django.db.models import F, Q
 
 
+class TokenRight(models.TextChoices):
+    """What a token is good for."""
+
+    ALL = "all", "whatever its user may do"
+    ADD_ENTRIES = "add-entries", "adding device entries, and nothing else"
+
+
 class ApiToken(models.Model):
     """A key to the API that belongs to one user; only its digest is kept."""
 
@@ -15,6 +22,10 @@ class ApiToken(models.Model):
     )
     name = models.CharField(max_length=64, help_text="What it is for, such as 'backup script'.")
     digest = models.CharField(max_length=64, unique=True, editable=False)
+    right = models.CharField(
+        max_length=32, choices=TokenRight.choices, default=TokenRight.ALL,
+        help_text="What it may be used for.",
+    )  # fmt: skip
     created_at = models.DateTimeField(editable=False)
     expires_at = models.DateTimeField()
     last_used_at = models.DateTimeField(

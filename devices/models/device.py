@@ -154,6 +154,10 @@ class Device(models.Model):
     canaries = models.JSONField(default=list, blank=True)
     test_address = models.GenericIPAddressField(null=True, blank=True, default=TEST_ADDRESS)
 
+    # Web Automation: which of these a portal lays down, and which portal.
+    portal = models.CharField(max_length=300, blank=True, default="", editable=False)
+    set_by_portal = models.JSONField(default=list, editable=False)
+
     last_pull_at = models.DateTimeField(null=True, editable=False)
     last_pull_number = models.PositiveIntegerField(null=True, editable=False)
     # Here and not with the rest of the logs: a list of devices shows it without asking for more.

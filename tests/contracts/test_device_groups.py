@@ -40,7 +40,7 @@ pytestmark = pytest.mark.django_db
 
 # What is known of the devices of the other group, wherever it may stand.
 MARKS = ("zz-theirs", "tdid_zz", "192.0.2.77", "203.0.113.99", "node-zz")
-PROJECT = ("policies", "devices", "enforcement", "logs", "accounts")
+PROJECT = ("policies", "devices", "enforcement", "logs", "accounts", "fleet")
 _PK = re.compile(r"\(\?P<\w+>[^)]*\)|<[^>]+>")
 
 

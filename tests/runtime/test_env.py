@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import re
 import stat
 from collections.abc import Iterator
@@ -257,6 +258,8 @@ def test_a_secret_may_come_in_a_file(checkout: Path, tmp_path: Path, name: str) 
         "TSCM_BROKER_URL": "amqp://tscm:pw@queue.example//",
         "TSCM_SECRET_KEY": "s" * 32,
         "TSCM_FIELD_KEYS": GOOD_KEY,
+        "TSCM_PORTAL_PRIMARY": "127.0.0.1",
+        "TSCM_PORTAL_KEY": base64.b64encode(bytes(32)).decode(),
         "TSCM_METRICS_TOKEN": "correct-horse-battery",
         "TSCM_SMTP_USER": "tscm",
         "TSCM_SMTP_PASSWORD": "correct horse",

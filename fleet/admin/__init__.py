@@ -1,0 +1,1 @@
+"""The console's lists of a fleet."""

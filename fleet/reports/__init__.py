@@ -1,0 +1,1 @@
+"""What is asked of a fleet; nothing is written here."""

@@ -1,0 +1,1 @@
+"""A policy's lists as zones: one module a form."""
