@@ -1,1 +1,1 @@
-"""Appliances steered from one place: the side of a portal, and that of a device that links to it."""
+"""Appliances steered from one place: the side of a portal, and that of devices that link to it."""
