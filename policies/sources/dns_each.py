@@ -36,13 +36,13 @@ def ask_each(
     because that is an answer.
     """
     faults: list[DnsFault] = []
-    for server, share in _shared(servers, deadline):
+    for server, share in shared(servers, deadline):
         try:
             addresses = server.addresses(share)
         except DnsFault as fault:
             faults.append(fault)
             continue
-        for address, part in _shared(addresses, share):
+        for address, part in shared(addresses, share):
             try:
                 return ask(server, address, part)
             except DnsFault as fault:
@@ -65,7 +65,7 @@ def _failure(failed: str, faults: list[DnsFault]) -> SourceError:
     return SourceRefused(message)
 
 
-def _shared(items: Sequence[_Item], deadline: Deadline) -> Iterator[tuple[_Item, Deadline]]:
+def shared(items: Sequence[_Item], deadline: Deadline) -> Iterator[tuple[_Item, Deadline]]:
     """Give each item its share of the time left, so that a slow one starves none."""
     for index, item in enumerate(items):
         yield item, Deadline.after(deadline.remaining() / (len(items) - index))

@@ -31,7 +31,7 @@ EXAMPLES: Mapping[str, tuple[Mapping[str, object], str]] = MappingProxyType({
         {"name": "drop.rpz.example", "servers": ["192.0.2.53"], "key_name": "tscm",
          "key_algorithm": "hmac-sha256", "key_secret": "c2VjcmV0IHRoYXQgaXMgc2hhcmVk"},
         ("take is block or allow: what a response policy zone blocks, or lets pass. More: port, "
-        "tls, tls_ca, tls_name, incremental, max_records, max_bytes."),
+        "tls, tls_ca, tls_name, incremental, max_records, max_bytes, must_prove."),
     ),
 })  # fmt: skip
 

@@ -13,8 +13,9 @@ from policies.sources.base import Deadline, Known, Retrieved, SourceMisconfigure
 from policies.sources.dns_each import MAX_SERVERS, ask_each
 from policies.sources.dns_servers import Address, Server, read_name
 from policies.sources.settings import Settings
-from policies.sources.zone_errors import EmptyZone
+from policies.sources.zone_errors import EmptyZone, NotAsPublished, NotProven
 from policies.sources.zone_increment import increment
+from policies.sources.zone_proof import check_proof
 from policies.sources.zone_records import Kind, ZoneRecords
 from policies.sources.zone_stream import Stream
 from policies.sources.zone_tls import PORT as TLS_PORT, Tls
@@ -23,7 +24,7 @@ from policies.sources.zone_tsig import SETTINGS as KEY_SETTINGS, read_key
 
 _SETTINGS = (
     *("name", "servers", "port", "tls", "tls_ca", "tls_name", *KEY_SETTINGS),
-    *("take", "incremental", "max_records", "max_bytes"),
+    *("take", "incremental", "max_records", "max_bytes", "must_prove"),
 )
 _PORT = 53
 _MEBIBYTE = 1 << 20
@@ -31,6 +32,14 @@ _TAKEN = {
     "block": (Kind.ADDRESS, Kind.LISTED, Kind.TOKEN, Kind.BLOCKED),
     "allow": (Kind.ADDRESS, Kind.LISTED, Kind.TOKEN, Kind.PASSED),
 }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """What came, and whether the zone itself says so."""
+
+    version: Version
+    is_proven: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,7 @@ class ZoneSource:
     incremental: bool
     max_records: int  # of one transfer
     max_bytes: int  # of one conversation
+    must_prove: bool  # a zone without a digest of its list is refused
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, object]) -> Self:
@@ -68,13 +78,15 @@ class ZoneSource:
             max_bytes=read.integer(
                 "max_bytes", default=512 * _MEBIBYTE, low=512, high=4096 * _MEBIBYTE
             ),
+            must_prove=read.boolean("must_prove", default=False),
         )
 
     def retrieve(self, *, known: Known | None, deadline: Deadline) -> Retrieved | None:
         """Transfer the zone from the first server that gives it, or None at the serial held.
 
         Raises a `DnsFault`, or where servers failed in several ways `SourceUnavailable` or
-        `SourceRefused`; a zone without an entry of use is an `EmptyList` at once.
+        `SourceRefused`; a zone without an entry of use is an `EmptyList` at once, unless the zone
+        itself says that its list is empty.
         """
         return ask_each(
             self.servers,
@@ -94,14 +106,31 @@ class ZoneSource:
             held, may_be_held = _serial(known), _is_whole_wanted(known)
             if not talk.is_newer(talk.serial(), held) and not may_be_held:
                 return None
-            version = self._increment(talk, known) or talk.whole()
+            found = self._increased(talk, known) or self._whole(talk)
             # Another machine may have answered the second time.
-            if not talk.is_newer(version.serial, held) and not may_be_held:
+            if not talk.is_newer(found.version.serial, held) and not may_be_held:
                 return None
-        return self._retrieved(version, address)
+        return self._retrieved(found, address)
+
+    def _whole(self, talk: Conversation) -> _Found:
+        return self._checked(talk.whole(), talk)
+
+    def _increased(self, talk: Conversation, known: Known | None) -> _Found | None:
+        """Return what increments lead to, None where it takes the whole zone."""
+        version = self._increment(talk, known)
+        try:
+            return None if version is None else self._checked(version, talk)
+        except NotAsPublished:
+            return None  # what was held, or one of the increments, is not what it should be
+
+    def _checked(self, version: Version, talk: Conversation) -> _Found:
+        about = f"{talk.stream.address}: {self.name} at serial {version.serial}"
+        is_proven = check_proof(version.records, about=about)
+        if self.must_prove and not is_proven:
+            raise NotProven(f"{about}: it has no count and no digest of its list")
+        return _Found(version, is_proven)
 
     def _increment(self, talk: Conversation, known: Known | None) -> Version | None:
-        """Return the version that increments lead to, None where it takes the whole zone."""
         serial = _serial(known)
         if not self.incremental or serial is None or _is_whole_wanted(known):
             return None
@@ -115,8 +144,10 @@ class ZoneSource:
             return None
         return increment(talk, held=Version(serial, records))
 
-    def _retrieved(self, version: Version, address: Address) -> Retrieved:
-        if not version.records.holds(*_TAKEN[self.take]):
+    def _retrieved(self, found: _Found, address: Address) -> Retrieved:
+        version = found.version
+        # A list that is proven to be empty is one that is meant to be.
+        if not found.is_proven and not version.records.holds(*_TAKEN[self.take]):
             raise EmptyZone(f"{address}: {self.name} holds nothing to {self.take}")
         encoded = version.records.encode()
         return Retrieved(

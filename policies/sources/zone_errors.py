@@ -8,6 +8,8 @@ SourceError
 │   ├── EndedEarly             the stream ended before the last SOA
 │   ├── SerialChanged          another version of the zone began midway
 │   ├── WrongTime              BADTIME: the clocks are too far apart
+│   ├── HalfWritten            the zone's list is without its digest: it is being written
+│   ├── NotAsPublished         the list is another than the zone's own digest or count says
 │   └── NoHandshake            the port took our TLS greeting and said nothing to it
 └── SourceRefused
     ├── SerialWentBackwards    the zone is older than the one held
@@ -18,6 +20,7 @@ SourceError
     ├── RefusesIncrements      NOTIMP or FORMERR: AXFR is tried instead of IXFR
     ├── ZoneTooLarge           over max_records or max_bytes
     ├── EmptyZone              the zone holds no entry of use (an EmptyList)
+    ├── NotProven              the zone has no digest of its list, and must have one
     ├── KeyUnknown             BADKEY: the server does not know our key
     ├── KeyRefused             BADSIG or BADTRUNC: the server does not accept our signature
     ├── NotSigned              a message that should be signed is not
@@ -63,6 +66,23 @@ class WrongTime(DnsFault, SourceUnavailable):
 
     advice = "Set the clock here and at the server by NTP."
 
+    def __init__(self, message: str, *, seconds: float | None = None) -> None:
+        """`seconds` that the clock here is ahead; None where the server does not say."""
+        super().__init__(message)
+        self.seconds = seconds
+
+
+class HalfWritten(DnsFault, SourceUnavailable):
+    """The zone says how much it holds and not what: its publisher has not finished."""
+
+    advice = "It is tried again."
+
+
+class NotAsPublished(DnsFault, SourceUnavailable):
+    """The zone holds another list than its own digest or count says."""
+
+    advice = "It is tried again; if that does not help, have the server take its copy anew."
+
 
 class SerialWentBackwards(DnsFault, SourceRefused):
     """The zone is older than the one held (RFC 1982)."""
@@ -103,6 +123,12 @@ class EmptyZone(DnsFault, EmptyList):
     """The zone came whole and holds no entry of use."""
 
     advice = "Check what the zone holds, and whether the source is to block or to allow."
+
+
+class NotProven(DnsFault, SourceRefused):
+    """The zone has no digest of its list, and the source must have one."""
+
+    advice = "Check the zone's name, or switch must_prove off for a zone of another publisher."
 
 
 class KeyUnknown(DnsFault, SourceRefused):

@@ -1,7 +1,8 @@
 """The records of a large transfer, taken off the wire without a Python object a record.
 
-Addresses, response policy triggers and the records that keep a zone together are recognised byte
-for byte; everything else is left to dnspython (`zone_items`), and both must agree.
+Addresses, prefixes in APL records, response policy triggers and the records that keep a zone
+together are recognised byte for byte; everything else is left to dnspython (`zone_items`), and both
+must agree.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from dns.rdatatype import RdataType
 from dns.rdtypes.ANY.NS import NS
 
 from policies.sources.dns_wire import Unreadable
+from policies.sources.zone_apl import read_apl
 from policies.sources.zone_items import (
     ACTIONS,
     ALIAS,
@@ -109,6 +111,7 @@ class ZoneReader:
             skipped=Counter(odd.skipped) + self.skipped,
             cleared=odd.cleared,
             name_servers=name_servers,
+            proofs=odd.proofs,
         )
 
 
@@ -131,7 +134,10 @@ class _Taking:
         self._take_addresses(np.flatnonzero(plain6), 6)
         if alias.any():
             self._take_aliases(np.flatnonzero(alias))
-        for record in np.flatnonzero(left & ~(plain4 | plain6 | alias)).tolist():
+        left &= ~(plain4 | plain6 | alias)
+        lists = np.flatnonzero((rdtype == RdataType.APL) & (self.place == WITHIN))
+        left[lists[self._take_lists(lists)]] = False
+        for record in np.flatnonzero(left).tolist():
             self._take_one(record)
 
     def _take_addresses(self, records: Places, family: int) -> None:
@@ -151,6 +157,13 @@ class _Taking:
         else:
             first = packed.view(">u8").astype(np.uint64)
         self._add(family, np.full(len(records), Kind.ADDRESS, np.uint8), first, size * 8)
+
+    def _take_lists(self, records: Places) -> npt.NDArray[np.bool_]:
+        """Take APL records; return which of them are taken."""
+        rows4, rows6, taken = read_apl(self.block, records)
+        self.reader.rows4.append(rows4)
+        self.reader.rows6.append(rows6)
+        return taken
 
     def _take_aliases(self, records: Places) -> None:
         action, place = self._actions(records), self.place[records]

@@ -1,28 +1,24 @@
-"""What changed in a zone since a version held, by IXFR (RFC 1995), through dnspython."""
+"""What changed in a zone since a version held, by IXFR (RFC 1995)."""
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Never
 
-import dns.exception
 import dns.message
-import dns.name
 import dns.rdata
 import dns.rdataclass
-import dns.rdataset
-import dns.transaction
-import dns.xfr
+import numpy as np
+import numpy.typing as npt
 from dns.rdatatype import RdataType
+from dns.rdtypes.ANY.SOA import SOA
 
-from policies.sources.dns_errors import BadMessage
 from policies.sources.zone_errors import NotATransfer, RefusesIncrements
-from policies.sources.zone_items import items_of, labels_in
+from policies.sources.zone_fast import ZoneReader
 from policies.sources.zone_messages import Message
-from policies.sources.zone_records import Changes, NotHeld, ZoneRecords
-from policies.sources.zone_transfer import Asked, Conversation, Version
+from policies.sources.zone_records import NotHeld
+from policies.sources.zone_transfer import BLOCK, Asked, Conversation, Version, take
 
 
 def increment(talk: Conversation, *, held: Version) -> Version | None:
@@ -31,10 +27,7 @@ def increment(talk: Conversation, *, held: Version) -> Version | None:
     A server may send the zone whole instead. None: it takes an AXFR, because the server has no
     increments, or because they do not fit what is held. What the stream still holds is lost then.
     """
-    query = dns.message.make_query(talk.zone, RdataType.IXFR, use_edns=False)
-    soa = dns.rdata.from_text(dns.rdataclass.IN, RdataType.SOA, f". . {held.serial} 0 0 0 0")
-    query.find_rrset(query.authority, talk.zone, soa.rdclass, soa.rdtype, create=True).add(soa, 0)
-    asked = talk.ask(query)
+    asked = ask_increments(talk, held.serial)
     messages = asked.answers()
     try:
         first = next(messages)
@@ -47,6 +40,14 @@ def increment(talk: Conversation, *, held: Version) -> Version | None:
     except (RefusesIncrements, NotHeld):
         talk.stream.close()
         return None
+
+
+def ask_increments(talk: Conversation, serial: int) -> Asked:
+    """Ask what changed in a zone since a serial."""
+    query = dns.message.make_query(talk.zone, RdataType.IXFR, use_edns=False)
+    soa = dns.rdata.from_text(dns.rdataclass.IN, RdataType.SOA, f". . {serial} 0 0 0 0")
+    query.find_rrset(query.authority, talk.zone, soa.rdclass, soa.rdtype, create=True).add(soa, 0)
+    return talk.ask(query)
 
 
 def _begin(first: Message, messages: Iterator[Message]) -> list[Message]:
@@ -68,89 +69,85 @@ def _is_whole(asked: Asked, begun: list[Message]) -> bool:
     return asked.soa(message, number).serial == first.serial
 
 
+class _OutOfOrder(Exception):
+    """A record stands where it cannot."""
+
+
+@dataclass(slots=True)
+class _Order:
+    """Where in the increments a transfer is: each is an SOA, what goes, an SOA, what comes."""
+
+    last: SOA  # the first record of all is also the last
+    serial: int
+    is_removing: bool = False
+    has_begun: bool = False
+    is_done: bool = False
+
+    def take(self, soa: SOA) -> None:
+        """Go on with the next SOA behind the first; raise `_OutOfOrder`."""
+        if self.is_done:
+            raise _OutOfOrder("they go on after their end")
+        self.is_removing = not self.is_removing
+        if not self.is_removing:
+            self.serial = soa.serial
+        elif soa == self.last:
+            if not self.has_begun or self.serial != soa.serial:
+                raise _OutOfOrder(f"they end with serial {soa.serial} after {self.serial}")
+            self.is_done = True
+        elif soa.serial != self.serial:
+            raise _OutOfOrder(f"one begins at serial {soa.serial} after {self.serial}")
+        self.has_begun = True
+
+
 def _apply(talk: Conversation, asked: Asked, messages: Iterator[Message], held: Version) -> Version:
     """Take the increments; raise `NotHeld` where they do not fit what is held."""
-    zone = _Zone(talk.zone, held.records)
-    inbound = dns.xfr.Inbound(zone, RdataType.IXFR, held.serial)
-    count = 0
-    for message in messages:
+    servers = held.records.name_servers
+    removed, added = (ZoneReader(talk.zone, name_servers=set(servers)) for _ in range(2))
+    goes, comes, size, count = list[Message](), list[Message](), 0, 0
+    first = next(messages)
+    order = _Order(last=asked.soa(first, 0), serial=held.serial)
+    for message in chain([first], messages):
         count += message.answers
+        size += len(message.wire)
         talk.bound(asked, count)
-        try:
-            parsed = dns.message.from_wire(message.unsigned(), one_rr_per_rrset=True)
-        except (dns.exception.DNSException, ValueError, struct.error) as error:
-            raise BadMessage(f"{asked.about}: {type(error).__name__}: {error}") from error
-        try:
-            done = inbound.process_message(parsed)
-        except dns.exception.DNSException as error:
-            raise NotATransfer(
-                f"{asked.about}: the increments are out of order ({error})"
-            ) from error
-        if done:
+        if message.answers_of(RdataType.NS):
+            raise NotHeld("a change of name servers may change what their addresses mean")
+        gone, come = _parts(asked, message, order, is_first=message is first)
+        goes.append(gone)
+        comes.append(come)
+        if order.is_done or size >= BLOCK:
+            take(asked, removed, goes)
+            take(asked, added, comes)
+            goes, comes, size = [], [], 0
+        if order.is_done:
             break
     asked.finish()
-    return Version(_serial(inbound), held.records.changed(zone.changes))
+    records = held.records.changed(removed=removed.records(), added=added.records())
+    return Version(order.serial, records)
 
 
-def _serial(inbound: dns.xfr.Inbound) -> int:
-    soa: Any = inbound.soa_rdataset
-    serial: int = soa[0].serial
-    return serial
+def _parts(
+    asked: Asked, message: Message, order: _Order, *, is_first: bool
+) -> tuple[Message, Message]:
+    """Return the records of a message that go, and those that come."""
+    try:
+        goes = _goes(asked, message, order, is_first=is_first)
+    except _OutOfOrder as error:
+        raise NotATransfer(f"{asked.about}: the increments are out of order ({error})") from error
+    return message.only(goes), message.only(~goes)
 
 
-class _Zone(dns.transaction.TransactionManager):
-    """What dnspython takes for a zone: it only writes down what changes."""
-
-    def __init__(self, name: dns.name.Name, held: ZoneRecords) -> None:
-        self.name = name
-        self.held = held
-        self.changes = Changes()
-
-    def origin_information(self) -> tuple[dns.name.Name, bool, dns.name.Name]:
-        return self.name, False, self.name
-
-    def get_class(self) -> dns.rdataclass.RdataClass:
-        return dns.rdataclass.IN
-
-    def reader(self) -> Never:
-        raise NotImplementedError("a zone that only takes increments")
-
-    def writer(self, replacement: bool = False) -> _Increment:  # noqa: FBT001, FBT002  # dnspython's
-        if replacement:
-            raise NotImplementedError("a whole zone is read elsewhere")
-        return _Increment(self)
-
-
-class _Increment(dns.transaction.Transaction):
-    """The increments of one transfer; they count once all of them have come."""
-
-    def __init__(self, zone: _Zone) -> None:
-        super().__init__(zone)
-        self.zone = zone
-
-    def add(self, *arguments: Any) -> None:
-        name, rdataset = arguments
-        for item in self._items(name, rdataset):
-            self.zone.changes.add(item)
-
-    def delete_exact(self, *arguments: Any) -> None:
-        name, rdataset = arguments
-        for item in self._items(name, rdataset):
-            self.zone.changes.remove(item)
-
-    def replace(self, *arguments: Any) -> None:
-        """Take note of a new SOA, which is no entry."""
-
-    def commit(self) -> None:
-        """Do nothing: the caller takes the changes."""
-
-    def rollback(self) -> None:
-        """Do nothing: the changes are dropped with the zone."""
-
-    def _items(self, name: dns.name.Name, rdataset: dns.rdataset.Rdataset) -> Iterator[Any]:
-        if rdataset.rdtype == RdataType.NS:
-            raise NotHeld("a change of name servers may change what their addresses mean")
-        owner = labels_in(name, self.zone.name) or ()
-        at_server = name.to_text().lower() in self.zone.held.name_servers
-        for rdata in rdataset:
-            yield from items_of(owner, rdata, at_name_server=at_server)
+def _goes(
+    asked: Asked, message: Message, order: _Order, *, is_first: bool
+) -> npt.NDArray[np.bool_]:
+    """Return for each answer whether it is taken away; raise `_OutOfOrder`."""
+    goes = np.zeros(message.answers, np.bool_)
+    begins = 0
+    for number in message.answers_of(RdataType.SOA)[is_first:]:
+        goes[begins:number] = order.is_removing
+        order.take(asked.soa(message, number))
+        begins = number + 1
+    if order.is_done and begins < message.answers:
+        raise _OutOfOrder("they go on after their end")
+    goes[begins:] = order.is_removing
+    return goes

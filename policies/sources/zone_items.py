@@ -56,6 +56,12 @@ OTHER_TRIGGER = {trigger: f"RPZ trigger {trigger.decode()}" for trigger in TRIGG
 IS_RPZ = frozenset({LOCAL_DATA, BY_NAME, HOST_BITS, NOT_CANONICAL, BY_TCP, *OTHER_TRIGGER.values()})
 
 _APART = re.compile(rb"[\s,]+")
+# What a zone says of its own list, by owner. In any other words it is a text like others.
+_PROOFS = {
+    b"count": re.compile(rb"v4=[0-9]{1,10} v6=[0-9]{1,10}"),
+    b"digest": re.compile(rb"sha256=[0-9a-f]{64}"),
+    b"snapshot": re.compile(rb"[0-9]{1,10}"),
+}
 _BITS = {1: 32, 2: 128}  # by address family of an APL item
 _LENGTH = re.compile(r"[1-9][0-9]{0,2}")
 
@@ -90,11 +96,19 @@ def items_of(owner: Labels, rdata: Rdata, *, at_name_server: bool) -> Iterator[I
         for item in rdata.items:
             yield from _apl(item)
     elif isinstance(rdata, TXT):
-        for token in _APART.split(b" ".join(rdata.strings)):
-            if token:
-                yield Item(Kind.TOKEN, text=token.decode("latin-1"))
+        yield from _text(owner, b" ".join(rdata.strings))
     else:
         yield skipped(f"{dns.rdatatype.to_text(rdtype)} record")
+
+
+def _text(owner: Labels, text: bytes) -> Iterator[Item]:
+    proof = _PROOFS.get(owner[0]) if len(owner) == 1 else None
+    if proof is not None and proof.fullmatch(text):
+        yield Item(Kind.PROOF, text=f"{owner[0].decode()} {text.decode()}")
+        return
+    for token in _APART.split(text):
+        if token:
+            yield Item(Kind.TOKEN, text=token.decode("latin-1"))
 
 
 def action_of(target: dns.name.Name) -> bytes | None:

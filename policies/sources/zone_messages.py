@@ -73,6 +73,11 @@ class Message:
         except (dns.exception.DNSException, IndexError) as error:
             raise Unreadable(f"no name at byte {at} ({type(error).__name__})") from error
 
+    def only(self, answers: npt.NDArray[np.bool_]) -> Message:
+        """Return the message with some of its answers, and with nothing else."""
+        chosen = np.flatnonzero(answers)
+        return Message(self.wire, len(chosen), self.starts[chosen], self.stops[chosen])
+
     @property
     def header(self) -> Header:
         """The first twelve bytes."""
@@ -85,14 +90,6 @@ class Message:
             return None
         last = self.record(len(self) - 1)
         return last if last.rdtype == RdataType.TSIG else None
-
-    def unsigned(self) -> bytes:
-        """Return the message as it was before it was signed."""
-        signature = self.signature
-        if signature is None:
-            return self.wire
-        count = int.from_bytes(self.wire[10:12], "big") - 1
-        return self.wire[:10] + count.to_bytes(2, "big") + self.wire[12 : signature.start]
 
 
 class Block:

@@ -10,10 +10,10 @@ import json
 import struct
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +23,10 @@ Bools = npt.NDArray[np.bool_]
 Firsts = npt.NDArray[np.uint32] | npt.NDArray[np.uint64]
 
 _HEAD = struct.Struct("<8sIQQQI")  # magic, meta, IPv4 rows, IPv6 rows, token bytes, CRC-32
-_MAGIC = b"zone0001"
+_MAGIC = b"zone0002"
 _ROW4, _ROW6 = 6, 18  # bytes
 _LOW = (1 << 64) - 1
+_Text = TypeVar("_Text", bytes, str)
 
 
 class Kind(IntEnum):
@@ -39,6 +40,7 @@ class Kind(IntEnum):
     TOKEN = 6  # a word of a TXT record, as written
     SKIPPED = 7  # a record of no use, by reason
     CLEARED = 8  # an APL item with bits below its prefix length, counted beside itself
+    PROOF = 9  # what the zone says of its list: its name, a blank, its text
 
 
 class Item(NamedTuple):
@@ -93,23 +95,33 @@ class Rows:
             number = first if family == 4 else first[0] << 64 | first[1]
             yield Item(Kind(kind), family, number, length)
 
-    def without(self, removed: Counter[Item]) -> Rows:
-        """Return the rows less one for each item removed; raise `NotHeld`."""
-        if not removed:
+    def without(self, removed: Rows) -> Rows:
+        """Return the rows less one for each row removed; raise `NotHeld`."""
+        if not len(removed):
             return self
-        wanted = Rows.of(4 if self.first.ndim == 1 else 6, list(removed))
-        low, wanted_low = (self.first, wanted.first)
-        if self.first.ndim == 2:
-            low, wanted_low = self.first[:, 1], wanted.first[:, 1]
-        near = np.flatnonzero(np.isin(low, wanted_low))
-        left, keep = removed.copy(), np.ones(len(self), np.bool_)
-        for place, item in zip(near.tolist(), self.items(near), strict=True):
-            if left[item]:
-                left[item] -= 1
-                keep[place] = False
-        if missing := next(left.elements(), None):
-            raise NotHeld(f"{missing.kind.name.lower()} prefix of length {missing.length}")
+        wanted, counts = np.unique(removed._keys(), return_counts=True)
+        keys = self._keys()
+        places = np.minimum(np.searchsorted(wanted, keys), len(wanted) - 1)
+        near = np.flatnonzero(wanted[places] == keys)
+        which = places[near]
+        if (np.bincount(which, minlength=len(wanted)) < counts).any():
+            raise NotHeld("a prefix")
+        order = np.argsort(which, kind="stable")
+        ordered = which[order]
+        nth = np.arange(len(ordered)) - np.searchsorted(ordered, ordered)
+        keep = np.ones(len(self), np.bool_)
+        keep[near[order[nth < counts[ordered]]]] = False
         return self.where(keep)
+
+    def _keys(self) -> npt.NDArray[np.uint64] | npt.NDArray[np.bytes_]:
+        """Return the rows as one element each: alike for alike rows only."""
+        if self.first.ndim == 1:
+            keys: npt.NDArray[np.uint64] = self.first.astype(np.uint64) << np.uint64(16)
+            return keys | self.length.astype(np.uint64) << np.uint64(8) | self.kind
+        packed = np.empty((len(self), _ROW6), np.uint8)
+        packed[:, :16] = self.first.astype(">u8").view(np.uint8).reshape(-1, 16)
+        packed[:, 16], packed[:, 17] = self.length, self.kind
+        return packed.view(f"S{_ROW6}").ravel()
 
     def joined(self, *others: Rows) -> Rows:
         """Return these rows and the others behind them."""
@@ -128,25 +140,6 @@ class Rows:
         )
 
 
-@dataclass(slots=True)
-class Changes:
-    """What increments take away from a zone and add to it, in the order they say it."""
-
-    removed: Counter[Item] = field(default_factory=Counter)
-    added: Counter[Item] = field(default_factory=Counter)
-
-    def remove(self, item: Item) -> None:
-        """Take one such item away, first of all one that was added before."""
-        if self.added[item]:
-            self.added[item] -= 1
-        else:
-            self.removed[item] += 1
-
-    def add(self, item: Item) -> None:
-        """Add one such item."""
-        self.added[item] += 1
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class ZoneRecords:
     """What one version of a zone holds of use, and the count of what is of none."""
@@ -159,6 +152,7 @@ class ZoneRecords:
     cleared: int = 0  # APL items given with bits below their length
     # Where NS records point to, lowercased: the addresses there are no entries.
     name_servers: frozenset[str] = frozenset()
+    proofs: tuple[bytes, ...] = ()  # such as b"digest sha256=…", for `zone_proof`
 
     @classmethod
     def of(cls, zone: str, items: list[Item], name_servers: frozenset[str]) -> ZoneRecords:
@@ -167,10 +161,11 @@ class ZoneRecords:
             zone=zone,
             v4=Rows.of(4, [item for item in items if item.family == 4]),
             v6=Rows.of(6, [item for item in items if item.family == 6]),
-            tokens=tuple(item.text.encode("latin-1") for item in items if item.kind == Kind.TOKEN),
+            tokens=_texts(Kind.TOKEN, items),
             skipped=Counter(item.text for item in items if item.kind == Kind.SKIPPED),
             cleared=sum(item.kind == Kind.CLEARED for item in items),
             name_servers=name_servers,
+            proofs=_texts(Kind.PROOF, items),
         )
 
     def holds(self, *kinds: Kind) -> bool:
@@ -178,27 +173,20 @@ class ZoneRecords:
         found = any(np.isin(rows.kind, kinds).any() for rows in (self.v4, self.v6))
         return found or (Kind.TOKEN in kinds and bool(self.tokens))
 
-    def changed(self, changes: Changes) -> ZoneRecords:
-        """Return the records after these changes; raise `NotHeld` where they do not fit."""
-        gone, more = changes.removed, list(changes.added.elements())
-        added = ZoneRecords.of(self.zone, more, self.name_servers)
-        tokens, skipped = Counter(self.tokens), Counter(self.skipped)
-        _take(
-            tokens,
-            Counter({i.text.encode("latin-1"): n for i, n in gone.items() if i.kind == Kind.TOKEN}),
-        )
-        _take(skipped, Counter({i.text: n for i, n in gone.items() if i.kind == Kind.SKIPPED}))
-        cleared = self.cleared - gone[Item(Kind.CLEARED)]
+    def changed(self, *, removed: ZoneRecords, added: ZoneRecords) -> ZoneRecords:
+        """Return the records with those added and less those removed; raise `NotHeld`."""
+        cleared = self.cleared + added.cleared - removed.cleared
         if cleared < 0:
             raise NotHeld("a prefix with host bits")
         return ZoneRecords(
             zone=self.zone,
-            v4=self.v4.without(_of_family(gone, 4)).joined(added.v4),
-            v6=self.v6.without(_of_family(gone, 6)).joined(added.v6),
-            tokens=(*tokens.elements(), *added.tokens),
-            skipped=skipped + Counter(added.skipped),
-            cleared=cleared + added.cleared,
+            v4=self.v4.joined(added.v4).without(removed.v4),
+            v6=self.v6.joined(added.v6).without(removed.v6),
+            tokens=tuple(_less((*self.tokens, *added.tokens), removed.tokens).elements()),
+            skipped=_less(Counter(self.skipped) + Counter(added.skipped), removed.skipped),
+            cleared=cleared,
             name_servers=self.name_servers,
+            proofs=tuple(_less((*self.proofs, *added.proofs), removed.proofs).elements()),
         )
 
     def encode(self) -> bytes:
@@ -208,6 +196,7 @@ class ZoneRecords:
             "skipped": dict(sorted(self.skipped.items())),
             "cleared": self.cleared,
             "name_servers": sorted(self.name_servers),
+            "proofs": [proof.decode("ascii") for proof in self.proofs],
         }
         meta = json.dumps(known, separators=(",", ":")).encode()
         tokens = b"\n".join(self.tokens)
@@ -237,7 +226,12 @@ class ZoneRecords:
             skipped=known["skipped"],
             cleared=known["cleared"],
             name_servers=frozenset(known["name_servers"]),
+            proofs=tuple(proof.encode("ascii") for proof in known["proofs"]),
         )
+
+
+def _texts(kind: Kind, items: Iterable[Item]) -> tuple[bytes, ...]:
+    return tuple(item.text.encode("latin-1") for item in items if item.kind == kind)
 
 
 def _rows(data: memoryview, count: int, order: str) -> Rows:
@@ -249,15 +243,12 @@ def _rows(data: memoryview, count: int, order: str) -> Rows:
     )
 
 
-def _of_family(items: Counter[Item], family: int) -> Counter[Item]:
-    return Counter(
-        {item: count for item, count in items.items() if item.family == family and count}
-    )
-
-
-def _take(held: Counter[bytes] | Counter[str], gone: Counter[bytes] | Counter[str]) -> None:
-    """Take what is gone out of what is held; raise `NotHeld`."""
-    for item, count in gone.items():
-        if held[item] < count:  # type: ignore[index]
-            raise NotHeld(f"{item!r}")
-        held[item] -= count  # type: ignore[index]
+def _less(
+    held: Iterable[_Text] | Mapping[_Text, int], gone: Iterable[_Text] | Mapping[_Text, int]
+) -> Counter[_Text]:
+    """Return what is held less what is gone; raise `NotHeld`."""
+    left = Counter(held)
+    left.subtract(gone)
+    if any(count < 0 for count in left.values()):
+        raise NotHeld("a text")
+    return +left

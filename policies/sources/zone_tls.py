@@ -10,6 +10,8 @@ from typing import Self
 from policies.sources.base import SourceMisconfigured
 from policies.sources.certificates import trouble_with
 from policies.sources.dns_errors import DnsFault
+from policies.sources.dns_servers import is_dns_name
+from policies.sources.resolver import is_address
 from policies.sources.zone_errors import (
     CertificateExpired,
     CertificateForOther,
@@ -37,6 +39,8 @@ class Tls:
 
         Raises `SourceMisconfigured`.
         """
+        if name and not (is_dns_name(name) or is_address(name)):
+            raise SourceMisconfigured("tls_name must be a DNS name or an address")
         try:
             context = ssl.create_default_context(cadata=ca or None)
         except (ssl.SSLError, ValueError) as error:
@@ -58,6 +62,9 @@ class Tls:
             raise NoHandshake(f"{about}: the connection ended in the TLS handshake") from error
         except ssl.SSLError as error:
             raise _handshake_fault(error, about=about) from error
+        except OSError as error:
+            reason = error.strerror or error
+            raise NoHandshake(f"{about}: the TLS handshake failed ({reason})") from error
         if wrapped.selected_alpn_protocol() != _ALPN:
             wrapped.close()
             raise NotForDns(f'{about}: the server does not agree to DNS over TLS (ALPN "dot")')

@@ -9,6 +9,7 @@ from itertools import chain
 import dns.exception
 import dns.message
 import dns.name
+import dns.opcode
 import dns.rcode
 import dns.rdata
 import dns.rdatatype
@@ -46,7 +47,7 @@ from policies.sources.zone_records import ZoneRecords
 from policies.sources.zone_stream import Stream
 from policies.sources.zone_tsig import Verifier, sign
 
-_BLOCK = 1 << 20  # bytes of messages that are taken at once: their columns stay in the cache
+BLOCK = 1 << 20  # bytes of messages that are taken at once: their columns stay in the cache
 
 _REFUSALS: dict[dns.rcode.Rcode, type[DnsFault]] = {
     dns.rcode.REFUSED: Refused,
@@ -86,6 +87,11 @@ class Asked:
             self._check(message)
             yield message
 
+    @property
+    def clock_offset(self) -> float | None:
+        """Seconds that the clock here is ahead of the server's; None where nothing was signed."""
+        return self.verifier.clock_offset if self.verifier is not None else None
+
     def finish(self) -> None:
         """Say that the last message was the last; raise where it should have been signed."""
         if self.verifier is not None:
@@ -121,7 +127,8 @@ class Asked:
         if header.rcode:
             code = dns.rcode.to_text(header.rcode)
             fault = _REFUSALS.get(header.rcode, OtherRefusal)
-            raise fault(f"{self.about}: the server answered {code}")
+            unsigned = " without a signature" if self.verifier and signature is None else ""
+            raise fault(f"{self.about}: the server answered {code}{unsigned}")
         if header.is_truncated:
             raise Truncated(f"{self.about}: the answer is cut (TC over TCP)")
         if header.questions and not self._is_asked(message):
@@ -150,19 +157,25 @@ class Conversation:
     def ask(self, query: dns.message.Message) -> Asked:
         """Send a question about the zone."""
         wire = sign(query, self.key)
-        rdtype = dns.rdatatype.to_text(query.question[0].rdtype)
-        about = f"{self.stream.address}: {self.zone.to_text(omit_final_dot=True)} {rdtype}"
+        what = dns.rdatatype.to_text(query.question[0].rdtype)
+        if query.opcode() != dns.opcode.QUERY:
+            what = dns.opcode.to_text(query.opcode())
+        about = f"{self.stream.address}: {self.zone.to_text(omit_final_dot=True)} {what}"
         verifier = Verifier(self.key, query.mac or b"", about) if self.key is not None else None
         self.stream.send(wire)
         return Asked(about, self.zone, query, verifier, self.stream)
 
     def serial(self) -> int:
         """Return the serial of the zone as the server has it."""
+        return self.ask_serial()[1]
+
+    def ask_serial(self) -> tuple[Asked, int]:
+        """Return what was asked, and the serial of the zone as the server has it."""
         asked = self.ask(dns.message.make_query(self.zone, RdataType.SOA, use_edns=False))
         message = next(asked.answers())
         asked.finish()
         for number in message.answers_of(RdataType.SOA):
-            return asked.soa(message, number).serial
+            return asked, asked.soa(message, number).serial
         raise NotAuthoritative(f"{asked.about}: the server does not hold the zone")
 
     def is_newer(self, serial: int, held: int | None) -> bool:
@@ -194,8 +207,8 @@ class Conversation:
             size += len(message.wire)
             count += message.answers
             self.bound(asked, count)
-            if is_last or size >= _BLOCK:
-                _take(asked, reader, waiting)
+            if is_last or size >= BLOCK:
+                take(asked, reader, waiting)
                 waiting, size = [], 0
             if is_last:
                 break
@@ -227,7 +240,8 @@ def _is_last(asked: Asked, message: Message, soa: SOA, *, is_first: bool) -> boo
     return True
 
 
-def _take(asked: Asked, reader: ZoneReader, messages: list[Message]) -> None:
+def take(asked: Asked, reader: ZoneReader, messages: list[Message]) -> None:
+    """Let a reader take these messages; raise a `DnsFault` where it cannot."""
     try:
         reader.take(messages)
     except Outside as error:

@@ -41,6 +41,7 @@ STRONG = {
 WEAK = {"hmac-md5": dns.tsig.HMAC_MD5, "hmac-sha1": dns.tsig.HMAC_SHA1}
 SETTINGS = ("key_name", "key_algorithm", "key_secret", "weak_algorithms")
 
+_OTHER_TIME_BYTES = 6
 _validate: Callable[..., Any] = dns.tsig.validate
 _FAULTS: dict[type[Exception], tuple[type[DnsFault], str]] = {
     dns.tsig.PeerBadKey: (KeyUnknown, "the server does not know the key (BADKEY)"),
@@ -112,6 +113,7 @@ class Verifier:
     key: dns.tsig.Key = field(repr=False)
     request_mac: bytes
     about: str  # who is asked about what, for messages
+    clock_offset: float | None = None  # seconds that the clock here is ahead of the last signature
     _context: Any = None  # the digest since the last signature; dnspython's, without types
     _unsigned: int = field(default=MAX_UNSIGNED)  # before the first one none may be left out
 
@@ -134,24 +136,44 @@ class Verifier:
     def _verify(self, message: Message, record: Record) -> None:
         if record.rdclass != dns.rdataclass.ANY or record.ttl:
             raise WrongSignature(f"{self.about}: the signature is not well-formed")
+        # A signature holds for minutes only, and so is held against the wall clock.
+        now = time.time()
         try:
-            # A signature holds for minutes only, and so is held against the wall clock.
+            signature = _read(message, record)
             self._context = _validate(
                 message.wire,
                 self.key,
                 message.name(record.start),
-                _read(message, record),
-                int(time.time()),
+                signature,
+                int(now),
                 self.request_mac,
                 record.start,
                 self._context,
                 multi=True,
             )
+        except (dns.tsig.PeerBadTime, dns.tsig.BadTime) as error:
+            reason = _FAULTS[type(error)][1]
+            seconds = _ahead(signature, now)
+            raise WrongTime(f"{self.about}: {reason}", seconds=seconds) from error
         except (dns.exception.DNSException, ValueError) as error:
             fault, reason = _FAULTS.get(
                 type(error), (WrongSignature, f"the signature is not well-formed: {error}")
             )
             raise fault(f"{self.about}: {reason}") from error
+        self.clock_offset = now - signature.time_signed
+
+
+def _ahead(signature: TSIG, now: float) -> float | None:
+    """Return how far the clock here is ahead, None where a server does not tell its time.
+
+    An answer with BADTIME repeats our own time, and has the server's beside it (RFC 8945, 5.2.3).
+    """
+    time_signed: int = signature.time_signed
+    if signature.error:
+        if len(signature.other) != _OTHER_TIME_BYTES:
+            return None
+        time_signed = int.from_bytes(signature.other, "big")
+    return now - time_signed
 
 
 def _read(message: Message, record: Record) -> TSIG:

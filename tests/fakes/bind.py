@@ -71,14 +71,19 @@ class Bind(Authority):
         keys: Sequence[TsigKey] = (),
         tls: BindTls | None = None,
         notified: str = "",
+        policy: str = "",
     ) -> None:
-        """`notified` is told of changes: `127.0.0.1 port 5300`, as `also-notify` has it."""
+        """`notified` is told of changes: `127.0.0.1 port 5300`, as `also-notify` has it.
+
+        `policy` is the zone that is in force as a response policy for all other zones.
+        """
         self._named = named()
         super().__init__(list(zones), ready_within=ready_within)
         self._zones = zones
         self._keys = keys
         self._tls = tls
         self._notified = notified
+        self._policy = policy
         self.tls_port = free_port()
         self.tls_server = f"127.0.0.1:{self.tls_port}"
 
@@ -90,6 +95,8 @@ class Bind(Authority):
             keys.append(_TLS.format(certificate=self._tls.certificate, key=self._tls.key))
         if self._notified:
             options.append(f"also-notify {{ {self._notified}; }}; notify-delay 0;")
+        if self._policy:
+            options.append(f'response-policy {{ zone "{self._policy}"; }} recursive-only no;')
         configuration = self.folder / "named.conf"
         configuration.write_text(
             _CONFIGURATION.format(

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import dns.message
 import dns.name
 import pytest
 from hypothesis import given, strategies as st
 
-from policies.sources.base import Deadline, SourceError
-from policies.sources.dns_servers import Address
-from policies.sources.zone_errors import EndedEarly
+from policies.sources.base import SourceError
 from policies.sources.zone_increment import increment
 from policies.sources.zone_records import ZoneRecords
-from policies.sources.zone_stream import Stream
 from policies.sources.zone_transfer import Conversation, Version
+from tests.fakes.canned import Canned, spoils, spoilt
 from tests.fakes.transfers import ZONE, messages, soa
 
 APEX = dns.name.from_text(ZONE)
@@ -29,29 +27,6 @@ RECORDS = [
 HELD = Version(1, ZoneRecords.of(ZONE, [], frozenset()))
 
 
-class Canned(Stream):
-    """A stream whose server has said all it will say; ids are those of the question."""
-
-    def __init__(self, wires: Sequence[bytes]) -> None:
-        super().__init__(
-            Address("192.0.2.53", 53),
-            host="192.0.2.53",
-            tls=None,
-            deadline=Deadline.after(60),
-            max_bytes=1 << 20,
-        )
-        self._wires = wires
-        self._id = b""
-
-    def send(self, message: bytes) -> None:
-        self._id = message[:2]
-
-    def messages(self) -> Iterator[bytes]:
-        for wire in self._wires:
-            yield self._id + wire[2:]
-        raise EndedEarly("that was all")
-
-
 def sent(rdtype: str, records: Sequence[str], each: int) -> list[bytes]:
     query = dns.message.make_query(ZONE, rdtype, use_edns=False)
     return [part.to_wire() for part in messages(query, records, each=each)]
@@ -59,19 +34,6 @@ def sent(rdtype: str, records: Sequence[str], each: int) -> list[bytes]:
 
 def talk(wires: Sequence[bytes]) -> Conversation:
     return Conversation(Canned(wires), APEX, None, 1000)
-
-
-spoils = st.lists(
-    st.tuples(st.integers(0, 20), st.integers(0, 2000), st.integers(0, 255)), max_size=4
-)
-
-
-def spoilt(wires: list[bytes], drawn: list[tuple[int, int, int]]) -> list[bytes]:
-    changed = [bytearray(wire) for wire in wires]
-    for which, place, byte in drawn:
-        wire = changed[which % len(changed)]
-        wire[place % len(wire)] = byte
-    return [bytes(wire) for wire in changed]
 
 
 @given(st.integers(1, 12), spoils)

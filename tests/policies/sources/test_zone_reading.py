@@ -20,7 +20,7 @@ from policies.sources.dns_wire import Unreadable
 from policies.sources.zone_fast import MAX_NAME_SERVERS, Outside, ZoneReader
 from policies.sources.zone_items import MACHINERY, items_of, labels_in
 from policies.sources.zone_messages import read_message
-from policies.sources.zone_records import Changes, Item, Kind, NotHeld, Rows, ZoneRecords
+from policies.sources.zone_records import Item, Kind, NotHeld, Rows, ZoneRecords
 from tests.fakes.transfers import ZONE
 
 APEX = dns.name.from_text(ZONE)
@@ -28,7 +28,8 @@ APEX = dns.name.from_text(ZONE)
 octet = st.integers(0, 255)
 address4 = st.integers(0, 2**32 - 1).map(lambda number: str(ipaddress.IPv4Address(number)))
 address6 = st.integers(0, 2**128 - 1).map(lambda number: str(ipaddress.IPv6Address(number)))
-word = st.sampled_from(["a", "B", "ns", "mixed-Case", "rpz-ip", "32", "x" * 63, "*"])
+word = st.sampled_from(["a", "B", "ns", "mixed-Case", "rpz-ip", "32", "x" * 63, "*", "Digest"])
+proof_owner = st.sampled_from(["digest", "COUNT", "snapshot"])
 plain_owner = st.lists(word, max_size=4).map(".".join)
 trigger = st.sampled_from(["rpz-ip", "RPZ-IP", "rpz-client-ip", "rpz-nsip", "rpz-nsdname"])
 number = st.one_of(octet.map(str), st.sampled_from(["zz", "00", "01", "256", "-1", "db8", ""]))
@@ -42,11 +43,24 @@ prefix4_owner = st.builds(
     st.integers(0, 33),
     st.lists(octet, min_size=4, max_size=4),
 )
-owner = st.one_of(plain_owner, trigger_owner, prefix4_owner)
+owner = st.one_of(plain_owner, trigger_owner, prefix4_owner, proof_owner)
 target = st.sampled_from(
     [
         *(".", "*.", "rpz-drop.", "rpz-passthru.", "RPZ-Passthru.", "rpz-tcp-only."),
         *("a.example.", "*.a.example.", f"rpz-drop.{ZONE}.", f"b.{ZONE}.", "x."),
+    ]
+)
+apl_item = st.builds(
+    lambda sign, address, length: f"{sign}{address}/{length}",
+    st.sampled_from(["", "!"]),
+    st.sampled_from(["1:0.0.0.0", "1:192.0.2.0", "1:192.0.2.1", "2:::", "2:2001:db8::", "2:::1"]),
+    st.integers(0, 32),
+)
+apl = st.lists(apl_item, max_size=4).map(lambda items: f"APL {' '.join(items)}")
+proof = st.sampled_from(
+    [
+        *(f'TXT "sha256={"0a" * 32}"', 'TXT "v4=1 v6=0"', 'TXT "v4=1" "v6=0"', 'TXT "17"'),
+        *('TXT "sha256=0a"', 'TXT "v4=-1 v6=0"', 'TXT "192.0.2.1 17"'),
     ]
 )
 tokens = st.text(st.sampled_from("0123456789./:abz, -"), max_size=40)
@@ -57,6 +71,7 @@ rdata = st.one_of(
     target.map(lambda name: f"NS {name}"),
     tokens.map(lambda text: f'TXT "{text}" "192.0.2.1"'),
     st.just("APL 1:192.0.2.1/24 !2:2001:db8::/32 !1:0.0.0.0/0"),
+    *(apl, proof),
     st.just("MX 10 mail.example."),
     st.just("NSEC a.example. A NSEC"),
 )
@@ -116,6 +131,7 @@ def counted(records: ZoneRecords) -> Counter[Item]:
     for rows in (records.v4, records.v6):
         found.update(rows.items(rows.kind.nonzero()[0]))
     found.update(Item(Kind.TOKEN, text=token.decode("latin-1")) for token in records.tokens)
+    found.update(Item(Kind.PROOF, text=proof.decode("ascii")) for proof in records.proofs)
     for reason, count in records.skipped.items():
         found[Item(Kind.SKIPPED, text=reason)] += count
     found[Item(Kind.CLEARED)] += records.cleared
@@ -155,6 +171,8 @@ ADDRESSES_AND_TRIGGERS = [
     ("24.0.2.0.192.rpz-ip", "CNAME ."),
     ("32.1.2.0.192.rpz-ip", "CNAME rpz-passthru."),
     ("bad", "CNAME rpz-passthru."),
+    ("list", "APL 1:192.0.2.0/24 !2:2001:db8::/32 1:0.0.0.0/0 1:10.0.0.0/8"),
+    ("list", "APL "),
 ]
 
 
@@ -288,6 +306,7 @@ items = st.one_of(
         [
             *(Item(Kind.TOKEN, text="192.0.2.1"), Item(Kind.TOKEN, text="\xff")),
             *(Item(Kind.SKIPPED, text="MX record"), Item(Kind.CLEARED)),
+            Item(Kind.PROOF, text="count v4=1 v6=0"),
         ]
     ),
 )
@@ -319,25 +338,26 @@ def test_kept_records_that_were_damaged_are_refused(
             ZoneRecords.decode(bytes(encoded))
 
 
-changes = st.lists(st.tuples(st.booleans(), items), max_size=20)
-
-
-@given(st.lists(items), changes)
-def test_changes_are_those_of_a_multiset(drawn: list[Item], steps: list[tuple[bool, Item]]) -> None:
-    expected, fits, taken = Counter(drawn), True, Changes()
-    for removes, item in steps:
-        if removes:
-            fits &= expected[item] > 0
-            expected[item] -= 1
-            taken.remove(item)
-        else:
-            expected[item] += 1
-            taken.add(item)
-    if fits:
-        assert counted(held(drawn).changed(taken)) == +expected
-    else:
+@given(st.lists(items), st.lists(items), st.lists(items))
+def test_changes_are_those_of_a_multiset(
+    drawn: list[Item], added: list[Item], removed: list[Item]
+) -> None:
+    expected = Counter(drawn) + Counter(added)
+    expected.subtract(removed)
+    if min(expected.values(), default=0) < 0:
         with pytest.raises(NotHeld):
-            held(drawn).changed(taken)
+            held(drawn).changed(removed=held(removed), added=held(added))
+    else:
+        found = held(drawn).changed(removed=held(removed), added=held(added))
+        assert counted(found) == +expected
+        assert found.zone == ZONE
+
+
+@given(st.lists(items), st.data())
+def test_what_is_held_can_be_removed(drawn: list[Item], data: st.DataObject) -> None:
+    removed = data.draw(st.permutations(drawn))[: len(drawn) // 2]
+    found = held(drawn).changed(removed=held(removed), added=held([]))
+    assert counted(found) == Counter(drawn) - Counter(removed)
 
 
 def test_columns_of_no_items_are_empty() -> None:

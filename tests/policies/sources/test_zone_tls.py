@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 import ssl
 import threading
@@ -27,6 +29,7 @@ from policies.sources.zone_errors import (
     NoTls,
     TlsFailed,
 )
+from policies.sources.zone_tls import Tls
 from tests.fakes.authority import write_zone
 from tests.fakes.bind import Bind, BindMissing, BindTls
 from tests.fakes.nameserver import CLOSE, Nameserver, Step
@@ -180,3 +183,12 @@ def test_a_server_of_another_protocol_is_told_for_what_it_is() -> None:
         with pytest.raises(NoTls, match="the port does not speak TLS"):
             transfer(f"127.0.0.1:{listener.getsockname()[1]}", tls=True, tls_name=NAME)
         thread.join(5)
+
+
+def test_a_network_that_goes_away_in_the_handshake_is_a_fault_of_the_server() -> None:
+    class Away(ssl.SSLContext):
+        def wrap_socket(self, *_: object, **__: object) -> ssl.SSLSocket:
+            raise OSError(errno.EHOSTUNREACH, os.strerror(errno.EHOSTUNREACH))
+
+    with socket.socket() as sock, pytest.raises(NoHandshake, match="No route to host"):
+        Tls(Away(ssl.PROTOCOL_TLS_CLIENT), NAME).wrap(sock, host=NAME, about="192.0.2.53#853")

@@ -159,8 +159,9 @@ def test_an_old_answer_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     wires = stream(query, 3)
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 400)
-    with pytest.raises(WrongTime, match="differ too much"):
+    with pytest.raises(WrongTime, match="differ too much") as raised:
         verify(query, wires)
+    assert raised.value.seconds == pytest.approx(400, abs=60)
 
 
 # The same through a source, over the wire.
@@ -256,6 +257,10 @@ def configured(**changed: object) -> ZoneSource:
         ({"tls_name": "dns.example"}, "tls_name is of use with tls only"),
         ({"tls": True, "tls_ca": "no certificate"}, "tls_ca must be certificates in PEM form"),
         ({"tls": True, "tls_ca": 5}, "must be texts"),
+        *(
+            ({"tls": True, "tls_name": name}, "tls_name must be a DNS name or an address")
+            for name in (".bad", "a" * 70, "a..b", "a\0b", "a b", "\u00e4.example")
+        ),
         ({"take": "both"}, "take must be one of allow, block"),
         ({"incremental": "yes"}, "incremental must be true or false"),
         ({"name": "not a name"}, "name must be a DNS name"),
