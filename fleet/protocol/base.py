@@ -63,6 +63,7 @@ class Settings:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)  # sealed on the wire
     policy: PolicyPlace | None = None  # None: its lists are settings
     next_key: DeviceKey | None = None  # takes the place of the one that it was sealed with
+    unknown: tuple[str, ...] = ()  # names that a newer portal sent and this version leaves out
 
 
 @dataclass(frozen=True, slots=True)
