@@ -1,1 +1,18 @@
-"""A policy's lists as zones: one module a form."""
+"""A policy's lists as zones: one module a form, all of them named here."""
+
+from __future__ import annotations
+
+from fleet.zones.addresses import AddressForm
+from fleet.zones.apl import AplForm
+from fleet.zones.base import Form, FormRefused, Lists, Rendered
+from fleet.zones.rpz import PolicyForm
+from fleet.zones.text import TextForm
+
+__all__ = ["FORMS", "Form", "FormRefused", "Lists", "Rendered"]
+
+FORMS: dict[str, Form] = {
+    "apl": AplForm(),
+    "a": AddressForm(),
+    "txt": TextForm(),
+    "rpz": PolicyForm(),
+}
