@@ -15,7 +15,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from accounts.models import ApiToken
+from accounts.models import ApiToken, TokenRight
 from policies.services import record_change
 
 PREFIX = "tscm_"
@@ -50,6 +50,7 @@ def create_token(
     user: User,
     name: str,
     days: int = DEFAULT_DAYS,
+    right: TokenRight = TokenRight.ALL,
     no_later_than: datetime | None = None,
     actor: str,
     now: datetime,
@@ -71,12 +72,13 @@ def create_token(
                 user=user,
                 name=name,
                 digest=_digest(text.encode()),
+                right=right,
                 created_at=now,
                 expires_at=min(ends, no_later_than or ends),
             )
             record_change(
                 actor=actor, verb="create", subject=f"token {name}", now=now,
-                after={"user": user.get_username(), "expires_at": token.expires_at},
+                after=_told(token),
             )  # fmt: skip
     except IntegrityError as error:
         raise TokenRefused(
@@ -95,11 +97,17 @@ def _check(name: str, days: int) -> None:
 def delete_token(*, token: ApiToken, actor: str, now: datetime) -> None:
     """Delete a token; the next request with it is refused."""
     with transaction.atomic():
-        before = {"user": token.user.get_username(), "expires_at": token.expires_at}
+        before = _told(token)
         token.delete()
         record_change(
             actor=actor, verb="delete", subject=f"token {token.name}", now=now, before=before
         )
+
+
+def _told(token: ApiToken) -> dict[str, object]:
+    return {
+        "user": token.user.get_username(), "right": token.right, "expires_at": token.expires_at,
+    }  # fmt: skip
 
 
 def find_token(*, text: bytes, now: datetime) -> ApiToken | None:

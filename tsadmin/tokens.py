@@ -6,12 +6,15 @@ from typing import Annotated
 
 import typer
 
+from tsadmin.errors import Misused
 from tsadmin.flags import Json
 from tsadmin.form import or_csv
 from tsadmin.site import start
 
 # As accounts.services.DEFAULT_DAYS, which stands behind Django; a test holds them together.
 DEFAULT_DAYS = 90
+# As accounts.models.TokenRight, likewise.
+RIGHTS = ("all", "add-entries")
 
 tokens = typer.Typer(rich_markup_mode=None)
 
@@ -25,6 +28,12 @@ def token(context: typer.Context) -> None:
         typer.echo(context.get_help())
 
 
+def _known_right(value: str) -> str:
+    if value not in RIGHTS:
+        raise Misused(f"--right {value} is not known; known is {', '.join(RIGHTS)}")
+    return value
+
+
 @tokens.command()
 def create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What it is for.")],
@@ -33,6 +42,15 @@ def create(
     days: Annotated[
         int, typer.Option("--days", metavar="DAYS", help="How many days it is good for.")
     ] = DEFAULT_DAYS,
+    right: Annotated[
+        str,
+        typer.Option(
+            "--right",
+            metavar="RIGHT",
+            callback=_known_right,
+            help="all: whatever USER may do; add-entries: add device entries, and nothing else.",
+        ),
+    ] = "all",
     json: Json = False,
 ) -> None:
     """Make a token and print its text.
@@ -44,7 +62,7 @@ def create(
 
     from tsadmin.commands.tokens import create_token
 
-    create_token(name=name, username=user, days=days, now=timezone.now(), as_json=json)
+    create_token(name=name, username=user, days=days, right=right, now=timezone.now(), as_json=json)
 
 
 @tokens.command("list")

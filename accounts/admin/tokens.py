@@ -16,12 +16,15 @@ from policies.admin.writes import ServiceAdmin
 class ApiTokenAdmin(ServiceAdmin):
     """Tokens are made through the API, which shows each once; here they are seen and deleted."""
 
-    list_display = ("name", "owner", "created_at", "expires_at", "last_used_at")
+    list_display = ("name", "owner", "right", "created_at", "expires_at", "last_used_at")
     list_select_related = ("user",)
+    list_filter = ("right",)
     search_fields = ("name", "user__username")
     search_help_text = "Name or user"
     ordering = ("user__username", "name", "id")
-    fieldsets = ((None, {"fields": ("name", "user", "created_at", "expires_at", "last_used_at")}),)
+    fieldsets = (
+        (None, {"fields": ("name", "user", "right", "created_at", "expires_at", "last_used_at")}),
+    )
 
     @display(description="user", ordering="user__username")
     def owner(self, token: ApiToken) -> str:

@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import services
-from accounts.models import ApiToken
+from accounts.models import ApiToken, TokenRight
 from policies.api.base import NON_FIELD, Reading, actor_of
 from policies.api.fields import RowSerializer, Whole
 
@@ -30,10 +30,15 @@ class TokenSerializer(RowSerializer[ApiToken]):
         default=services.DEFAULT_DAYS,
         help_text="How many days it is good for.",
     )
+    right = serializers.ChoiceField(
+        choices=TokenRight.choices,
+        default=TokenRight.ALL,
+        help_text="What it may be used for.",
+    )
 
     class Meta:
         model = ApiToken
-        fields = ["id", "name", "days", "created_at", "expires_at", "last_used_at"]
+        fields = ["id", "name", "right", "days", "created_at", "expires_at", "last_used_at"]
         read_only_fields = ["created_at", "expires_at", "last_used_at"]
 
 
@@ -77,6 +82,7 @@ class TokenViewSet(Reading[ApiToken]):
                 user=user,
                 name=sent["name"],
                 days=sent["days"],
+                right=TokenRight(sent["right"]),
                 # A token that was stolen must not outlive itself through those it makes.
                 no_later_than=used.expires_at if isinstance(used, ApiToken) else None,
                 actor=actor_of(request),

@@ -64,6 +64,16 @@ def test_a_token_is_good_for_as_long_as_was_asked(tsadmin: Tsadmin) -> None:
     assert lives == {"short": timedelta(days=2), "usual": usual}
 
 
+@pytest.mark.usefixtures("alice")
+def test_a_token_for_one_thing_says_so_and_opens_nothing_else(tsadmin: Tsadmin) -> None:
+    answer = tsadmin("token", "create", "image", "--user", "alice", "--right", "add-entries")
+    assert "It is for adding device entries, and nothing else, until " in answer.stderr
+    assert _status(answer.stdout.strip()) == 403
+    (row,) = tsadmin("token", "list", "--json").json["tokens"]
+    assert row["right"] == "add-entries"
+    assert "add-entries" in tsadmin("token", "list").stdout
+
+
 def test_help_and_services_agree_on_the_days() -> None:
     assert DEFAULT_DAYS == services.DEFAULT_DAYS
 
@@ -76,6 +86,7 @@ def test_help_and_services_agree_on_the_days() -> None:
         (("backup", "--user", "alice", "--days", "0"), 1, "lives from 1 to 366 days"),
         (("backup", "--user", "alice", "--days", "367"), 1, "lives from 1 to 366 days"),
         (("backup", "--user", "alice", "--days", "x"), 2, "'--days'"),
+        (("backup", "--user", "alice", "--right", "x"), 2, "known is all, add-entries"),
         (("", "--user", "alice"), 1, "1 to 64 characters"),
         (("x" * 65, "--user", "alice"), 1, "1 to 64 characters"),
         (("taken", "--user", "alice"), 1, "alice has a token named 'taken'"),

@@ -8,27 +8,35 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
 from accounts import services
-from accounts.models import ApiToken
+from accounts.models import ApiToken, TokenRight
 from tsadmin.errors import Misused, Refused
 from tsadmin.screen import print_hint, print_json, print_line, print_table
 from tsadmin.site import actor
 
-COLUMNS = ("ID", "Name", "User", "Made", "Expires", "Last used")
+COLUMNS = ("ID", "Name", "User", "Right", "Made", "Expires", "Last used")
 _USERS_NAMED = 10
 
 
-def create_token(*, name: str, username: str, days: int, now: datetime, as_json: bool) -> None:
+def create_token(
+    *, name: str, username: str, days: int, right: str, now: datetime, as_json: bool
+) -> None:
     """Make a token and print its text, which is shown this once."""
     user = find_user(username)
     if not user.is_active:
         raise Refused(f"{username} is not active, so a token would be refused; switch the user on")
-    made = services.create_token(user=user, name=name, days=days, actor=actor(), now=now)
+    given = TokenRight(right)
+    made = services.create_token(
+        user=user, name=name, days=days, right=given, actor=actor(), now=now
+    )
     if as_json:
         print_json({**_row_json(made.token), "token": made.text})
         return
     print_line(made.text)
     until = f"{made.token.expires_at:%Y-%m-%d %H:%M} UTC"
-    print_hint(f"Shown this once. It may do what {username} may do, until {until}.")
+    may = f"may do what {username} may do"
+    if given is not TokenRight.ALL:
+        may = f"is for {given.label}"
+    print_hint(f"Shown this once. It {may}, until {until}.")
 
 
 def list_tokens(*, username: str | None, as_json: bool) -> None:
@@ -90,6 +98,7 @@ def _row(token: ApiToken) -> tuple[str, ...]:
         str(token.pk),
         token.name,
         token.user.get_username(),
+        token.right,
         f"{token.created_at:%Y-%m-%d}",
         f"{token.expires_at:%Y-%m-%d}",
         f"{used:%Y-%m-%d %H:%M}" if used else "never",
@@ -101,6 +110,7 @@ def _row_json(token: ApiToken) -> dict[str, object]:
         "id": token.pk,
         "name": token.name,
         "user": token.user.get_username(),
+        "right": token.right,
         "created_at": token.created_at,
         "expires_at": token.expires_at,
         "last_used_at": token.last_used_at,
