@@ -1,6 +1,6 @@
 # TSCM. `make run` and `make test` set up what they need first; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help setup run gateway test check bench requirements clean
+.PHONY: help setup run gateway cloud test check bench requirements clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /  \1\t/p' Makefile
@@ -15,6 +15,9 @@ run: setup ## Start the whole appliance in the foreground
 gateway: ## As root: set up a machine that enforces, and units that start it with the machine
 	@deploy/setup.sh gateway
 	@exec .venv/bin/python -m deploy.units install
+
+cloud: gateway ## As root: as gateway, and a unit that registers it with a portal
+	@exec .venv/bin/python -m deploy.units first-boot
 
 test: ## Set up what the tests need, then run the checks and every test
 	@deploy/setup.sh test

@@ -31,7 +31,7 @@ shell_scripts() {
     echo "skipped: shellcheck is not installed (apt-get install shellcheck)"
     return
   fi
-  shellcheck deploy/*.sh deploy/tsadmin .ci/run
+  shellcheck deploy/*.sh deploy/tsadmin deploy/cloud/*.sh deploy/cloud/first-boot .ci/run
 }
 
 step format "$bin/ruff" format --check --quiet .

@@ -1,7 +1,8 @@
-"""The systemd units of a gateway: `python -m deploy.units install | uninstall | render FOLDER`.
+"""The systemd units: `python -m deploy.units install | first-boot | uninstall | render FOLDER`.
 
-One restores the lists before the network is up, one runs the appliance. They are written from
-`deploy/systemd/`; writing them again changes nothing.
+One restores the lists before the network is up, one runs the appliance; `first-boot` adds one that
+registers a gateway in a cloud. They are written from `deploy/systemd/` and `deploy/cloud/`; writing
+them again changes nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from deploy.powers import (
@@ -24,10 +25,14 @@ from deploy.powers import (
 from tscm_site.env import CHECKOUT, Environment, EnvironmentRefused, read_environment
 
 UNITS = ("tscm-gateway-restore.service", "tscm.service")
+FIRST_BOOT = "tscm-first-boot.service"
 FOLDER = Path("/etc/systemd/system")
+# Where the images of clouds have the program that does again what the first boot did.
+RETRY = Path("/usr/local/bin/retry_tsadmin_add.sh")
 # So says sd_booted(3) whether systemd runs the machine.
 _BOOTED = Path("/run/systemd/system")
 _TEMPLATES = CHECKOUT / "deploy" / "systemd"
+_CLOUD = CHECKOUT / "deploy" / "cloud"
 # Whatever else a path may hold means something to systemd: blanks, quotes, dollars, backslashes.
 _PLAIN_PATH = re.compile(r"/[A-Za-z0-9/._+@%:,=~-]*")
 _SECONDS = 90.0
@@ -39,7 +44,17 @@ class NotInstalled(Exception):
 
 def render(environment: Environment) -> Mapping[str, str]:
     """Return the units' texts by name. Raises NotInstalled for a path that no unit can hold."""
-    values = {
+    values = _values(environment)
+    return {name: _filled(_TEMPLATES / name, values) for name in UNITS}
+
+
+def render_first_boot(environment: Environment) -> Mapping[str, str]:
+    """Return the text, by name, of the unit that registers a gateway. Raises NotInstalled."""
+    return {FIRST_BOOT: _filled(_CLOUD / FIRST_BOOT, _values(environment))}
+
+
+def _values(environment: Environment) -> Mapping[str, str]:
+    return {
         "CHECKOUT": _path(CHECKOUT),
         # The virtual environment's, unresolved: beside it are its packages.
         "PYTHON": _path(Path(sys.executable)),
@@ -48,11 +63,10 @@ def render(environment: Environment) -> Mapping[str, str]:
         "ENFORCING": _capabilities(ENFORCING),
         "KEEPING": _capabilities(KEEPING | ENFORCING | HEARING),
     }
-    return {name: _filled(name, values) for name in UNITS}
 
 
-def _filled(name: str, values: Mapping[str, str]) -> str:
-    text = (_TEMPLATES / name).read_text(encoding="utf-8")
+def _filled(template: Path, values: Mapping[str, str]) -> str:
+    text = template.read_text(encoding="utf-8")
     return re.sub(r"@([A-Z]+)@", lambda found: values[found[1]], text)
 
 
@@ -88,9 +102,27 @@ def install(environment: Environment, *, folder: Path = FOLDER) -> None:
     say("both start with the machine; to start now: systemctl start tscm")
 
 
-def uninstall(*, folder: Path = FOLDER) -> None:
+def install_first_boot(
+    environment: Environment, *, folder: Path = FOLDER, retry: Path = RETRY
+) -> None:
+    """Write the unit that registers a gateway, and what does that by hand. Raises NotInstalled."""
+    if retry.exists() and not retry.is_symlink():
+        raise NotInstalled(f"{retry} is somebody else's: move it away first")
+    write(render_first_boot(environment), folder)
+    retry.parent.mkdir(parents=True, exist_ok=True)
+    retry.unlink(missing_ok=True)
+    retry.symlink_to(_CLOUD / retry.name)
+    systemctl("daemon-reload")
+    systemctl("enable", FIRST_BOOT)
+    say(f"it registers with the portal at the next boot; now: systemctl start {FIRST_BOOT}")
+
+
+def uninstall(*, folder: Path = FOLDER, retry: Path = RETRY) -> None:
     """Stop and remove the units that are there. Raises NotInstalled."""
-    there = [name for name in UNITS if (folder / name).is_file()]
+    if retry.is_symlink() and retry.readlink() == _CLOUD / retry.name:
+        retry.unlink()
+        say(f"removed {retry}")
+    there = [name for name in (*UNITS, FIRST_BOOT) if (folder / name).is_file()]
     if not there:
         say(f"there are no units in {folder}")
         return
@@ -130,7 +162,7 @@ def say(line: str) -> None:
     print(f"units: {line}")
 
 
-def _install_if_booted() -> None:
+def _install_if_booted(install: Callable[[Environment], None]) -> None:
     if not _BOOTED.is_dir():
         say("systemd does not run this machine: no units; start the appliance with `make run`")
         return
@@ -149,13 +181,17 @@ def main() -> None:
     try:
         match sys.argv[1:]:
             case ["install"]:
-                _install_if_booted()
+                _install_if_booted(install)
+            case ["first-boot"]:
+                _install_if_booted(install_first_boot)
             case ["uninstall"]:
                 uninstall()
             case ["render", folder]:
                 _render_into(Path(folder))
             case _:
-                sys.exit("usage: python -m deploy.units install | uninstall | render FOLDER")
+                sys.exit(
+                    "usage: python -m deploy.units install | first-boot | uninstall | render FOLDER"
+                )
     except (EnvironmentRefused, MayNotEnforce, NotInstalled, OSError) as error:
         sys.exit(f"units: {error}")
 
