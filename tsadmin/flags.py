@@ -85,7 +85,7 @@ def _with(
         own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
 
         def run(**values: Any) -> None:
-            names = {parameter.name for parameter in own}
+            names = [parameter.name for parameter in own]  # in order: messages name flags so
             given = {k: v for k, v in values.items() if k not in names and v is not None}
             command(**{name: values[name] for name in names}, **given)
 

@@ -33,7 +33,8 @@ from devices.kinds import KINDS
 from devices.kinds.base import Kind
 from devices.models import Device
 from devices.services import DeviceRefused, configure_device, remove_device
-from devices.services.manage import SECRETS, lists_of
+from devices.services.manage import SECRETS
+from devices.services.own_policy import lists_of
 from policies.admin.base import Button, Overview, actor_of
 from policies.admin.story import alarms_panels, changes_panels
 from policies.admin.writes import UpdatingAdmin

@@ -14,7 +14,7 @@ from unfold.widgets import (
 
 from devices.kinds.base import Setting
 from devices.models import Device
-from devices.services.manage import LIST_SETTINGS
+from devices.services.own_policy import LIST_SETTINGS
 
 KEEPS_SECRET = "Nothing is shown of what is stored; leave it empty to keep that."  # noqa: S105
 

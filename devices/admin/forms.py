@@ -16,6 +16,7 @@ from devices.models import Device, DeviceGroup
 from devices.services import (
     DeviceRefused,
     GroupRefused,
+    SetByPortal,
     add_device,
     assign_group,
     assign_policy,
@@ -24,7 +25,9 @@ from devices.services import (
     lists_of,
     own_lists,
 )
-from devices.services.manage import LIST_SETTINGS, SECRETS
+from devices.services.manage import SECRETS
+from devices.services.own_policy import LIST_SETTINGS
+from devices.services.refused import POLICY, sentence_of
 from policies.admin.writes import ServiceForm
 from policies.models import Policy
 from policies.visible import Person, visible
@@ -129,6 +132,7 @@ class DeviceForm(ServiceForm):
         if self.instance.pk:
             policies |= Policy.objects.filter(pk=self.instance.policy_id).only("name")
             self._show(self.instance)
+            self._lock(self.instance)
         else:
             # It is chosen above the form, which asks for the settings of the chosen kind.
             self.initial["kind"] = kind.name
@@ -162,6 +166,17 @@ class DeviceForm(ServiceForm):
                 device.policy,
             )
 
+    def _lock(self, device: Device) -> None:
+        """Show what a portal lays down, and where it is changed."""
+        laid_down = dict.fromkeys(device.set_by_portal)
+        if POLICY in laid_down:
+            laid_down |= dict.fromkeys(LIST_SETTINGS)
+        for name in laid_down:
+            if name in self.fields:
+                self.fields[name].disabled = True
+                by = name if name in device.set_by_portal else POLICY
+                self.fields[name].help_text = sentence_of(device, by)
+
     def clean(self) -> dict[str, Any]:
         """Hold what was typed to the rules of the kind."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -190,6 +205,8 @@ class DeviceForm(ServiceForm):
             self.refuse("group", refused)
         except SettingRefused as refused:
             self.refuse(refused.setting, f"Use {refused.accepted}.")
+        except SetByPortal as refused:
+            self.refuse(refused.setting, refused)
         except DeviceRefused as refused:
             self.refuse(_field_of(str(refused)), refused)
         return None

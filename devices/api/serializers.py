@@ -187,6 +187,11 @@ class DeviceSerializer(RowSerializer[Device]):
     log_names = serializers.ListField(child=serializers.CharField(), read_only=True)
     client_networks = serializers.ListField(child=serializers.CharField(), read_only=True)
     canaries = serializers.ListField(child=serializers.CharField(), read_only=True)
+    set_by_portal = serializers.ListField(
+        child=serializers.CharField(),
+        read_only=True,
+        help_text="Settings that a portal lays down: they are changed there, or overridden here.",
+    )
     health = serializers.SerializerMethodField()
     feeds = serializers.SerializerMethodField()
     gateway = serializers.SerializerMethodField()
@@ -198,7 +203,7 @@ class DeviceSerializer(RowSerializer[Device]):
         fields = [
             "id", "nickname", "kind", "policy", "policy_name", "group", "group_name", "is_sample",
             "created_at", "health", "feeds", "gateway", "snapshot", "packing", "last_pull_at",
-            "last_pull_number", *_COLUMNS, *_LISTS,
+            "last_pull_number", "portal", "set_by_portal", *_COLUMNS, *_LISTS,
         ]  # fmt: skip
         read_only_fields = fields
 

@@ -185,5 +185,7 @@ def device_refusals() -> Iterator[None]:
             yield
     except SettingRefused as error:
         raise ValidationError({error.setting: [str(error)]}, "refused") from error
+    except services.SetByPortal as error:
+        raise ValidationError({error.setting: [str(error)]}, "set_by_portal") from error
     except (services.DeviceRefused, services.GroupRefused) as error:
         raise ValidationError({NON_FIELD: [str(error)]}, "refused") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.db import models
@@ -31,6 +31,8 @@ from policies.visible import Person, Rule
 _LIMITED = "_is_limited_to_groups"
 
 _Rows = QuerySet[Any]
+
+_NAMED: dict[str, Callable[[Person], Iterable[str]]] = {}
 
 
 def device_ids(user: Person) -> frozenset[int] | None:
@@ -98,20 +100,23 @@ def _shared_or(own: _Rows, rows: _Rows, path: str = "") -> _Rows:
     return rows.filter(shared | Q(**{f"{path or 'pk'}__in": own}))
 
 
+def tell_names(word: str, names: Callable[[Person], Iterable[str]]) -> None:
+    """Tell which of the things that rows call by `word` and a name a person sees.
+
+    For apps above, in the file `apps.py`: devices do not know what they have.
+    """
+    _NAMED[word] = names
+
+
 def _told_by(column: str) -> Rule:
     """Return the rule for rows that name what they are about, such as 'device fmc-1'."""
 
-    def narrowed(rows: _Rows, seen: frozenset[int]) -> _Rows:
-        nodes = _column(seen, "node")
-        policies = _shared_or(_own_policies(seen), Policy.objects.all())
-        sources = _shared_or(_own_sources(seen), Source.objects.all())
-        for what, names in (
-            ("device", _column(seen, "nickname")),
-            ("policy", policies.values_list("name", flat=True)),
-            ("source", sources.values_list("name", flat=True)),
-            ("machine", nodes),
-            ("session on", nodes),
-        ):
+    def rule(rows: _Rows, user: Person) -> _Rows:
+        seen = device_ids(user)
+        if seen is None:
+            return rows
+        named = {**_names(seen, user), **{word: names(user) for word, names in _NAMED.items()}}
+        for what, names in named.items():
             about = Q(**{f"{column}__startswith": f"{what} "})
             whole = [f"{what} {name}" for name in names]
             # The record cuts a longer one.
@@ -119,7 +124,22 @@ def _told_by(column: str) -> Rule:
             rows = rows.filter(~about | mine)
         return rows
 
-    return _for_limited(narrowed)
+    return rule
+
+
+def _names(seen: frozenset[int], user: Person) -> dict[str, Iterable[str]]:
+    groups = DeviceGroup.objects.filter(people=user.pk).values_list("name", flat=True)
+    nodes = _column(seen, "node")
+    policies = _shared_or(_own_policies(seen), Policy.objects.all())
+    sources = _shared_or(_own_sources(seen), Source.objects.all())
+    return {
+        # No nickname has a blank: the record calls a group "device group NAME".
+        "device": [*_column(seen, "nickname"), *(f"group {name}" for name in groups)],
+        "policy": policies.values_list("name", flat=True),
+        "source": sources.values_list("name", flat=True),
+        "machine": nodes,
+        "session on": nodes,
+    }
 
 
 def _groups(rows: _Rows, user: Person) -> _Rows:

@@ -26,18 +26,20 @@ from devices.services.groups import (
 )
 from devices.services.manage import (
     UNREADABLE,
-    DeviceRefused,
     add_device,
     assign_policy,
     configure_device,
-    lists_of,
+    follow_zones,
+    has_own_policy,
     own_lists,
     remove_device,
     settings_of,
 )
+from devices.services.own_policy import ZoneList, lists_of, zone_policy
 from devices.services.packing import pack_for_devices
 from devices.services.protected import protect_devices
 from devices.services.pulls import PullRecord, prune_pulls, record_pulls
+from devices.services.refused import DeviceRefused, SetByPortal
 
 __all__ = [
     "UNREADABLE",
@@ -47,6 +49,8 @@ __all__ = [
     "PublishedDevice",
     "PublishedFeed",
     "PullRecord",
+    "SetByPortal",
+    "ZoneList",
     "add_device",
     "add_sample",
     "assign_group",
@@ -58,8 +62,10 @@ __all__ = [
     "create_group",
     "delete_group",
     "feed_urls",
+    "follow_zones",
     "gateway_of",
     "group_for",
+    "has_own_policy",
     "lists_of",
     "make_due",
     "own_lists",
@@ -76,4 +82,5 @@ __all__ = [
     "resume_gateway",
     "review_device_alarms",
     "settings_of",
+    "zone_policy",
 ]

@@ -9,7 +9,8 @@ from types import MappingProxyType
 from django.db import transaction
 
 from devices.models import Device
-from devices.services.manage import DeviceRefused, add_device, remove_device
+from devices.services.manage import add_device, remove_device
+from devices.services.refused import DeviceRefused
 from policies.models import Policy, PolicySource, Source
 from policies.services import RefreshReport, find_or_make_source, record_change, refresh_policy
 from policies.states import Role

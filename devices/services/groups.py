@@ -104,9 +104,10 @@ def delete_group(*, group: DeviceGroup, actor: str, now: datetime) -> None:
         before, subject = _facts(group), subject_of(group)
         try:
             group.delete()
-        except ProtectedError as error:  # a device came into it a moment ago
+        except ProtectedError as error:  # by what apps above put into groups, too
+            held = ", ".join(sorted(str(row) for row in error.protected_objects)[:5])
             raise GroupRefused(
-                f"the group {group.name} has devices; put them elsewhere first"
+                f"the group {group.name} is that of {held}; put them elsewhere first"
             ) from error
         record_change(actor=actor, verb="delete", subject=subject, now=now, before=before)
 

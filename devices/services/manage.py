@@ -2,44 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 
-from devices.kinds import GATEWAYS, KINDS, rules
+from devices.kinds import KINDS, rules
 from devices.kinds.base import Kind, SettingRefused
 from devices.models import Device
 from devices.services.gateways import forget_kernel, keep_gateway, own_node, release_node
+from devices.services.own_policy import (
+    LIST_SETTINGS,
+    ZoneList,
+    holds_zones,
+    leave_policy,
+    lists_in,
+    lists_of,
+    pause_policy,
+    private_policy,
+    set_sources,
+    set_zones,
+    zone_policy,
+)
 from devices.services.protected import origin_of, protect_device
+from devices.services.refused import POLICY, DeviceRefused, refuse_set_by_portal
 from policies.fields import DecryptionFailed
-from policies.models import Policy, PolicySource, Snapshot, Source
-from policies.services import find_or_make_source, protect, record_change, request_refresh
-from policies.sources.base import SourceMisconfigured
-from policies.states import Role
+from policies.models import Policy, Snapshot
+from policies.services import carry_over, protect, record_change, request_refresh
 
-# Settings that are the sources of the device's own policy, not columns of the device.
-LIST_SETTINGS = ("block_list", "allow_list", "dns_server", "dns_port")
 SECRETS = ("upload_proxy_password",)
 _ADDRESSES = ("public_ip", "management_ip", "test_address")
 UNREADABLE = "set, and unreadable with the keys at hand"
-
-
-class DeviceRefused(ValueError):
-    """A device cannot be made or changed this way; the message says why and what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lists:
-    """The block and allow list of one device, and where they are asked for."""
-
-    block_list: str
-    allow_list: str
-    dns_server: tuple[str, ...]
-    dns_port: int
 
 
 def add_device(
@@ -72,7 +65,7 @@ def add_device(
     columns = {key: value for key, value in values.items() if key not in LIST_SETTINGS}
     try:
         with transaction.atomic():
-            followed = policy or _private_policy(name, _lists(values), now=now)
+            followed = policy or private_policy(name, lists_in(values), now=now)
             device = Device.objects.create(
                 nickname=name, kind=kind, policy=followed, created_at=now, **_stored(columns)
             )
@@ -90,16 +83,24 @@ def add_device(
 
 
 def configure_device(
-    *, device: Device, changes: Mapping[str, object], actor: str, now: datetime
+    *,
+    device: Device,
+    changes: Mapping[str, object],
+    actor: str,
+    now: datetime,
+    by_portal: bool = False,
 ) -> Device:
     """Change settings of a device; what is not named stays as it is.
 
-    Raises SettingRefused and DeviceRefused; then nothing was changed.
+    What a portal lays down is changed `by_portal` alone. Raises SettingRefused and DeviceRefused;
+    then nothing was changed.
     """
     values = _kind(device.kind).clean(changes)
     if "device_id" in values and values["device_id"] != device.device_id:
         _refuse_taken("", str(values["device_id"]))
     before = settings_of(device)
+    if not by_portal:
+        _refuse_laid_down(device, values, before=before)
     if "node" in values:
         values["node"] = values["node"] or own_node()
         if values["node"] != device.node:
@@ -144,13 +145,18 @@ def _change(
     request_refresh(policy=device.policy, now=now)
 
 
-def assign_policy(*, device: Device, policy: Policy, actor: str, now: datetime) -> Device:
+def assign_policy(
+    *, device: Device, policy: Policy, actor: str, now: datetime, by_portal: bool = False
+) -> Device:
     """Make a device follow another policy; its own private one is removed.
 
     While updates are off it is served what the new policy has published by now. Raises
-    DeviceRefused for a policy that is another device's own.
+    DeviceRefused for a policy that is another device's own, and where a portal says which policy
+    it follows, unless the change is made `by_portal`.
     """
     if device.policy != policy:
+        if not by_portal:
+            refuse_set_by_portal(device, [POLICY])
         _refuse_foreign(policy, nickname=device.nickname)
         with transaction.atomic():
             _follow(device, policy, lists={}, actor=actor, now=now)
@@ -158,7 +164,12 @@ def assign_policy(*, device: Device, policy: Policy, actor: str, now: datetime) 
 
 
 def own_lists(
-    *, device: Device, settings: Mapping[str, object], actor: str, now: datetime
+    *,
+    device: Device,
+    settings: Mapping[str, object],
+    actor: str,
+    now: datetime,
+    by_portal: bool = False,
 ) -> Device:
     """Let a device follow a policy of its own again, made from list names.
 
@@ -166,10 +177,14 @@ def own_lists(
     and what is no list is changed as well. A device that has its own policy is configured. Raises
     SettingRefused and DeviceRefused; then nothing was changed.
     """
-    if device.policy.is_private and device.policy.name == device.nickname:
+    if has_own_policy(device):
         if not settings:
             return device
-        return configure_device(device=device, changes=settings, actor=actor, now=now)
+        return configure_device(
+            device=device, changes=settings, actor=actor, now=now, by_portal=by_portal
+        )
+    if not by_portal:
+        refuse_set_by_portal(device, [POLICY, *LIST_SETTINGS])
     described = _kind(device.kind)
     given = described.clean(settings)
     if not given.get("block_list"):
@@ -178,10 +193,42 @@ def own_lists(
     others = {key: value for key, value in settings.items() if key not in LIST_SETTINGS}
     with transaction.atomic():
         if others:
-            configure_device(device=device, changes=others, actor=actor, now=now)
-        own = _private_policy(device.nickname, _lists(values), now=now)
+            configure_device(
+                device=device, changes=others, actor=actor, now=now, by_portal=by_portal
+            )
+        own = private_policy(device.nickname, lists_in(values), now=now)
+        if by_portal:
+            carry_over(policy=own, snapshot=device.published, now=now)
         chosen = {name: values[name] for name in LIST_SETTINGS}
         _follow(device, own, lists=chosen, actor=actor, now=now)
+    return device
+
+
+def follow_zones(*, device: Device, zones: Sequence[ZoneList], actor: str, now: datetime) -> Device:
+    """Let a device follow what a portal publishes: a policy of its own, made from zones.
+
+    Until the zones came the device keeps the lists that it has. Where it has a policy made from
+    these zones already, their other settings are changed and the lists held stay; nothing happens
+    where those are the same too. Raises DeviceRefused, DecryptionFailed;
+    then nothing was changed.
+    """
+    if has_own_policy(device) and holds_zones(device.policy, zones):
+        return device
+    named = {f"{zone.role}_zone": zone.name for zone in zones}
+    with transaction.atomic():
+        if not has_own_policy(device):
+            own = zone_policy(device.nickname, zones, actor=actor, now=now)
+            carry_over(policy=own, snapshot=device.published, now=now)
+            _follow(device, own, lists=named, actor=actor, now=now)
+            return device
+        before = _zones_of(device)
+        set_zones(device.policy, zones, actor=actor, now=now)
+        if named != before:
+            record_change(
+                actor=actor, verb="assign", subject=f"device {device.nickname}", now=now,
+                before=before, after=named,
+            )  # fmt: skip
+        request_refresh(policy=device.policy, now=now)
     return device
 
 
@@ -192,7 +239,7 @@ def remove_device(*, device: Device, actor: str, now: datetime) -> None:
         protect(origin=origin_of(nickname), networks={}, now=now)
         release_node(device.node, nickname=nickname, now=now)
         device.delete()
-        _leave_policy(policy)
+        leave_policy(policy)
         record_change(actor=actor, verb="remove", subject=f"device {nickname}", now=now)
 
 
@@ -222,30 +269,24 @@ def _value(device: Device, name: str) -> object:
         return UNREADABLE
 
 
-def lists_of(device: Device) -> Lists:
-    """Return the DNS lists of the policy a device follows; "" where it has no such list."""
-    found: dict[str, Source] = {}
-    # all(), so that a list of devices can prefetch policy__policy_sources__source.
-    for link in device.policy.policy_sources.all():
-        if link.source.kind == "dns":
-            found.setdefault(link.role, link.source)
-    block, allow = found.get(Role.BLOCK), found.get(Role.ALLOW)
-    asked: Mapping[str, Any] = next((source.settings for source in (block, allow) if source), {})
-    return Lists(
-        block_list=str(block.settings["name"]) if block else "",
-        allow_list=str(allow.settings["name"]) if allow else "",
-        dns_server=tuple(asked.get("servers", ())),
-        dns_port=int(asked.get("port", 53)),
-    )
+def has_own_policy(device: Device) -> bool:
+    """Tell whether the policy that a device follows is its own."""
+    return device.policy.is_private and device.policy.name == device.nickname
 
 
-def pause_policy(policy: Policy) -> None:
-    """Pause a policy when nobody wants its updates any more; else let it run."""
-    devices = Device.objects.filter(policy=policy)
-    # For a gateway whose updates are off a person plans and applies: there is to be something new.
-    taking = devices.filter(Q(policy_updates=True) | Q(kind__in=GATEWAYS))
-    paused = devices.exists() and not taking.exists()
-    Policy.objects.filter(pk=policy.pk).update(is_paused=paused)
+def _zones_of(device: Device) -> dict[str, str]:
+    zones = device.policy.policy_sources.filter(source__kind="zone").select_related("source")
+    return {f"{one.role}_zone": str(one.source.settings["name"]) for one in zones}
+
+
+def _refuse_laid_down(
+    device: Device, values: Mapping[str, object], *, before: Mapping[str, object]
+) -> None:
+    """Refuse another value for what a portal lays down; a policy of its is its lists as well."""
+    changed = [name for name in values if (values[name] or "") != (before[name] or "")]
+    refuse_set_by_portal(device, changed)
+    if any(name in LIST_SETTINGS for name in changed):
+        refuse_set_by_portal(device, [POLICY])
 
 
 def _kind(name: str) -> Kind:
@@ -289,16 +330,6 @@ def _refuse_lists(policy: Policy, settings: Mapping[str, object]) -> None:
         )
 
 
-def _lists(values: Mapping[str, object]) -> Lists:
-    servers, port = values["dns_server"], values["dns_port"]
-    return Lists(
-        block_list=str(values["block_list"]),
-        allow_list=str(values["allow_list"]),
-        dns_server=tuple(servers) if isinstance(servers, list) else (),
-        dns_port=port if isinstance(port, int) else 53,
-    )
-
-
 def _follow(
     device: Device, policy: Policy, *, lists: Mapping[str, object], actor: str, now: datetime
 ) -> None:
@@ -307,7 +338,7 @@ def _follow(
     _pin(device)
     device.save(update_fields=["policy", "pinned_snapshot"])
     _after_change(device, now=now)
-    _leave_policy(left)
+    leave_policy(left)
     record_change(
         actor=actor, verb="assign", subject=f"device {device.nickname}", now=now,
         before={"policy": left.name}, after={"policy": policy.name, **lists},
@@ -315,37 +346,8 @@ def _follow(
     request_refresh(policy=policy, now=now)
 
 
-def _private_policy(nickname: str, lists: Lists, *, now: datetime) -> Policy:
-    if Policy.objects.filter(name=nickname).exists():
-        raise DeviceRefused(
-            f"a policy named {nickname} exists; choose another device name, or rename that policy"
-        )
-    policy = Policy.objects.create(name=nickname, is_private=True, due_at=now)
-    _set_sources(policy, lists, now=now)
-    return policy
-
-
-def _set_sources(policy: Policy, lists: Lists, *, now: datetime) -> None:
-    """Make the policy's DNS sources exactly these lists."""
-    if not lists.block_list:
-        raise SettingRefused("block_list", "", "the name of a list")
-    if lists.block_list == lists.allow_list:
-        raise SettingRefused("allow_list", lists.allow_list, "another list than the block list")
-    left = list(policy.sources.all())
-    policy.policy_sources.all().delete()
-    for role, name in ((Role.BLOCK, lists.block_list), (Role.ALLOW, lists.allow_list)):
-        if name:
-            settings = {"name": name, "servers": list(lists.dns_server), "port": lists.dns_port}
-            try:
-                source = find_or_make_source(kind="dns", settings=settings, name=name, now=now)
-            except SourceMisconfigured as error:
-                raise DeviceRefused(str(error)) from error
-            PolicySource.objects.create(policy=policy, source=source, role=role)
-    _drop_unused(left)
-
-
 def _change_lists(device: Device, values: Mapping[str, object], *, now: datetime) -> None:
-    lists = _lists(values)
+    lists = lists_in(values)
     if lists == lists_of(device):
         return
     if not device.policy.is_private:
@@ -353,23 +355,7 @@ def _change_lists(device: Device, values: Mapping[str, object], *, now: datetime
             f"{device.nickname} follows the policy {device.policy.name}, which has sources of its "
             f"own; change them there, or give the device a policy of its own"
         )
-    _set_sources(device.policy, lists, now=now)
-
-
-def _leave_policy(policy: Policy) -> None:
-    """Delete a private policy that no device follows any more, and its unused sources."""
-    if not policy.is_private or Device.objects.filter(policy=policy).exists():
-        pause_policy(policy)
-        return
-    sources = list(policy.sources.all())
-    policy.delete()
-    _drop_unused(sources)
-
-
-def _drop_unused(sources: list[Source]) -> None:
-    """Delete sources that were made for a device and that no policy takes any more."""
-    made = [source.pk for source in sources if source.is_private]
-    Source.objects.filter(pk__in=made, policy_sources=None).delete()
+    set_sources(device.policy, lists, now=now)
 
 
 def _pin(device: Device) -> Snapshot | None:

@@ -1,4 +1,7 @@
-"""A zone's server says that its zone changed: the zone's sources are due sooner."""
+"""A zone's server says that its zone changed: the zone's sources are due sooner.
+
+Apps above wait for zones of their own: they tell how they hear, in their file `apps.py`.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import dns.tsig
 
@@ -25,12 +29,38 @@ QUIET = timedelta(seconds=10)
 class Heard:
     """What a NOTIFY came to."""
 
-    sources: tuple[str, ...]  # the names of those it speaks of; none: nobody here waits for it
+    sources: tuple[str, ...]  # the names of what it speaks of; none: nobody here waits for it
     due: tuple[str, ...]  # those of them that it made due sooner
     key: dns.tsig.Key | None  # what it was signed with
 
 
+class Hearer(Protocol):
+    """Takes a NOTIFY of a zone that something else than a source waits for."""
+
+    def __call__(self, *, notify: Notify, server: str, now: datetime) -> Heard:
+        """Leave due what waits for the zone, and tell what that is."""
+
+
+_HEARERS: list[Hearer] = []
+
+
+def also_hear(hearer: Hearer) -> None:
+    """Have `hearer` told of each NOTIFY too."""
+    if hearer not in _HEARERS:
+        _HEARERS.append(hearer)
+
+
 def hear_notify(*, notify: Notify, server: str, now: datetime) -> Heard:
+    """Leave what waits for a zone due, here and in the apps above; tell what that is."""
+    heard = [hear(notify=notify, server=server, now=now) for hear in (_hear_sources, *_HEARERS)]
+    return Heard(
+        sources=tuple(name for one in heard for name in one.sources),
+        due=tuple(name for one in heard for name in one.due),
+        key=next((one.key for one in heard if one.key), None),
+    )
+
+
+def _hear_sources(*, notify: Notify, server: str, now: datetime) -> Heard:
     """Leave the sources of a zone due, where `server` is one of the servers they ask.
 
     A signed NOTIFY counts only where the source's own key signed it. A source that was checked

@@ -14,6 +14,7 @@ from policies.services.ask import FORESEEN, Answer, ask, foreseen_text, may_help
 from policies.services.keep import Kept, ShrankTooFar, keep_list
 from policies.services.sources import build_source
 from policies.sources.base import Deadline, Known
+from policies.sources.dns_errors import not_fetched
 from policies.states import Outcome, SourceState
 from policies.store import get_blob, is_stored
 
@@ -198,7 +199,11 @@ def _text(source: Source, error: Exception) -> str:
             f"{source.name} could not be retrieved: unexpected failure ({type(error).__name__}). "
             f"The last good list stays in force. The details are in the worker's log; report them."
         )
-    return foreseen_text(error, kind=source.kind, list_name=source.settings.get("name"))
+    name = source.settings.get("name")
+    text = foreseen_text(error, kind=source.kind, list_name=name)
+    # One that was made for a device is its block or allow list, and is named as such.
+    is_own_zone = source.kind == "zone" and source.is_private
+    return f"{not_fetched(str(name))} {text}" if is_own_zone else text
 
 
 def _write(

@@ -8,7 +8,7 @@ from devices.kinds import KINDS
 from devices.kinds.base import SettingRefused
 from devices.kinds.rules import nickname
 from devices.models import Device
-from devices.services.manage import LIST_SETTINGS
+from devices.services.own_policy import LIST_SETTINGS
 
 FIREPOWER = KINDS["firepower"]
 

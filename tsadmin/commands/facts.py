@@ -14,8 +14,10 @@ from devices.kinds import KINDS
 from devices.kinds.base import Setting
 from devices.models import Device
 from devices.services import UNREADABLE, feed_urls, settings_of
+from fleet.models import Link
 from policies.models import Snapshot
 from tsadmin.commands.kernel import kernel_json, kernel_lines
+from tsadmin.commands.link_facts import link_json, link_lines, link_of, origin_note
 from tsadmin.commands.log_facts import LogFacts, log_facts_of
 from tsadmin.words import counted, label, shown
 
@@ -30,6 +32,7 @@ class Facts:
     snapshot: Snapshot | None  # what is served
     urls: dict[str, str]  # none of a gateway
     logs: LogFacts
+    link: Link | None  # to a portal that lays its settings down
     now: datetime
 
     @property
@@ -51,6 +54,7 @@ class Facts:
             *_packing_lines(device),
             *(kernel_lines(device.gateway, now=self.now) if device.is_gateway else self._feeds()),
             *self.logs.lines(),
+            *(link_lines(self.link) if self.link else []),
         ]
 
     def json(self) -> dict[str, object]:
@@ -77,12 +81,16 @@ class Facts:
             "urls": self.urls or None,
             "gateway": kernel_json(device.gateway) if device.is_gateway else None,
             "logs": self.logs.json(),
+            "link": link_json(self.link) if self.link else None,
         }
 
     def _feeds(self) -> list[tuple[str, str]]:
         return [("Last pull", _pull_text(self.device)), *url_lines(self.urls)]
 
     def _shown(self, setting: Setting) -> str:
+        return self._value(setting) + origin_note(self.link, setting.name)
+
+    def _value(self, setting: Setting) -> str:
         value = self.values[setting.name]
         if value == UNREADABLE:
             return UNREADABLE
@@ -100,6 +108,7 @@ def facts_of(device: Device, *, now: datetime) -> Facts:
         snapshot=device.published,
         urls=device_urls(device),
         logs=log_facts_of(device, now=now),
+        link=link_of(device),
         now=now,
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from devices.kinds.base import Kind, Setting
 from devices.models import Device
-from devices.services.manage import LIST_SETTINGS
+from devices.services.own_policy import LIST_SETTINGS
 from policies.models import Policy
 from tsadmin import ask
 from tsadmin.errors import Misused, Refused

@@ -47,6 +47,15 @@ def check(*, nickname: str, address: str, as_json: bool) -> None:
         print_line(f"{found.sentence[:1].upper()}{found.sentence[1:].rstrip('.')}.", tone="success")
 
 
+def checked_json(device: Device) -> tuple[dict[str, object], str]:
+    """Have a gateway's enforcer try a block; return what it saw, and what is not as it should be.
+
+    The latter is "" where all is well.
+    """
+    found = _checked(device, {}, quiet=True)
+    return found.json(), "" if found.ok else found.sentence
+
+
 def _checked(device: Device, options: Mapping[str, object], *, quiet: bool) -> CheckAnswer:
     """Ask, and listen meanwhile: on the gateway itself root may read what the enforcer may not."""
     with ExitStack() as stack:

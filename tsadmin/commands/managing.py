@@ -104,6 +104,9 @@ def _new_answers(
         )
     print_hint("ENTER keeps the value in brackets; 'none' empties one.")
     asked = _asked(KINDS[device.kind], manner=manner)
+    if device.set_by_portal:
+        print_hint(f"What the portal {device.portal} lays down is not asked; see tsadmin override.")
+        asked = [setting for setting in asked if setting.name not in device.set_by_portal]
     if not following.has_own_lists(device):
         print_hint(f"Its lists are those of the policy {device.policy.name}.")
         asked = following.without_lists(asked)

@@ -16,7 +16,7 @@ from policies.models import Policy, Retrieval, Source
 from policies.services import Busy, RefreshReport, refresh_policy, retrieve_source
 from policies.states import FAILED_OUTCOMES
 from policies.tasks import nudge
-from tsadmin.commands.enforced import print_enforced
+from tsadmin.commands.enforced import Enforced, print_enforced
 from tsadmin.commands.enforcing import bring_into_force
 from tsadmin.commands.facts import device_urls
 from tsadmin.commands.finding import find_device, find_policy_itself, find_source
@@ -62,13 +62,9 @@ def finish_update(device: Device, report: RefreshReport, *, as_json: bool) -> No
     As JSON it is all told here, what the refresh brought as well.
     """
     done = bring_into_force(device, quiet=as_json)
-    trouble = policy_trouble(report, about=device.nickname) or size_trouble(device)
-    trouble = ". ".join(filter(None, (trouble, done.trouble if done else "")))
+    told, trouble = _done_json(device, report, done)
     if as_json:
-        told = refresh_json(device.policy, report, trouble=trouble)
-        urls = device_urls(device) or None
-        enforcement = done.json() if done else None
-        print_json({"name": device.nickname, **told, "urls": urls, "enforcement": enforcement})
+        print_json({"name": device.nickname, **told})
     elif done:
         print_enforced(done)
     elif device.is_gateway and not device.policy_updates:
@@ -78,6 +74,27 @@ def finish_update(device: Device, report: RefreshReport, *, as_json: bool) -> No
         )
     if trouble:
         raise Refused(trouble)
+
+
+def _done_json(
+    device: Device, report: RefreshReport, done: Enforced | None
+) -> tuple[dict[str, object], str]:
+    """Return what was done for programs, and why not all of it."""
+    trouble = policy_trouble(report, about=device.nickname) or size_trouble(device)
+    trouble = ". ".join(filter(None, (trouble, done.trouble if done else "")))
+    told = refresh_json(device.policy, report, trouble=trouble)
+    enforcement = done.json() if done else None
+    return {**told, "urls": device_urls(device) or None, "enforcement": enforcement}, trouble
+
+
+def updated_json(device: Device) -> tuple[dict[str, object], str]:
+    """Refresh a device's policy and have a gateway enforce it; return what came of it, and why not.
+
+    The reason is "" where all of it was done.
+    """
+    report = _refresh(device.policy, accept_change=False, quiet=True)
+    device = find_device(device.nickname)
+    return _done_json(device, report, bring_into_force(device, quiet=True))
 
 
 def update_policy(*, name: str, accept_change: bool, as_json: bool) -> None:
