@@ -16,6 +16,8 @@ SETTLES_AFTER: Mapping[AlarmKind, timedelta] = MappingProxyType(
         AlarmKind.CLOCK: timedelta(minutes=10),
         AlarmKind.ENFORCER_AWAY: timedelta(minutes=2),
         AlarmKind.RECEIVER_SILENT: timedelta(minutes=2),
+        AlarmKind.ENTRY_SILENT: timedelta(minutes=2),
+        AlarmKind.ENTRY_TROUBLE: timedelta(minutes=10),
     }
 )
 
@@ -44,6 +46,13 @@ NEXT_STEPS: Mapping[AlarmKind, str] = MappingProxyType(
         "time.",
         AlarmKind.DATA_DISK: "Make room on the disk: without it no list can be published.",
         AlarmKind.CERTIFICATE: "Put a new certificate in its place and restart the receiver.",
+        AlarmKind.ENTRY_SILENT: "See whether the device runs and reaches the portal's name server; "
+        "'tsadmin show' on it says what it knows.",
+        AlarmKind.ENTRY_TROUBLE: "Look at the device entry's page: it has what the device said.",
+        AlarmKind.PORTAL_UNWRITTEN: "See whether the portal's name server runs and takes what the "
+        "console writes. Devices keep the settings they have.",
+        AlarmKind.LINK_FAILING: "Look at the device's page: it has what the portal answered. The "
+        "last settings stay in force.",
         AlarmKind.TARGET_FAILING: "Look at the target's page and send a test once it is mended.",
     }
 )

@@ -119,6 +119,10 @@ class AlarmKind(Toned):
     DATA_DISK = "data-disk", "danger", "disk of the data is full"
     CERTIFICATE = "certificate", "warning", "certificate is near its end"
     TARGET_FAILING = "target-failing", "warning", "alarms are not delivered"
+    ENTRY_SILENT = "entry-silent", "danger", "device tells its portal nothing"
+    ENTRY_TROUBLE = "entry-trouble", "warning", "device has trouble"
+    PORTAL_UNWRITTEN = "portal-unwritten", "danger", "portal is not written"
+    LINK_FAILING = "link-failing", "danger", "portal is not reached"
 
     @property
     def severity(self) -> AlarmSeverity:

@@ -72,7 +72,7 @@ def addresses(numbers: dict[str, int]) -> str:
 
 def said(value: object) -> str:
     """Return a stored setting as a person reads it."""
-    if value is None or value in ("", []):
+    if value is None or value in ("", [], ()):
         return "nothing"
     if isinstance(value, bool):
         return "yes" if value else "no"

@@ -15,6 +15,11 @@ from devices.api.views import PullViewSet
 from devices.api.why import WhyView
 from enforcement.api.devices import GatewayDeviceViewSet
 from enforcement.api.views import ApplicationViewSet, InquiryViewSet, ReleaseViewSet
+from fleet.api.entries import EntryViewSet
+from fleet.api.group_settings import GroupSettingsViewSet
+from fleet.api.links import LinkViewSet
+from fleet.api.publications import PolicyZoneViewSet, PublicationViewSet
+from fleet.api.rollouts import RolloutViewSet
 from logs.api import views as logs
 from logs.api.devices import LoggedDeviceViewSet
 from logs.api.saved import SavedReportViewSet
@@ -38,6 +43,7 @@ router.register("device-groups", DeviceGroupViewSet)
 router.register("inquiries", InquiryViewSet)
 router.register("applications", ApplicationViewSet)
 router.register("releases", ReleaseViewSet)
+router.register("links", LinkViewSet)
 router.register("policies", policies.PolicyViewSet)
 router.register("sources", policies.SourceViewSet)
 router.register(r"sources/(?P<source_id>[0-9]{1,18})/records", RecordViewSet)
@@ -58,6 +64,11 @@ router.register("logs/receivers", logs.ReceiverViewSet)
 router.register("logs/forwards", logs.ForwardViewSet)
 router.register("logs/shapes", logs.LineShapeViewSet)
 router.register("saved-reports", SavedReportViewSet)
+router.register("device-entries", EntryViewSet)
+router.register("group-settings", GroupSettingsViewSet)
+router.register("publications", PublicationViewSet)
+router.register("policy-zones", PolicyZoneViewSet)
+router.register("rollouts", RolloutViewSet)
 router.register("tokens", TokenViewSet)
 router.register("sessions", SessionViewSet)
 

@@ -16,9 +16,11 @@ from tscm_site.env_values import (
     HOST,
     EnvironmentRefused,
     env_choice,
+    env_int,
     env_list,
     env_path,
     env_str,
+    env_url,
     is_ip,
 )
 
@@ -66,6 +68,9 @@ class FleetSettings:
     link_portal: Place | None  # the portal to link to where a command names none
     link_domain: str
     link_ca: Path | None
+    link_seconds: float  # between two looks at a portal
+    register_url: str  # of the portal's console, where this machine is to register itself
+    register_key: str = field(repr=False)  # of its API
 
 
 def read_fleet_settings(environ: Mapping[str, str], *, checkout: Path, key: str) -> FleetSettings:
@@ -90,6 +95,9 @@ def read_fleet_settings(environ: Mapping[str, str], *, checkout: Path, key: str)
         link_portal=_place("TSCM_LINK_PORTAL", environ, port=PORT),
         link_domain=_domain("TSCM_LINK_DOMAIN", environ),
         link_ca=env_path("TSCM_LINK_CA", environ, relative_to=checkout) if ca else None,
+        link_seconds=env_int("TSCM_LINK_SECONDS", environ, least=1, most=300),
+        register_url=_url("TSCM_REGISTER_URL", environ),
+        register_key=env_str("TSCM_REGISTER_KEY", environ),
     )
 
 
@@ -108,6 +116,10 @@ def place(name: str, text: str, *, port: int) -> Place:
 def _place(name: str, environ: Mapping[str, str], *, port: int) -> Place | None:
     text = env_str(name, environ)
     return place(name, text, port=port) if text else None
+
+
+def _url(name: str, environ: Mapping[str, str]) -> str:
+    return env_url(name, environ, schemes=("https", "http")) if env_str(name, environ) else ""
 
 
 def _domain(name: str, environ: Mapping[str, str]) -> str:

@@ -170,12 +170,20 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable("TSCM_LINK_DOMAIN", "tscm.internal", "What the names of its zones end in."),
     Variable("TSCM_LINK_CA", "", "PEM file of CAs to trust in asking it; empty: the system's."),
+    Variable("TSCM_LINK_SECONDS", "300", "Seconds between two questions to it, 300 at most."),
+    Variable(
+        "TSCM_REGISTER_URL",
+        "",
+        "Console of the portal that this machine registers with, such as https://portal.example.net.",
+    ),
+    Variable("TSCM_REGISTER_KEY", "", "API key that it shows there, with the right add-entries."),
     Variable("TSCM_WORKER_CONCURRENCY", "4", "Jobs that the worker does at the same time."),
     Variable("TSCM_REDIS_SERVER", "", "Path of redis-server; looked for when empty."),
 )
 # Keys, and URLs that carry passwords: each may also come in a file, named by NAME_FILE.
 SECRETS = (
     "TSCM_PORTAL_KEY",
+    "TSCM_REGISTER_KEY",
     "TSCM_METRICS_TOKEN",
     "TSCM_LDAP_BIND_PASSWORD",
     "TSCM_OIDC_CLIENT_SECRET",

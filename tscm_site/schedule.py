@@ -28,6 +28,8 @@ SCHEDULE: dict[str, Entry] = {
     "review the alarms of devices": every(30.0, "devices.tasks.review"),
     "review the alarms of kernels": every(30.0, "enforcement.tasks.review"),
     "tell of alarms": every(10.0, "policies.tasks.send_notices"),
+    "ask the portals that are due": every(10.0, "fleet.link_tasks.send_due"),
+    "review the alarms of links": every(30.0, "fleet.link_tasks.review"),
     "pack for small devices": every(30.0, "devices.tasks.pack"),
     "nudge the enforcers": every(10.0, "enforcement.tasks.send_due"),
     "upload what is due": every(10.0, "logs.tasks.send_due"),
@@ -41,4 +43,8 @@ SCHEDULE: dict[str, Entry] = {
     "prune sessions that ended": every(3600.0, "accounts.tasks.prune"),
     "prune what is no longer kept": every(3600.0, "devices.tasks.prune"),
     "prune what was told of alarms": every(3600.0, "policies.tasks.prune_notices"),
+    "publish what a portal lays down": every(10.0, "fleet.tasks.publish"),
+    "read what devices report": every(30.0, "fleet.tasks.read"),
+    "resolve the addresses of devices": every(300.0, "fleet.tasks.resolve"),
+    "step the rollouts on trial": every(30.0, "fleet.rollout_tasks.step"),
 }

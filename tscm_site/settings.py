@@ -58,7 +58,9 @@ TSCM_PORTAL = ENVIRONMENT.fleet.portal
 TSCM_LINK_PORTAL = ENVIRONMENT.fleet.link_portal
 TSCM_LINK_DOMAIN = ENVIRONMENT.fleet.link_domain
 TSCM_LINK_CA = ENVIRONMENT.fleet.link_ca
-TSCM_LINK_SECONDS = 300.0  # between two looks at a portal
+TSCM_REGISTER_URL = ENVIRONMENT.fleet.register_url
+TSCM_REGISTER_KEY = ENVIRONMENT.fleet.register_key
+TSCM_LINK_SECONDS = ENVIRONMENT.fleet.link_seconds
 TSCM_UPLOAD_SECONDS = 300.0
 TSCM_FIELD_KEYS = ENVIRONMENT.field_keys
 TSCM_RETRIEVE_SECONDS = 60.0
@@ -275,7 +277,11 @@ REST_FRAMEWORK = {
         "rest_framework.throttling.UserRateThrottle",
         "rest_framework.throttling.ScopedRateThrottle",
     ],
-    "DEFAULT_THROTTLE_RATES": {"user": "1200/min", "tokens": "10/min"},
+    "DEFAULT_THROTTLE_RATES": {
+        "user": "1200/min",
+        "tokens": "10/min",
+        "registrations": "120/min",
+    },
     "URL_FORMAT_OVERRIDE": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
@@ -315,6 +321,10 @@ SPECTACULAR_SETTINGS = {
         "AlarmTargetKind": "policies.models.TargetKind",
         "NoticeState": "policies.states.NoticeState",
         "HealthState": "devices.health.HealthState",
+        "EntryHealth": "fleet.reports.health.EntryHealth",
+        "RolloutState": "fleet.models.RolloutState",
+        "Stand": "fleet.reports.trial.Stand",
+        "TokenRight": "accounts.models.TokenRight",
         "GatewayState": "devices.models.GatewayState",
         "ApplicationOutcome": "enforcement.models.Outcome",
         "Trigger": "enforcement.models.Trigger",

@@ -61,6 +61,8 @@ class Entry(Steering):
     content_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
     written_at = models.DateTimeField(null=True, editable=False)
     write_error = models.TextField(blank=True, default="", editable=False)
+    # Its keys up to this one may not report, for with one of them too much was written.
+    muted_generation = models.PositiveIntegerField(default=0, editable=False)
     # The address its domain name has now, where its public address is dynamic.
     resolved = models.JSONField(default=list, editable=False)
     resolved_at = models.DateTimeField(null=True, editable=False)
@@ -112,6 +114,9 @@ class EntryStatus(models.Model):
         max_length=64, blank=True, default="", help_text="Such as enforced, or serving."
     )
     serial = models.PositiveBigIntegerField(default=0, help_text="Of the settings in force.")
+    behind_since = models.DateTimeField(
+        null=True, help_text="Since when it says the same old serial again and again."
+    )
     snapshot_number = models.PositiveIntegerField(null=True)
     digest = models.CharField(
         max_length=64, blank=True, default="", help_text="Of the block list in force."

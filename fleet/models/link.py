@@ -42,6 +42,10 @@ class Link(Claimable):
     serial = models.PositiveBigIntegerField(null=True, help_text="Of the settings held.")
     settings = models.JSONField(default=dict, help_text="What the portal said last; no secrets.")
     secrets = EncryptedTextField(blank=True, default="", help_text="The secret ones, as JSON.")
+    records = models.JSONField(
+        default=list,
+        help_text="As they came, so with the secrets sealed: what changes is asked for.",
+    )
     overrides = models.JSONField(default=dict, help_text="What is set here instead.")
     secret_overrides = EncryptedTextField(blank=True, default="")
 
@@ -52,6 +56,13 @@ class Link(Claimable):
     changed_at = models.DateTimeField(null=True, help_text="When settings last changed.")
     failures = models.PositiveIntegerField(default=0)
     error = models.TextField(blank=True, default="")
+    server = models.CharField(
+        max_length=100, blank=True, default="", help_text="The address that answered last."
+    )
+    refused = models.JSONField(default=list, help_text="Settings not in force here, and why.")
+    limits = models.JSONField(
+        default=dict, help_text="How much its own lists might change, from before it took zones."
+    )
     clock_offset = models.FloatField(null=True, help_text="Seconds the clock here is ahead.")
     reported_at = models.DateTimeField(null=True)
     report_digest = models.CharField(max_length=64, blank=True, default="")

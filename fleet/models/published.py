@@ -23,6 +23,8 @@ class Publication(models.Model):
         validators=[RegexValidator(LABEL, "Use letters, digits and '-'.")],
         help_text="What the names of its zones begin with.",
     )
+    # What its followers are told that the policy is called.
+    told_name = models.CharField(max_length=64, blank=True, default="", editable=False)
     forms = models.JSONField(default=list, help_text="Such as apl, a, txt, rpz.")
     by_address = models.BooleanField(
         "to known addresses too",
@@ -54,6 +56,9 @@ class PolicyZone(models.Model):
     list_digest = models.CharField(max_length=64, blank=True, default="")
     entries = models.PositiveIntegerField(default=0)
     written_at = models.DateTimeField(null=True)
+    # The snapshot that was tried last, so that one that a form refuses is not tried for ever.
+    tried_number = models.PositiveIntegerField(null=True, editable=False)
+    due_at = models.DateTimeField(null=True, editable=False, help_text="When it is tried again.")
     error = models.TextField(blank=True, default="", help_text="Why it is not up to date.")
 
     class Meta:

@@ -24,7 +24,7 @@ class RolloutState(Toned):
 class Rollout(models.Model):
     """One change to what groups inherit: for a first group, then for others."""
 
-    name = models.CharField(max_length=100)
+    name = models.CharField(max_length=100, unique=True)
     settings = models.JSONField(default=dict, blank=True)
     policy = models.ForeignKey(
         Policy, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
@@ -42,6 +42,9 @@ class Rollout(models.Model):
     detail = models.TextField(blank=True, default="", editable=False)
     before = models.JSONField(
         default=dict, editable=False, help_text="What each group inherited, to take it back."
+    )
+    begun_with = models.JSONField(
+        default=dict, editable=False, help_text="The serials of the entries on trial, by their id."
     )
     created_at = models.DateTimeField(editable=False)
     created_by = models.CharField(max_length=150, editable=False)

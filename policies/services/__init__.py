@@ -12,7 +12,8 @@ from policies.services.alarm_targets import (
 )
 from policies.services.alarms import Cause, keep_alarms, review_alarms
 from policies.services.approve import approve_candidate, discard_candidate, held_candidate
-from policies.services.changes import record_change, record_export
+from policies.services.carry_over import carry_over
+from policies.services.changes import Differs, record_change, record_changes, record_export
 from policies.services.compile import CompileReport, compile_policy_now
 from policies.services.due import due_sources
 from policies.services.guards import try_tests
@@ -79,6 +80,7 @@ __all__ = [
     "CannotPack",
     "Cause",
     "CompileReport",
+    "Differs",
     "Disk",
     "InUse",
     "LinesRefused",
@@ -99,6 +101,7 @@ __all__ = [
     "approve_candidate",
     "back_since",
     "build_source",
+    "carry_over",
     "change_policy",
     "change_protected",
     "change_record",
@@ -131,6 +134,7 @@ __all__ = [
     "prune_notices",
     "publish_snapshot",
     "record_change",
+    "record_changes",
     "record_export",
     "refresh_policy",
     "release_policy",

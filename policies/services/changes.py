@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import connection, transaction
@@ -17,6 +18,15 @@ from policies.origin import current_origin
 _LOCK = 0x7C5_C4A1
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Differs:
+    """What was done to one subject; values that are alike on both sides are not kept."""
+
+    subject: str
+    before: Mapping[str, object] = field(default_factory=dict)
+    after: Mapping[str, object] = field(default_factory=dict)
 
 
 def record_change(
@@ -33,25 +43,39 @@ def record_change(
     Callers mask secrets before they hand values in. Where it comes from is what the edge said
     (`policies.origin`). The row hangs on the newest one, so writers take turns until they commit.
     """
-    old, new = before or {}, after or {}
-    detail = {
-        name: [_plain(old.get(name)), _plain(new.get(name))]
-        for name in sorted({*old, *new})
-        if old.get(name) != new.get(name)
-    }
-    origin = current_origin()
-    change = Change(
-        at=now, actor=_text(actor, LONGEST_ACTOR), channel=_text(origin.channel),
-        origin=_text(origin.address), verb=verb, subject=_text(subject, LONGEST_SUBJECT),
-        detail=detail,
-    )  # fmt: skip
+    one = Differs(subject, before or {}, after or {})
+    return record_changes(actor=actor, verb=verb, changes=[one], now=now)[0]
+
+
+def record_changes(
+    *, actor: str, verb: str, changes: Iterable[Differs], now: datetime
+) -> list[Change]:
+    """Record that `actor` did `verb` to many subjects at once, a row each; see `record_change`."""
+    rows = [_row(one, actor=actor, verb=verb, now=now) for one in changes]
     with transaction.atomic():
         _take_turn()
-        last = Change.objects.order_by("-id").values_list("digest", flat=True).first()
-        change.digest = change.digest_after(last or START)
-        change.save(force_insert=True)
-    log.info("change id=%d digest=%s", change.pk, change.digest)
-    return change
+        newest = Change.objects.order_by("-id").values_list("digest", flat=True).first()
+        digest = newest or START
+        for row in rows:
+            digest = row.digest = row.digest_after(digest)
+            row.save(force_insert=True)
+    for row in rows:
+        log.info("change id=%d digest=%s", row.pk, row.digest)
+    return rows
+
+
+def _row(one: Differs, *, actor: str, verb: str, now: datetime) -> Change:
+    detail = {
+        name: [_plain(one.before.get(name)), _plain(one.after.get(name))]
+        for name in sorted({*one.before, *one.after})
+        if one.before.get(name) != one.after.get(name)
+    }
+    origin = current_origin()
+    return Change(
+        at=now, actor=_text(actor, LONGEST_ACTOR), channel=_text(origin.channel),
+        origin=_text(origin.address), verb=verb, subject=_text(one.subject, LONGEST_SUBJECT),
+        detail=detail,
+    )  # fmt: skip
 
 
 def record_export(*, actor: str, subject: str, form: str, now: datetime) -> Change:

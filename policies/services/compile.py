@@ -357,11 +357,18 @@ def _candidate_digest(work: _Work) -> str:
     return hashlib.sha256(parts.encode()).hexdigest()
 
 
+def _names_any(current: Snapshot, lists: Sequence[Listed]) -> bool:
+    """Tell whether a snapshot was made from any of these lists; one carried over was from none."""
+    named = {entry.get("source", 0) for entry in current.sources}
+    return not named or 0 in named or not named.isdisjoint(one.source for one in lists)
+
+
 def _publish_if_new(work: _Work, compiled: Compiled) -> Snapshot | None:
     """Publish unless the compiled lists are those of the current snapshot, and it is whole."""
     policy, current = work.policy, work.policy.current
     unchanged = current is not None and (
-        current.block_digest == set_digest(compiled.block)
+        _names_any(current, work.gathered.lists)
+        and current.block_digest == set_digest(compiled.block)
         and current.allow_digest == set_digest(compiled.allow)
         and current.empty_list_address == policy.empty_list_address
     )

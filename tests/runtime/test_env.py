@@ -260,6 +260,7 @@ def test_a_secret_may_come_in_a_file(checkout: Path, tmp_path: Path, name: str) 
         "TSCM_FIELD_KEYS": GOOD_KEY,
         "TSCM_PORTAL_PRIMARY": "127.0.0.1",
         "TSCM_PORTAL_KEY": base64.b64encode(bytes(32)).decode(),
+        "TSCM_REGISTER_KEY": "tscm_a-key",
         "TSCM_METRICS_TOKEN": "correct-horse-battery",
         "TSCM_SMTP_USER": "tscm",
         "TSCM_SMTP_PASSWORD": "correct horse",

@@ -31,7 +31,7 @@ from tscm_site.metrics.text import exposition, measure
 
 pytestmark = pytest.mark.django_db
 LARGE, SMALL = 1_000, 20
-QUERIES = 34
+QUERIES = 37
 
 
 @pytest.fixture(autouse=True)

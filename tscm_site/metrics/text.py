@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 
 from policies.readiness import Remembered
 from tscm_site.metrics.of_devices import device_metrics
+from tscm_site.metrics.of_fleet import fleet_metrics
 from tscm_site.metrics.of_hits import hit_metrics
 from tscm_site.metrics.of_logs import log_metrics, receiver_metrics, upload_metrics
 from tscm_site.metrics.of_policies import alarm_metrics, policy_metrics, source_metrics
@@ -53,6 +54,7 @@ def measure(*, now: datetime) -> tuple[Metric, ...]:
 
 def _of_rows(*, now: datetime) -> Iterator[Metric]:
     yield from device_metrics(now=now)
+    yield from fleet_metrics(now=now)
     yield from policy_metrics()
     yield from source_metrics(now=now)
     yield from alarm_metrics()
