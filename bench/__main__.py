@@ -33,6 +33,8 @@ ROWS: dict[str, str] = {
     "P17": "bench.p17_end_to_end",
     "P18": "bench.p18_parse",
     "P19": "bench.p19_replay",
+    "P20": "bench.p20_settings",
+    "P22": "bench.p22_zones",
     "U4": "bench.u4_pages",
 }
 _SIZE = 1_000_000

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -16,6 +16,7 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.models import ApiToken, SecondFactor, Session
+from bench.large_fleet import fleet_rows
 from devices.models import Device, DeviceGroup, Gateway, Pull
 from enforcement.models import Application
 from logs.models import (
@@ -69,6 +70,7 @@ class Size:
     alarms: int = 20_000
     senders: int = 1_000
     people: int = 100
+    entries: int = 5_000  # of a fleet
 
 
 def furnish(size: Size) -> None:
@@ -84,6 +86,8 @@ def furnish(size: Size) -> None:
     _hits(size, devices, sources, now)
     _people(size, now)
     _settings(size, now)
+    for rows in fleet_rows(size.entries, policies, now):
+        _write_any(rows)
 
 
 def _write(model: type[models.Model], rows: Iterable[models.Model]) -> None:
@@ -93,6 +97,13 @@ def _write(model: type[models.Model], rows: Iterable[models.Model]) -> None:
     rest = iter(rows)
     while some := list(islice(rest, _AT_ONCE)):
         manager.bulk_create(some)
+
+
+def _write_any(rows: Iterator[models.Model]) -> None:
+    """Write rows that are all of the same model."""
+    first = next(rows, None)
+    if first is not None:
+        _write(type(first), chain([first], rows))
 
 
 def _back(now: datetime, number: int, of: int) -> datetime:

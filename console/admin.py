@@ -16,7 +16,8 @@ from console.story.layout import DEVICE, POLICY, SNAPSHOT, SOURCE, arranged, par
 from console.story.panels import followers_panels, sizes_panel, why_panels
 from devices.models import Device
 from enforcement.admin.device import GatewayDeviceAdmin
-from logs.admin.alarm import LogAlarmAdmin
+from fleet.admin.alarm import FleetAlarmAdmin
+from fleet.admin.link import LinkedDeviceAdmin
 from logs.admin.device import LoggedDeviceAdmin
 from policies.admin.base import Button, Overview
 from policies.admin.policy import PolicyAdmin
@@ -35,7 +36,7 @@ class LiveMedia:
 
 
 @admin.register(Device)
-class ConsoleDeviceAdmin(LoggedDeviceAdmin, GatewayDeviceAdmin):  # type: ignore[misc]
+class ConsoleDeviceAdmin(LinkedDeviceAdmin, LoggedDeviceAdmin, GatewayDeviceAdmin):  # type: ignore[misc]
     """The pages of devices, with what the apps that stand on devices add to them."""
 
     Media = LiveMedia
@@ -117,5 +118,5 @@ class ConsoleSnapshotAdmin(SnapshotAdmin):
 
 
 @admin.register(Alarm)
-class ConsoleAlarmAdmin(LogAlarmAdmin):
-    """The pages of alarms, with the way to what those of logs are about."""
+class ConsoleAlarmAdmin(FleetAlarmAdmin):
+    """The pages of alarms, with the way to what they are about."""

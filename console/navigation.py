@@ -9,6 +9,8 @@ from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
 
+from fleet.reports.place import portal_place
+
 
 @dataclass(frozen=True, slots=True)
 class _Page:
@@ -17,6 +19,8 @@ class _Page:
     icon: str
     view: str = ""  # the model's list where not given
 
+
+_FLEET = "Fleet"
 
 _GROUPS: tuple[tuple[str, tuple[_Page, ...]], ...] = (
     (
@@ -62,6 +66,16 @@ _GROUPS: tuple[tuple[str, tuple[_Page, ...]], ...] = (
         ),
     ),
     (
+        _FLEET,
+        (
+            _Page("Fleet", "fleet.entry", "hub", view="console:fleet"),
+            _Page("Device entries", "fleet.entry", "dns"),
+            _Page("What groups inherit", "fleet.groupsettings", "account_tree"),
+            _Page("Rollouts", "fleet.rollout", "rocket_launch"),
+            _Page("Published policies", "fleet.publication", "publish"),
+        ),
+    ),
+    (
         "Administration",
         (
             _Page("Changes", "policies.change", "history"),
@@ -88,6 +102,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         first.append({"title": "Why?", "icon": "help", "link": reverse("console:why")})
     groups: list[dict[str, Any]] = [{"items": first}]
     for title, pages in _GROUPS:
+        if title == _FLEET and portal_place() is None:
+            continue
         items = [item for page in pages if (item := _item(page, request)) is not None]
         if title == "Administration":
             items.append({"title": "API", "icon": "api", "link": reverse("api-docs")})

@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import path
 
-from console import hits, presets, replay, reports, trials, views
+from console import fleet, hits, presets, replay, reports, trials, views
 from console.first_run import views as first_run
 from console.story.views import part_page
 from console.why import why_page
@@ -47,6 +47,8 @@ urlpatterns = [
     ),
     path("set-up/<int:pk>/", admin.site.admin_view(first_run.set_up_page), name="set-up"),
     path("set-up/<int:pk>/now/", admin.site.admin_view(first_run.set_up_now), name="set-up-now"),
+    path("fleet-overview/", admin.site.admin_view(fleet.fleet_page), name="fleet"),
+    path("fleet-overview/<slug:form>/", admin.site.admin_view(fleet.fleet_file), name="fleet-file"),
     path("sample/add/", admin.site.admin_view(views.make_sample), name="make-sample"),
     path("sample/remove/", admin.site.admin_view(views.drop_sample), name="drop-sample"),
 ]

@@ -7,12 +7,20 @@ from typing import Annotated
 import typer
 
 from devices.kinds import KINDS
-from tsadmin import gateways, policies
+from tsadmin import gateways, link, policies
 from tsadmin.alarms import alarms
 from tsadmin.ask import may_ask
 from tsadmin.audit import audit
 from tsadmin.errors import Misused
-from tsadmin.flags import AcceptChange, Json, Yes, hyphen_or_underscore, with_settings
+from tsadmin.flags import (
+    AcceptChange,
+    Json,
+    Yes,
+    hyphen_or_underscore,
+    with_columns,
+    with_settings,
+)
+from tsadmin.fleet import fleet
 from tsadmin.form import or_csv
 from tsadmin.group import OneLineErrors
 from tsadmin.logs import logs, senders
@@ -20,6 +28,7 @@ from tsadmin.manage_policies import policies as policy_group
 from tsadmin.people import groups, people
 from tsadmin.protect import protected
 from tsadmin.records import records
+from tsadmin.register import register
 from tsadmin.replay import replay
 from tsadmin.report import report
 from tsadmin.reports import diff, status, why
@@ -58,6 +67,10 @@ def _known_kind(value: str) -> str:
     return value
 
 
+def _known_kind_or_auto(value: str) -> str:
+    return value if value == link.AUTO else _known_kind(value)
+
+
 @app.callback(invoke_without_command=True)
 def tsadmin(
     context: typer.Context,
@@ -76,16 +89,23 @@ def tsadmin(
 
 
 @app.command()
+@with_columns(link.FLAGS)
 @with_settings(defaults=True)
 def add(
-    nickname: Name,
+    nickname: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="The device's name; with --type auto the portal's."),
+    ] = None,
+    *,
     kind: Annotated[
         str,
         typer.Option(
-            "--type", metavar="TYPE", callback=_known_kind, help=f"One of: {', '.join(KINDS)}."
+            "--type",
+            metavar="TYPE",
+            callback=_known_kind_or_auto,
+            help=f"One of: {', '.join(KINDS)}; {link.AUTO}: as a portal says.",
         ),
     ],
-    *,
     advanced: Advanced = False,
     update: Annotated[
         bool, typer.Option("--update", help="Retrieve its lists right away.")
@@ -99,11 +119,26 @@ def add(
 
     On a terminal it asks for what no flag says, ENTER accepts the default. Elsewhere nothing is
     asked: required settings must come as flags. Flags may be written with hyphens too.
+
+    With --type auto a portal lays the settings down: the device is linked by its ID and key, its
+    lists are retrieved, and a gateway is tried whether it drops what they name.
     """
+    settings, told = link.split(settings)
+    asking = may_ask(no_input=no_input, as_json=json)
+    if kind == link.AUTO:
+        start()
+        from tsadmin.commands import linking
+
+        linking.add_linked(
+            nickname=nickname, given=settings, told=told, asking=asking, as_json=json
+        )
+        return
+    link.refuse_auto(told)
+    if nickname is None:
+        raise Misused("NAME is missing: the name that the device is to have here")
     start()
     from tsadmin.commands import managing
 
-    asking = may_ask(no_input=no_input, as_json=json)
     manner = managing.Manner(may_ask=asking, advanced=advanced, as_json=json)
     managing.add_device(
         kind=kind, nickname=nickname, given=settings, policy=policy, manner=manner, update=update
@@ -255,6 +290,8 @@ app.command()(logs)
 app.command()(rsyslog)
 policies.add_to(app)
 gateways.add_to(app)
+link.add_to(app)
+app.command()(register)
 app.add_typer(alarms, name="alarms")
 app.add_typer(policy_group, name="policy")
 app.add_typer(sources, name="source")
@@ -264,4 +301,5 @@ app.add_typer(senders, name="senders")
 app.add_typer(tokens, name="token")
 app.add_typer(people, name="people")
 app.add_typer(groups, name="group")
+app.add_typer(fleet, name="fleet")
 app.add_typer(sessions, name="sessions")

@@ -68,6 +68,10 @@ def _expected() -> tuple[_Translation, ...]:
     from devices.kinds.base import SettingRefused
     from devices.services import DeviceRefused, GatewayRefused, GroupRefused
     from enforcement.services import TooManyQuestions
+    from fleet.cloud.base import RegistrationError
+    from fleet.protocol.errors import WebAutomationError
+    from fleet.protocol.keys import KeyUnreadable
+    from fleet.protocol.names import NotADeviceId
     from logs.reports.asked import AskedRefused
     from logs.reports.event_files import ReportRefused
     from logs.services import SenderRefused
@@ -77,7 +81,8 @@ def _expected() -> tuple[_Translation, ...]:
 
     told = (
         AddressRefused, Busy, DecryptionFailed, DeviceRefused, FactorRefused, GatewayRefused,
-        GroupRefused, PeopleRefused, ReportRefused, SenderRefused, TokenRefused, TooManyQuestions,
+        GroupRefused, KeyUnreadable, NotADeviceId, PeopleRefused, RegistrationError, ReportRefused,
+        SenderRefused, TokenRefused, TooManyQuestions, WebAutomationError,
     )  # fmt: skip
     return (
         ((SettingRefused,), _setting),

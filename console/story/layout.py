@@ -16,8 +16,8 @@ from policies.admin.base import Overview, Panel
 
 # By the names of panels; one that is not named here comes last.
 DEVICE = (
-    "alarms", "kernel", "served", "feeds", "pause", "cut", "hits", "applications", "logs", "pulls",
-    "changes", "why",
+    "alarms", "kernel", "served", "feeds", "link", "pause", "cut", "hits", "applications", "logs",
+    "pulls", "changes", "why",
 )  # fmt: skip
 POLICY = (
     "held", "replay", "alarms", "published", "difference", "sources", "hits", "tests", "devices",

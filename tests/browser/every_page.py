@@ -18,7 +18,9 @@ from logs.models import LineShape
 from policies.models import Policy, Source
 from tests.browser.site import drop
 from tests.console.pages import Site, add_pages, address, all_pages, make_site
-from tests.factories import hold
+from tests.factories import hold, make_device
+from tests.fleet.edges.rows import make_fleet
+from tests.fleet.link.rows import make_link
 
 
 def make_whole_site(user: User, *, now: datetime) -> list[str]:
@@ -26,7 +28,9 @@ def make_whole_site(user: User, *, now: datetime) -> list[str]:
     site = make_site(now=now)
     drop(site.device, by=site.policy.sources.all()[0], now=now, events=50, seed=1)
     held = hold(now=now)
+    steered = make_link(make_device(policy=site.policy, now=now), now=now)
     _people(user, site.device, now=now)
+    entry = make_fleet(now=now)
     pages = [
         *all_pages(site),
         *add_pages(),
@@ -35,7 +39,11 @@ def make_whole_site(user: User, *, now: datetime) -> list[str]:
         reverse("console:replay", args=[held.pk]),
         *(f"{reverse('console:why')}?address={asked}" for asked in ("8.8.4.4", "8.8")),
         f"{reverse('console:report')}?ports=none",
+        address(Device, "change", steered.device_id),
+        reverse("admin:devices_device_link"),
         reverse("console:presets"),
+        reverse("console:fleet"),
+        f"{reverse('admin:fleet_entry_revoke', args=[entry.pk])}?generation=1",
         reverse("console:preset", args=["spamhaus-drop"]),
         *_rows(user),
         *(reverse(f"sign-in:{name}") for name in ("own", "set-up", "set-password")),

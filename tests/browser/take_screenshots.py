@@ -11,13 +11,17 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Browser, Page, expect
+from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from devices.models import Device
+from fleet.models import Rollout
 from policies.models import Alarm, Policy, Snapshot, Source
 from tests.accounts.conftest import phone_of
 from tests.browser.conftest import PASSWORD, USER, opened, sign_in
 from tests.browser.furnished import device_named, furnish
+from tests.browser.furnished_fleet import furnish_fleet
+from tests.fleet.edges.portal import be_portal
 
 pytestmark = [
     pytest.mark.browser,
@@ -40,8 +44,9 @@ def picture(page: Page, name: str, path: str = "") -> None:
 
 
 def test_pictures(
-    console: Page, browser: Browser, live_server: LiveServer, complaints: list[str]
-) -> None:
+    console: Page, browser: Browser, live_server: LiveServer, complaints: list[str],
+    settings: Settings, tmp_path: Path,
+) -> None:  # fmt: skip
     picture(console, "start-empty", "/admin/")
     furnish()
     picture(console, "start", "/admin/")
@@ -56,6 +61,10 @@ def test_pictures(
     with opened(browser, live_server.url, complaints) as hers:
         sign_in(hers, user="rita", password=PASSWORD)
         picture(hers, "limited", "/admin/")
+    with opened(browser, live_server.url, complaints) as hers:
+        sign_in(hers)
+        be_portal(settings, tmp_path)
+        _fleet(hers)
     with opened(browser, live_server.url, complaints) as his:
         _second_factor(his)
 
@@ -115,6 +124,29 @@ def _people(page: Page) -> None:
     picture(page, "changes", "/admin/policies/change/")
     picture(page, "own", "/admin/own/")
     picture(page, "second-factor", "/admin/login/set-up/")
+
+
+def _fleet(page: Page) -> None:
+    """Show a portal: after all others, whose side bar has no fleet."""
+    entry = furnish_fleet()
+    picture(page, "fleet", "/admin/fleet-overview/")
+    picture(page, "fleet-dark")
+    picture(page, "fleet-entry", f"/admin/fleet/entry/{entry.pk}/change/")
+    rollout = Rollout.objects.get()
+    picture(page, "fleet-rollout-dark", f"/admin/fleet/rollout/{rollout.pk}/change/")
+    page.goto("/admin/fleet/entry/?q=gw")
+    page.locator("#action-toggle").check()
+    page.locator("select[name=action]").select_option("bulk_change")
+    page.locator("button:has-text('Run')").first.click()
+    page.get_by_label("Settings").fill("verdict = reject")
+    page.get_by_role("button", name="Show what it does").click()
+    expect(page.locator("#preview")).to_contain_text("change,")
+    page.screenshot(path=PICTURES / "fleet-bulk.png")  # a reload would ask to send it again
+    page.goto("/admin/fleet/entry/add/?kind=iptables")
+    page.get_by_label("Nickname").fill("gw-vilnius")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("#command")).to_be_visible()
+    page.screenshot(path=PICTURES / "fleet-link.png")
 
 
 def _second_factor(page: Page) -> None:

@@ -20,12 +20,12 @@ pytestmark = pytest.mark.django_db
 SMALL = Size(
     devices=12, gateways=4, policies=10, sources=25, records=20, snapshots=20, hit_hours=20,
     pulls=20, retrievals=20, batches=24, applications=20, changes=20, alarms=20, senders=10,
-    people=5,
+    people=5, entries=12,
 )  # fmt: skip
 LARGE = replace(
     SMALL, devices=120, gateways=60, policies=60, sources=70, records=200, snapshots=180,
     pulls=300, retrievals=300, batches=480, applications=200, changes=300, alarms=300, senders=120,
-    people=60,
+    people=60, entries=300,
 )  # fmt: skip
 
 # Two of each are the session and the user, one the alarms in the header.
@@ -61,6 +61,11 @@ PINNED = {
     "SecondFactor": 5,
     "Session": 5,
     "ApiToken": 5,
+    "Entry": 8,
+    "GroupSettings": 5,
+    "Publication": 6,
+    "Rollout": 5,
+    "fleet": 10,
     "Device, by health": 11,
 }
 
@@ -78,6 +83,7 @@ def pages() -> dict[str, str]:
         "report": reverse("console:report"),
         "connections": reverse("console:report-connections"),
         "presets": reverse("console:presets"),
+        "fleet": reverse("console:fleet"),
         **lists,
         "Device, by health": f"{lists['Device']}?health=never-pulled",
     }

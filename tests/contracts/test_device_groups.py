@@ -23,6 +23,8 @@ from devices.reports.visible import device_ids
 from devices.services import add_device, assign_group, create_group, record_pulls
 from enforcement.models import Question
 from enforcement.services import ask, inquiries
+from fleet.models import PolicyZone, Publication, Rollout
+from fleet.services.groups import set_group_settings
 from logs.models import LineShape
 from policies.models import Alarm, ListRecord, Policy, Retrieval, Snapshot
 from policies.models.record import sortable
@@ -32,6 +34,8 @@ from policies.visible import shared_models, visible
 from tests.console.pages import pull_of
 from tests.enforcement.rows import PLAN, applied, enforce
 from tests.factories import make_device, make_policy, publish
+from tests.fleet.edges.rows import make_entry, report
+from tests.fleet.link.rows import make_link
 from tests.logs.rows import make_logs
 from tscm_site.api import router
 from tscm_site.env import Bind
@@ -71,6 +75,7 @@ def site(now: datetime) -> dict[str, Device]:
         record_change(actor="test", verb="pause", subject=subject, now=now)
     north = create_group(name="north", actor="test", now=now)
     south = create_group(name="zz-theirs group", actor="test", now=now)
+    _their_fleet(theirs, north, south, now=now)
     assign_group(device=ours, group=north, actor="test", now=now)
     assign_group(device=theirs, group=south, actor="test", now=now)  # the gateway is in none
     return {"ours": ours, "theirs": theirs, "gateway": gateway}
@@ -94,6 +99,27 @@ def _their_source(device: Device, *, now: datetime) -> None:
         actor="test", verb="change", subject=f"source {source.name}", now=now,
         before={"note": ""}, after={"note": "zz-theirs"},
     )  # fmt: skip
+
+
+def _their_fleet(device: Device, north: DeviceGroup, south: DeviceGroup, *, now: datetime) -> None:
+    """Device entries of both groups, and what steers those of the other one."""
+    make_link(device, now=now)
+    make_entry(now=now, nickname="aa-entry", group=north)
+    theirs = make_entry(now=now, nickname="zz-theirs-entry", group=south, note="zz-theirs")
+    report(theirs, now=now, errors=["zz-theirs is away"])
+    set_group_settings(group=north, settings={"log_size": "1M"}, actor="test", now=now)
+    set_group_settings(
+        group=south, settings={"block_list": "zz-theirs.example.net"}, actor="test", now=now
+    )
+    rollout = Rollout.objects.create(
+        name="zz-theirs", canary=north, settings={"verdict": "drop"}, created_at=now,
+        created_by="test",
+    )  # fmt: skip
+    rollout.onward.set([south])  # partly theirs is theirs
+    publication = Publication.objects.create(policy=device.policy, label="zz-theirs-label")
+    PolicyZone.objects.create(
+        publication=publication, form="apl", role="block", name="zz-theirs-label-netb.example"
+    )
 
 
 def _theirs_pulling(*, now: datetime) -> Device:

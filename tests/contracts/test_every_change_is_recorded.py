@@ -16,12 +16,16 @@ from rest_framework.test import APIClient
 
 from accounts import services as tokens
 from accounts.models import ApiToken
+from fleet.models import Entry
 from logs.models import Receiver, Sender
 from policies.models import Alarm, Change, ListRecord, Policy, Source
 from policies.reports.changes import verify_changes
 from policies.services import return_to_snapshot
 from tests.console.pages import Site, make_site
 from tests.factories import hold, make_policy, make_source, publish, republish
+from tests.fleet.edges.portal import be_portal
+from tests.fleet.edges.rows import make_entry, make_group
+from tests.fleet.link.rows import make_link
 from tests.logs.rows import make_receiver
 from tscm_site.api import router
 from tscm_site.env import Bind
@@ -32,8 +36,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 # Questions and errands: they are answered or done sooner, and nothing is another afterwards.
 ASKS_ONLY = {
     "POST devices/update", "POST devices/plan", "POST devices/check", "POST devices/rotate-logs",
-    "POST policies/update", "POST sources/try", "POST alarm-targets/test",
-    "POST saved-reports/send",
+    "POST links/poll", "POST policies/update", "POST sources/try", "POST alarm-targets/test",
+    "POST saved-reports/send", "POST device-entries/bulk/preview",
 }  # fmt: skip
 
 Body = dict[str, Any]
@@ -89,6 +93,16 @@ def _group(api: APIClient) -> str:
     return f"device-groups/{made['id']}/"
 
 
+def _link(site: Site) -> str:
+    return f"links/{make_link(site.device, now=timezone.now()).pk}/"
+
+
+def _overridden(api: APIClient, site: Site) -> str:
+    at, sent = _link(site), {"setting": "log_size", "value": "300k"}
+    api.post(f"/api/v1/{at}override/", sent, format="json")
+    return f"{at}release/"
+
+
 TARGET = {
     "name": "duty", "kind": "syslog",
     "settings": {"host": "192.0.2.9", "port": 514, "protocol": "udp"},
@@ -114,6 +128,42 @@ def _retired(now: datetime) -> str:
     return f"logs/receivers/{row.pk}/"
 
 
+def _entry() -> Entry:
+    return make_entry(now=timezone.now(), group=make_group("fleet", now=timezone.now()))
+
+
+def _bulk(api: APIClient) -> Made:
+    body: Body = {"entries": [_entry().pk], "settings": {"verdict": "reject"}}
+    seen = api.post("/api/v1/device-entries/bulk/preview/", body, format="json").json()
+    return "device-entries/bulk/apply/", {**body, "digest": seen["digest"]}
+
+
+def _group_settings(api: APIClient) -> tuple[str, Body]:
+    body = {"group": make_group("fleet", now=timezone.now()).pk, "settings": {"verdict": "reject"}}
+    return "group-settings/", body
+
+
+def _made(api: APIClient, path: str, body: Body) -> str:
+    made = api.post(f"/api/v1/{path}", body, format="json")
+    assert made.status_code == 201, made.content
+    return f"{path}{made.json()['id']}/"
+
+
+def _publication(api: APIClient, site: Site) -> Made:
+    return "publications/", {"policy": site.policy.pk, "forms": ["apl"]}
+
+
+def _rollout(api: APIClient, *moves: str) -> str:
+    first, others = _entry().group, make_group("others", now=timezone.now())
+    assert first is not None
+    body = {"name": "reject", "settings": {"verdict": "reject"}, "canary": first.pk,
+            "onward": [others.pk]}  # fmt: skip
+    path = _made(api, "rollouts/", body)
+    for move in moves:
+        assert api.post(f"/api/v1/{path}{move}/").status_code == 200
+    return path
+
+
 DEVICE = {"nickname": "fmc-9", "kind": "firepower", "device_id": "tdid_00000009",
           "management_ip": "192.0.2.99"}  # fmt: skip
 WEBHOOK = {"name": "hook", "kind": "webhook", "settings": {"url": "https://192.0.2.9/hook"}}
@@ -129,6 +179,11 @@ WRITES: dict[str, Callable[[APIClient, Site], Made]] = {
     "POST device-groups": lambda a, s: ("device-groups/", {"name": "north"}),
     "PATCH device-groups": lambda a, s: (_group(a), {"people": ["alice"]}),
     "DELETE device-groups": lambda a, s: (_group(a), {}),
+    "DELETE links": lambda a, s: (_link(s), {}),
+    "POST links/override": lambda a, s: (
+        f"{_link(s)}override/", {"setting": "log_size", "value": "300k"},
+    ),
+    "POST links/release": lambda a, s: (_overridden(a, s), {"setting": "log_size"}),
     "POST policies": lambda a, s: (
         "policies/",
         {"name": "new", "sources": [{"source": make_source(entries=["9.9.9.9"],
@@ -178,11 +233,41 @@ WRITES: dict[str, Callable[[APIClient, Site], Made]] = {
     "POST saved-reports": lambda a, s: ("saved-reports/", {"name": "all", "query": "last=7d"}),
     "PATCH saved-reports": lambda a, s: (_report(a), {"name": "other"}),
     "DELETE saved-reports": lambda a, s: (_report(a), {}),
+    "POST device-entries": lambda a, s: (
+        "device-entries/", {"nickname": "gw-9", "kind": "iptables"},
+    ),
+    "PATCH device-entries": lambda a, s: (f"device-entries/{_entry().pk}/", {"note": "new"}),
+    "DELETE device-entries": lambda a, s: (f"device-entries/{_entry().pk}/", {}),
+    "POST device-entries/rotate-key": lambda a, s: (
+        f"device-entries/{_entry().pk}/rotate-key/", {},
+    ),
+    "POST device-entries/revoke-key": lambda a, s: (
+        f"device-entries/{_entry().pk}/revoke-key/", {"generation": 1},
+    ),
+    "POST device-entries/bulk/apply": lambda a, s: _bulk(a),
+    "POST group-settings": lambda a, s: _group_settings(a),
+    "PATCH group-settings": lambda a, s: (
+        _made(a, *_group_settings(a)), {"settings": {"log_size": "1M"}},
+    ),
+    "POST publications": _publication,
+    "PATCH publications": lambda a, s: (_made(a, *_publication(a, s)), {"forms": ["txt"]}),
+    "DELETE publications": lambda a, s: (_made(a, *_publication(a, s)), {}),
+    "POST rollouts": lambda a, s: (
+        "rollouts/",
+        {"name": "r", "settings": {"verdict": "drop"},
+         "canary": make_group("a", now=timezone.now()).pk,
+         "onward": [make_group("b", now=timezone.now()).pk]},
+    ),
+    "DELETE rollouts": lambda a, s: (_rollout(a), {}),
+    "POST rollouts/start": lambda a, s: (f"{_rollout(a)}start/", {}),
+    "POST rollouts/stop": lambda a, s: (f"{_rollout(a, 'start')}stop/", {}),
+    "POST rollouts/resume": lambda a, s: (f"{_rollout(a, 'start', 'stop')}resume/", {}),
+    "POST rollouts/undo": lambda a, s: (f"{_rollout(a, 'start')}undo/", {}),
     "POST tokens": lambda a, s: ("tokens/", {"name": "second"}),
     "DELETE tokens": lambda a, s: (f"tokens/{ApiToken.objects.get().pk}/", {}),
 }  # fmt: skip
 # What needs more of a site than this one has is recorded by tests of its own.
-ELSEWHERE = {"DELETE sessions", "POST sources/records/import"}
+ELSEWHERE = {"DELETE sessions", "POST links", "POST sources/records/import"}
 
 
 def _ignored(api: APIClient) -> int:
@@ -204,8 +289,9 @@ def _endpoints() -> Iterator[str]:
 
 
 @pytest.fixture(autouse=True)
-def known_feed_address(settings: Settings) -> None:
+def known_feed_address(settings: Settings, tmp_path: Path) -> None:
     settings.TSCM_FEED_BIND = Bind("127.0.0.1", 8001)
+    be_portal(settings, tmp_path)
 
 
 @pytest.fixture

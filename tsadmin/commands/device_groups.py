@@ -47,7 +47,7 @@ def change_members(
     """Put devices and people into a group, or take them out, all or nothing."""
     if not devices and not users:
         raise Misused("name a device with --device or a person with --user")
-    group = _find(name)
+    group = find_group(name)
     found = [find_device(one) for one in devices]
     people = [find_user(one) for one in users]
     with transaction.atomic():
@@ -68,7 +68,7 @@ def change_members(
 
 def delete_group(*, name: str, now: datetime, as_json: bool) -> None:
     """Delete an empty group."""
-    group = _find(name)
+    group = find_group(name)
     services.delete_group(group=group, actor=actor(), now=now)
     if as_json:
         print_json({"deleted": name})
@@ -76,7 +76,8 @@ def delete_group(*, name: str, now: datetime, as_json: bool) -> None:
         print_line(f"Deleted the group {name}.", tone="success")
 
 
-def _find(name: str) -> DeviceGroup:
+def find_group(name: str) -> DeviceGroup:
+    """Return the group of this name; raises Refused."""
     group = DeviceGroup.objects.filter(name=name).first()
     if group is None:
         raise Refused(f"there is no group {name}; see 'tsadmin group list'")
