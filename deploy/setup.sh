@@ -96,6 +96,7 @@ look_for_what_tests_need() {
   need named bind9 "tests of DNS lists against a real server"
   need dig bind9-dnsutils "tests that compare with dig"
   need knotd knot "tests of zone transfers against a second real server"
+  need haproxy haproxy "tests of Web Automation by TLS, in front of knot"
   need squid squid "tests of retrievals through a real proxy"
   need rsyslogd rsyslog "tests of logs from and to a real syslog server"
   compgen -G '/usr/lib/*/rsyslog/lmnsd_ossl.so' >/dev/null || need lmnsd_ossl rsyslog-openssl "tests of logs by TLS"
@@ -124,6 +125,7 @@ look_for_what_tests_need() {
 look_for_what_benchmarks_need() {
   need named bind9 "the DNS server that lists are retrieved from"
   need dig bind9-dnsutils "the peer of retrieving"
+  need nsupdate bind9-dnsutils "the peer of writing many zones"
   need iprange iprange "the peer of parsing and collapsing"
   need nginx nginx-light "the peer of serving feeds"
   need wrk wrk "the load on both feed servers"
@@ -158,7 +160,7 @@ disable_services() {
       knot) service=knot ;;
       slapd) service=slapd ;;
       squid) service=squid ;;
-      fail2ban | firewalld | rsyslog | ufw) service=$package ;;
+      fail2ban | firewalld | haproxy | rsyslog | ufw) service=$package ;;
       *) continue ;;
     esac
     # For machines with systemd and without.

@@ -28,7 +28,7 @@ kernel_tests() {
   elif ! unshare --net true 2>/dev/null; then
     echo "test: SKIPPED kernel: this machine allows no network namespace"
   else
-    part kernel unshare --net "$python" -m pytest -n 2 -p tests.namespaces -m kernel
+    part kernel unshare --net "$python" -m pytest -n 2 --dist loadgroup -p tests.namespaces -m kernel
   fi
 }
 

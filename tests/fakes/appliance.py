@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -21,8 +22,8 @@ _PROLOGUE = "import django; django.setup()\nfrom django.utils import timezone\n"
 class Appliance:
     """A migrated data folder, and processes that live as long as the test."""
 
-    def __init__(self, data_dir: Path, **environment: str) -> None:
-        """Take an empty folder and make it an appliance's."""
+    def __init__(self, data_dir: Path, *, database: Path | None = None, **environment: str) -> None:
+        """Take an empty folder and make it an appliance's, with a copy of a migrated `database`."""
         self.data_dir = data_dir
         self.environment = {
             **{name: text for name, text in os.environ.items() if not name.startswith("TSCM_")},
@@ -32,6 +33,9 @@ class Appliance:
         }
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         (data_dir / "run").mkdir(parents=True)
+        if database is not None:
+            shutil.copy(database, data_dir)
+            return
         self.python(
             "from django.core.management import call_command; call_command('migrate', verbosity=0)"
         )
@@ -117,7 +121,7 @@ def wait_until(condition: Callable[[], object], *, seconds: float = 30, what: st
 @contextmanager
 def appliance(data_dir: Path, **environment: str) -> Iterator[Appliance]:
     """Give an appliance and end its processes."""
-    made = Appliance(data_dir, **environment)
+    made = Appliance(data_dir, database=None, **environment)
     try:
         yield made
     finally:
