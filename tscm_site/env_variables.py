@@ -170,7 +170,9 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable("TSCM_LINK_DOMAIN", "tscm.internal", "What the names of its zones end in."),
     Variable("TSCM_LINK_CA", "", "PEM file of CAs to trust in asking it; empty: the system's."),
-    Variable("TSCM_LINK_SECONDS", "300", "Seconds between two questions to it, 300 at most."),
+    Variable(
+        "TSCM_LINK_SECONDS", "300", "Seconds until its changes are in force here, 300 at most."
+    ),
     Variable(
         "TSCM_REGISTER_URL",
         "",

@@ -57,6 +57,8 @@ _FIRST_RETRY = timedelta(seconds=15)
 _MOST_REFUSED = 20
 # Devices that were started together are not to ask together for ever.
 _JITTER = 0.1
+# What follows a question takes a while too: a change is to be in force within the interval.
+_MARGIN = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +308,7 @@ def _unforeseen(error: Exception) -> str:
 def _next(link: Link, *, now: datetime) -> datetime:
     """Return when to ask next: sooner after the first failures, never later than usual."""
     spread = zlib.crc32(link.device.device_id.encode()) / 2**32
-    usual = timedelta(seconds=site.TSCM_LINK_SECONDS * (1 - _JITTER * spread))
+    usual = timedelta(seconds=site.TSCM_LINK_SECONDS * (1 - _MARGIN - _JITTER * spread))
     if not link.failures:
         return now + usual
     doubled: int = 2 ** min(link.failures - 1, 10)
