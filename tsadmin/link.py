@@ -90,7 +90,7 @@ def override(
 
 @or_csv
 def overrides(name: Name, *, json: Json = False) -> None:
-    """List what a portal lays down for a device, and what is set here instead."""
+    """Show what a portal lays down for a device, and what is set here instead."""
     start()
     from tsadmin.commands import linking
 

@@ -238,6 +238,11 @@ def test_a_database_that_is_not_migrated_makes_the_console_not_ready(site: Appli
                 "INSERT INTO django_migrations (app, name, applied) VALUES (?,?,?)", row
             )
             database.commit()
+            # Other tests ask the same workers.
+            workers = psutil.Process(site.processes["web"].pid).children()
+            for worker in workers:
+                with alone(worker, workers):
+                    wait_until(lambda: ask(site, "CONSOLE", "/readyz")[0] == 200, what="ready")
 
 
 def test_a_queue_that_is_away_is_trouble_and_no_reason_to_be_of_no_use(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ LISTS = (
     ("list",), ("policy", "list"), ("source", "list"), ("source", "presets"), ("protect", "list"),
     ("senders",), ("token", "list"), ("snapshots", "edge"), ("people", "list"), ("group", "list"),
     ("sessions", "list"), ("alarms",), ("alarms", "targets", "list"), ("audit",),
-    ("records", "list"),
+    ("records", "list"), ("fleet", "list"), ("fleet", "rollout", "list"),
 )  # fmt: skip
 
 
