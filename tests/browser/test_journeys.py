@@ -86,6 +86,7 @@ def test_filters_the_devices_by_health(console: Page) -> None:
 def test_the_api_describes_itself_without_another_host(console: Page) -> None:
     console.locator("#nav-sidebar a[href$='/docs/']").click()
     expect(console.get_by_role("heading", name="TSCM API")).to_be_visible()
+    console.locator("#operations-tag-devices").click()
     expect(console.get_by_text("/api/v1/devices/", exact=True).first).to_be_visible()
 
 
