@@ -18,6 +18,7 @@ def with_health(entries: QuerySet[Entry], *, now: datetime) -> QuerySet[Any]:
     behind = Q(status__serial__lt=F("serial")) & (stuck | late)
     told = (
         (~Q(write_error=""), EntryHealth.UNWRITTEN),
+        (Q(status=None, muted_generation__gt=0), EntryHealth.TROUBLED),
         (Q(status=None), EntryHealth.NEVER_LINKED),
         (Q(status__received_at__lt=now - SILENT_AFTER), EntryHealth.SILENT),
         (~Q(status__errors=[]), EntryHealth.TROUBLED),

@@ -18,7 +18,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.html import strip_tags
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 from hypothesis.extra.django import TestCase
 from pytest_django import Settings
 
@@ -333,17 +333,21 @@ def test_thousands_take_no_query_more(alice: Client) -> None:
 class TestWords(TestCase):
     @given(
         error=st.sampled_from(["", "no"]),
-        linked=st.booleans(),
+        linked_and_muted=st.tuples(st.booleans(), st.integers(0, 1)),
         minutes=st.integers(0, 40),
         errors=st.sampled_from([[], ["x"]]),
         behind=st.integers(0, 1),
         written_minutes=st.integers(0, 30),
         due=st.booleans(),
     )
+    @example(
+        error="", linked_and_muted=(False, 1), minutes=0, errors=[], behind=0, written_minutes=0,
+        due=False,
+    )  # fmt: skip
     def test_the_database_tells_the_same_health_as_the_rule(
         self,
         error: str,
-        linked: bool,
+        linked_and_muted: tuple[bool, int],
         minutes: int,
         errors: list[str],
         behind: int,
@@ -351,6 +355,7 @@ class TestWords(TestCase):
         due: bool,
     ) -> None:
         entry = make_entry(now=NOW)
+        linked, entry.muted_generation = linked_and_muted
         entry.write_error, entry.serial, entry.due_at = error, 5, NOW if due else None
         entry.written_at = NOW - timedelta(minutes=written_minutes)
         entry.save()
