@@ -56,6 +56,7 @@ class DeviceAdmin(UpdatingAdmin):
     """
 
     form = DeviceForm
+    form_has_own_fields = True
     refusals = (DeviceRefused,)
     list_display = (
         "name", "type", "health", "policy_shown", "snapshot", "entries", "last_seen",
@@ -65,17 +66,6 @@ class DeviceAdmin(UpdatingAdmin):
     search_fields = ("nickname", "device_id", "management_ip", "note", "policy__name")
     search_help_text = "Name, device ID, address, note or policy"
     ordering = ("nickname", "id")
-
-    def get_form(
-        self,
-        request: HttpRequest,
-        obj: Any = None,  # noqa: ARG002
-        change: bool = False,  # noqa: ARG002, FBT001, FBT002  Django's signature
-        **_fields: Any,
-    ) -> Any:
-        """Return the form; its fields come from the kind, not from the columns."""
-        told = {"actor": actor_of(request), "now": timezone.now(), "seen_by": request.user}
-        return type("DeviceForm", (DeviceForm,), told)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Return the settings by purpose; who may only look is shown no secret."""

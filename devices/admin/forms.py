@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.utils.html import format_html
@@ -30,7 +30,6 @@ from devices.services.own_policy import LIST_SETTINGS
 from devices.services.refused import POLICY, sentence_of
 from policies.admin.writes import ServiceForm
 from policies.models import Policy
-from policies.visible import Person, visible
 
 Fieldset = tuple[str | None, dict[str, Any]]
 
@@ -116,7 +115,6 @@ class DeviceForm(ServiceForm):
         widget=UnfoldAdminSelectWidget(),
         help_text="Who is in groups of devices sees only the devices of these.",
     )
-    seen_by: ClassVar[Person]
 
     class Meta:
         model = Device
@@ -140,9 +138,7 @@ class DeviceForm(ServiceForm):
         field = self.fields["policy"]
         assert isinstance(field, forms.ModelChoiceField)  # noqa: S101  declared above
         field.queryset = policies.order_by("name", "id")
-        groups = self.fields["group"]
-        assert isinstance(groups, forms.ModelChoiceField)  # noqa: S101  declared above
-        groups.queryset = visible(DeviceGroup.objects.order_by("name", "id"), self.seen_by)
+        self.offer("group", DeviceGroup.objects.order_by("name", "id"))
 
     def _show(self, device: Device) -> None:
         """Fill in what is stored, but no secret."""

@@ -50,6 +50,7 @@ class EntryAdmin(BulkPages):
     """The pages of device entries."""
 
     form = EntryForm
+    form_has_own_fields = True
     refusals = (Refused,)
     list_display = (
         "nickname", "type", "group_shown", "policy_shown", "health", "version", "snapshot",
@@ -65,17 +66,6 @@ class EntryAdmin(BulkPages):
         """Return the entries with what the list says of each, in a fixed number of queries."""
         rows: QuerySet[Entry] = super().get_queryset(request)
         return rows.select_related("status", "policy", "group__fleet_settings__policy")
-
-    def get_form(
-        self,
-        request: HttpRequest,
-        obj: Any = None,  # noqa: ARG002
-        change: bool = False,  # noqa: ARG002, FBT001, FBT002  Django's signature
-        **_fields: Any,
-    ) -> Any:
-        """Return the form; its fields come from the kind, not from the columns."""
-        told = {"actor": actor_of(request), "now": timezone.now(), "seen_by": request.user}
-        return type("EntryForm", (EntryForm,), told)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Return the settings by purpose; who may only look is shown none of them as fields."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from unfold.widgets import (
@@ -42,7 +42,6 @@ from fleet.services.entries import (
 from fleet.services.steering import Change
 from policies.fields import DecryptionFailed
 from policies.models import Policy
-from policies.visible import Person, visible
 
 Fieldset = tuple[str | None, dict[str, Any]]
 _ABOUT = ("nickname", "kind", "group", "manufacturer", "model", "note")
@@ -103,7 +102,6 @@ class EntryForm(SteeringForm):
         widget=UnfoldAdminSelectWidget(),
         help_text="It inherits what is laid down for its group.",
     )
-    seen_by: ClassVar[Person]
     made: NewEntry | None = None
 
     class Meta:
@@ -118,8 +116,9 @@ class EntryForm(SteeringForm):
         texts = _inherited_texts(bare)
         for name, setting in self.settings.items():
             self.fields[f"{PREFIX}{name}"] = field_for(setting, inherited=texts.get(name, ""))
-        self._offer("policy", Policy.objects.filter(is_private=False).only("name"))
-        self._offer("group", DeviceGroup.objects.all())
+        shared = Policy.objects.filter(is_private=False).only("name")
+        self.offer("policy", shared.order_by("name", "id"))
+        self.offer("group", DeviceGroup.objects.order_by("name", "id"))
         self.show_as_seen(_facts(self.instance) if self.instance.pk else ())
         if self.instance.pk:
             self._show(self.instance)
@@ -127,10 +126,6 @@ class EntryForm(SteeringForm):
             # It is chosen above the form, which asks for the settings of the chosen kind.
             self.initial["kind"] = kind.name
             self.fields["kind"].widget = forms.HiddenInput()
-
-    def _offer(self, name: str, rows: Any) -> None:
-        field: Any = self.fields[name]
-        field.queryset = visible(rows.order_by("name", "id"), self.seen_by)
 
     def _show(self, entry: Entry) -> None:
         """Fill in what is laid down, but no secret."""

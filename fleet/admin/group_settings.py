@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget
@@ -31,11 +29,10 @@ from fleet.models import GroupSettings
 from fleet.reports.effective import PERSONAL
 from fleet.services.groups import set_group_settings
 from fleet.tasks import nudge
-from policies.admin.base import Overview, actor_of
+from policies.admin.base import Overview
 from policies.admin.writes import ServiceAdmin
 from policies.fields import DecryptionFailed
 from policies.models import Policy
-from policies.visible import Person, visible
 from policies.words import count, link, said, shortened, word
 
 
@@ -50,7 +47,6 @@ class GroupSettingsForm(SteeringForm):
         empty_label="none",
         widget=UnfoldAdminSelectWidget(),
     )
-    seen_by: ClassVar[Person]
 
     class Meta:
         model = GroupSettings
@@ -62,18 +58,14 @@ class GroupSettingsForm(SteeringForm):
         for name, setting in self.settings.items():
             inherited = "" if setting.is_secret else said(setting.clean(setting.default))
             self.fields[f"{PREFIX}{name}"] = field_for(setting, inherited=inherited, word="default")
-        policies = Policy.objects.filter(is_private=False).only("name").order_by("name", "id")
-        self._offer("policy", visible(policies, self.seen_by))
-        self._offer("group", visible(DeviceGroup.objects.order_by("name"), self.seen_by))
+        shared = Policy.objects.filter(is_private=False).only("name")
+        self.offer("policy", shared.order_by("name", "id"))
+        self.offer("group", DeviceGroup.objects.order_by("name"))
         self.show_as_seen(_facts(self.instance) if self.instance.pk else ())
         if self.instance.pk:
             self.initial.update(initial_of(self.instance.settings))
             self.initial.update(group=self.instance.group_id, policy=self.instance.policy_id)
             self.fields["group"].disabled = True
-
-    def _offer(self, name: str, rows: QuerySet[Any]) -> None:
-        field: Any = self.fields[name]
-        field.queryset = rows
 
     def write(self) -> GroupSettings | None:
         """Lay down what differs."""
@@ -110,6 +102,7 @@ def _facts(row: GroupSettings) -> list[object]:
 @admin.register(GroupSettings)
 class GroupSettingsAdmin(ServiceAdmin):
     form = GroupSettingsForm
+    form_has_own_fields = True
     list_display = ("group_name", "policy_shown", "laid_down", "entry_count")
     search_fields = ("group__name", "policy__name")
     search_help_text = "Group or policy"
@@ -120,17 +113,6 @@ class GroupSettingsAdmin(ServiceAdmin):
         rows: QuerySet[GroupSettings] = super().get_queryset(request)
         held = Count("group__entries")
         return rows.select_related("group", "policy").annotate(entries_held=held)
-
-    def get_form(
-        self,
-        request: HttpRequest,
-        obj: Any = None,  # noqa: ARG002
-        change: bool = False,  # noqa: ARG002, FBT001, FBT002  Django's signature
-        **_fields: Any,
-    ) -> Any:
-        """Return the form; its fields come from the kinds."""
-        told = {"actor": actor_of(request), "now": timezone.now(), "seen_by": request.user}
-        return type("GroupSettingsForm", (GroupSettingsForm,), told)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:  # noqa: ARG002
         """Bring it to the primary; the row itself is written."""
@@ -158,10 +140,6 @@ class GroupSettingsAdmin(ServiceAdmin):
             headline=word("info", f"{count(row.entries_held)} device entries"),
             sentence="They inherit this, and have it within five minutes of a change.",
         )
-
-    def remove(self, row: GroupSettings, *, actor: str, now: datetime) -> None:
-        """Nothing is removed here."""
-        raise NotImplementedError
 
     @display(description="group", ordering="group__name")
     def group_name(self, row: GroupSettings) -> str:

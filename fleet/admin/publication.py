@@ -62,15 +62,15 @@ class PublicationForm(ServiceForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        field: Any = self.fields["policy"]
-        field.queryset = Policy.objects.filter(is_private=False).only("name").order_by("name")
+        shared = Policy.objects.filter(is_private=False).only("name")
+        self.offer("policy", shared.order_by("name"))
         row = self.instance
         if row.pk:
             self.initial.update(
                 policy=row.policy_id, forms=row.forms, by_address=row.by_address,
                 networks=", ".join(row.networks),
             )  # fmt: skip
-            field.disabled = True
+            self.fields["policy"].disabled = True
 
     def write(self) -> Publication | None:
         """Publish it, or change how."""

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -42,7 +42,6 @@ from policies.admin.writes import ServiceAdmin, ServiceForm
 from policies.fields import DecryptionFailed
 from policies.models import Policy
 from policies.services import Refused
-from policies.visible import Person, visible
 from policies.words import NOTHING, ago, link, shortened, table, word
 
 STANDINGS_SHOWN = 100
@@ -90,7 +89,6 @@ class RolloutForm(ServiceForm):
         min_value=1, max_value=30 * 24 * 60, initial=60, widget=UnfoldAdminIntegerFieldWidget(),
         help_text="How long the first group has to stay healthy.",
     )  # fmt: skip
-    seen_by: ClassVar[Person]
 
     class Meta:
         model = Rollout
@@ -99,14 +97,9 @@ class RolloutForm(ServiceForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         shared = Policy.objects.filter(is_private=False).only("name")
-        groups = visible(DeviceGroup.objects.order_by("name", "id"), self.seen_by)
-        for name, rows in (
-            ("policy", visible(shared.order_by("name", "id"), self.seen_by)),
-            ("canary", groups),
-            ("onward", groups),
-        ):
-            field: Any = self.fields[name]
-            field.queryset = rows
+        self.offer("policy", shared.order_by("name", "id"))
+        for name in ("canary", "onward"):
+            self.offer(name, DeviceGroup.objects.order_by("name", "id"))
 
     def write(self) -> Rollout | None:
         """Lay it down."""
@@ -123,6 +116,7 @@ class RolloutAdmin(ServiceAdmin):
     """The pages of rollouts: laid down once, and then moved by deeds, never changed."""
 
     form = RolloutForm
+    form_has_own_fields = True
     refusals = (Refused,)
     list_display = ("name", "state_shown", "canary_shown", "changes", "begun", "detail_line")
     list_filter = ("state",)
@@ -130,17 +124,6 @@ class RolloutAdmin(ServiceAdmin):
     search_fields = ("name", "detail")
     search_help_text = "Name or reason"
     ordering = ("-created_at", "-id")
-
-    def get_form(
-        self,
-        request: HttpRequest,
-        obj: Any = None,  # noqa: ARG002
-        change: bool = False,  # noqa: ARG002, FBT001, FBT002  Django's signature
-        **_fields: Any,
-    ) -> Any:
-        """Return the form, told whose groups it may name."""
-        told = {"actor": actor_of(request), "now": timezone.now(), "seen_by": request.user}
-        return type("RolloutForm", (RolloutForm,), told)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002
         """Return what is asked; what a rollout is stands in its panels."""

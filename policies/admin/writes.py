@@ -25,7 +25,7 @@ from policies.admin.base import Button, ConsoleAdmin, actor_of
 from policies.models import Policy
 from policies.services import Refused, accept_change, request_refresh
 from policies.tasks import nudge
-from policies.visible import visible
+from policies.visible import Person, visible
 from policies.words import link
 
 
@@ -37,6 +37,12 @@ class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
 
     actor: ClassVar[str]
     now: ClassVar[datetime]
+    seen_by: ClassVar[Person]
+
+    def offer(self, name: str, rows: QuerySet[Any]) -> None:
+        """Let a field choose among the rows that the person sees."""
+        field: Any = self.fields[name]
+        field.queryset = visible(rows, self.seen_by)
 
     def write(self) -> models.Model | None:
         """Do the write by its service, which may raise Refused.
@@ -75,6 +81,8 @@ class ServiceAdmin(ConsoleAdmin):
     """Pages whose writes are services."""
 
     refusals: ClassVar[tuple[type[Exception], ...]] = ()
+    # Whether the form makes its fields itself: they are not the columns of the row.
+    form_has_own_fields: ClassVar[bool] = False
 
     def get_form(
         self,
@@ -84,8 +92,11 @@ class ServiceAdmin(ConsoleAdmin):
         **kwargs: Any,
     ) -> Any:
         """Return the form, told who writes and when."""
-        form = super().get_form(request, obj, change, **kwargs)
-        return type(form.__name__, (form,), {"actor": actor_of(request), "now": timezone.now()})
+        form: Any = self.form
+        if not self.form_has_own_fields:
+            form = super().get_form(request, obj, change, **kwargs)
+        told = {"actor": actor_of(request), "now": timezone.now(), "seen_by": request.user}
+        return type(form.__name__, (form,), told)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:  # noqa: ARG002
         """Send workers to what the service left due; the row itself is written."""
