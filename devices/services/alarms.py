@@ -7,8 +7,7 @@ from datetime import datetime
 
 from devices.health import SILENT_AFTER
 from devices.models import Device
-from policies.models import Alarm
-from policies.services import Cause, back_since, keep_alarms
+from policies.services import Cause, keep_alarms, known_before
 from policies.states import AlarmKind
 
 KINDS = (AlarmKind.STOPPED_PULLING,)
@@ -19,12 +18,7 @@ def review_device_alarms(*, now: datetime) -> None:
 
     Where this appliance itself was away none opens until firewalls had time to come again.
     """
-    silent = dict(_silent(now=now))
-    back = back_since(now=now)
-    if back is not None and now - back <= SILENT_AFTER:
-        told = Alarm.objects.still_open().filter(kind__in=KINDS)
-        known = set(told.values_list("subject", flat=True))
-        silent = {cause: why for cause, why in silent.items() if cause[1] in known}
+    silent = known_before(dict(_silent(now=now)), kinds=KINDS, wait=SILENT_AFTER, now=now)
     keep_alarms(kinds=KINDS, wanted=silent, now=now)
 
 

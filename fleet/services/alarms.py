@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 from fleet.models import Entry, PortalState
 from fleet.reports.health import SILENT_AFTER, EntryHealth, health_of, read_for_health
 from fleet.services.portal_state import THE_ROW
-from policies.models import Alarm
-from policies.services import Cause, back_since, keep_alarms
+from policies.services import Cause, keep_alarms, known_before
 from policies.states import AlarmKind
 
 KINDS = (AlarmKind.ENTRY_SILENT, AlarmKind.ENTRY_TROUBLE, AlarmKind.PORTAL_UNWRITTEN)
@@ -33,8 +32,11 @@ def review_fleet_alarms(*, now: datetime) -> None:
     if state is not None and state.status_error:
         keep_alarms(kinds=[AlarmKind.PORTAL_UNWRITTEN], wanted=wanted, now=now)
         return
-    wanted |= _known_only(dict(_of_entries(now=now)), now=now)
-    keep_alarms(kinds=KINDS, wanted=wanted, now=now)
+    wanted |= dict(_of_entries(now=now))
+    # Who fell silent while this console itself was away has time to come again.
+    silent = (AlarmKind.ENTRY_SILENT,)
+    known = known_before(wanted, kinds=silent, wait=SILENT_AFTER, now=now)
+    keep_alarms(kinds=KINDS, wanted=known, now=now)
 
 
 def _of_portal(state: PortalState | None, *, now: datetime) -> Iterator[tuple[Cause, str]]:
@@ -54,17 +56,3 @@ def _of_entries(*, now: datetime) -> Iterator[tuple[Cause, str]]:
         health = health_of(entry, now=now)
         if (kind := _OF_HEALTH.get(health.state)) is not None:
             yield (kind, f"entry {entry.nickname}"), health.detail
-
-
-def _known_only(wanted: dict[Cause, str], *, now: datetime) -> dict[Cause, str]:
-    """Leave out who fell silent while this console itself was away, until devices came again."""
-    back = back_since(now=now)
-    if back is None or now - back > SILENT_AFTER:
-        return wanted
-    told = Alarm.objects.still_open().filter(kind=AlarmKind.ENTRY_SILENT)
-    known = set(told.values_list("subject", flat=True))
-    return {
-        cause: why
-        for cause, why in wanted.items()
-        if cause[0] != AlarmKind.ENTRY_SILENT or cause[1] in known
-    }

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from fleet.models import Link
-from policies.models import Alarm
-from policies.services import back_since, keep_alarms
+from policies.services import Cause, keep_alarms, known_before
 from policies.states import AlarmKind
 
 KINDS = (AlarmKind.LINK_FAILING,)
@@ -18,14 +17,10 @@ def review_link_alarms(*, now: datetime) -> None:
 
     Where this appliance itself was away, none opens until portals were asked for an hour.
     """
-    silent = {
+    silent: dict[Cause, str] = {
         (AlarmKind.LINK_FAILING, f"device {link.device.nickname}"): link.error
         for link in Link.objects.filter(failures__gt=0).select_related("device").order_by("id")
         if link.reached_at is None or now - link.reached_at > SILENT_AFTER
     }
-    back = back_since(now=now)
-    if back is not None and now - back <= SILENT_AFTER:
-        told = Alarm.objects.still_open().filter(kind__in=KINDS)
-        known = set(told.values_list("subject", flat=True))
-        silent = {cause: why for cause, why in silent.items() if cause[1] in known}
-    keep_alarms(kinds=KINDS, wanted=silent, now=now)
+    wanted = known_before(silent, kinds=KINDS, wait=SILENT_AFTER, now=now)
+    keep_alarms(kinds=KINDS, wanted=wanted, now=now)

@@ -18,7 +18,7 @@ from policies.services.compile import CompileReport, compile_policy_now
 from policies.services.due import due_sources
 from policies.services.guards import try_tests
 from policies.services.history import release_policy, return_to_snapshot
-from policies.services.machine_alarms import Disk, back_since, review_machine_alarms
+from policies.services.machine_alarms import Disk, back_since, known_before, review_machine_alarms
 from policies.services.manage_policies import (
     Member,
     MustHold,
@@ -124,6 +124,7 @@ __all__ = [
     "forget_protected",
     "held_candidate",
     "keep_alarms",
+    "known_before",
     "make_policies_due",
     "members_of",
     "pack_snapshot",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings as site
 
-from policies.models import AlarmTarget, Clock
+from policies.models import Alarm, AlarmTarget, Clock
 from policies.services.alarms import Cause, keep_alarms
 from policies.states import AlarmKind
 from policies.timekeeping import ClockReading
@@ -59,6 +59,21 @@ def back_since(*, now: datetime) -> datetime | None:
     """
     backs = Clock.objects.filter(back_at__lte=now).order_by("-back_at")
     return backs.values_list("back_at", flat=True).first()
+
+
+def known_before(
+    wanted: Mapping[Cause, str], *, kinds: Collection[AlarmKind], wait: timedelta, now: datetime
+) -> dict[Cause, str]:
+    """Return what is wanted, but for causes of some kinds that began while the appliance was away.
+
+    For as long as `wait` after it came back: until then others had no time to come again.
+    """
+    back = back_since(now=now)
+    if back is None or now - back > wait:
+        return dict(wanted)
+    told = Alarm.objects.still_open().filter(kind__in=kinds).values_list("kind", "subject")
+    known = {(AlarmKind(kind), subject) for kind, subject in told}
+    return {c: why for c, why in wanted.items() if c[0] not in kinds or c in known}
 
 
 def _look_at_clock(reading: ClockReading, *, now: datetime) -> None:
