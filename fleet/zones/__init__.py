@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from fleet.zones.addresses import AddressForm
-from fleet.zones.apl import AplForm
+from fleet.zones.addresses import ADDRESSES
+from fleet.zones.apl import APL
 from fleet.zones.base import Form, FormRefused, Lists, Rendered
 from fleet.zones.rpz import PolicyForm
-from fleet.zones.text import TextForm
+from fleet.zones.text import TEXT
 
 __all__ = ["FORMS", "Form", "FormRefused", "Lists", "Rendered"]
 
 FORMS: dict[str, Form] = {
-    "apl": AplForm(),
-    "a": AddressForm(),
-    "txt": TextForm(),
+    "apl": APL,
+    "a": ADDRESSES,
+    "txt": TEXT,
     "rpz": PolicyForm(),
 }

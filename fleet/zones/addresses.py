@@ -6,45 +6,18 @@ addresses gains nothing from the whole of an IPv6 network.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
-
 import numpy as np
 import numpy.typing as npt
 
-from fleet.zones.base import FormRefused, Lists, Rendered
-from fleet.zones.lines import Style, of_policy, rendered
-from fleet.zones.listed import Shape, listed_lines
-from netsets.cidr import AddressSet, Prefixes
+from fleet.zones.base import FormRefused
+from fleet.zones.lines import Style
+from fleet.zones.listed import ListForm, Shape
+from netsets.cidr import Prefixes
 from netsets.span import Span
 
 Index = npt.NDArray[np.intp]
 
 MAX_ADDRESSES = 1_000_000
-
-# An address takes 16 bytes of an answer, or 28, and each family has answers of its own.
-_SHAPE4 = Shape(Style("A", before="", has_length=False), most=3600, shares_records=False)
-_SHAPE6 = Shape(Style("AAAA", before="", has_length=False), most=2100, shares_records=False)
-
-
-@dataclass(frozen=True, slots=True)
-class AddressForm:
-    """One zone a list: `LABEL-hostb` for what is blocked, `LABEL-hosta` for what is allowed."""
-
-    label: ClassVar[str] = "Single addresses (A and AAAA records)"
-
-    def zones(self, label: str, domain: str) -> tuple[tuple[Lists, str], ...]:
-        """Return both zones."""
-        return (Lists.BLOCK, f"{label}-hostb.{domain}"), (Lists.ALLOW, f"{label}-hosta.{domain}")
-
-    def render(
-        self, lists: Lists, zone: str, *, block: AddressSet, allow: AddressSet, snapshot: int
-    ) -> Rendered:
-        """Return what one of the zones holds; raise `FormRefused`."""
-        prefixes = of_policy(lists, block=block, allow=allow)
-        hosts = _hosts(prefixes, zone)
-        body = listed_lines(hosts, zone, shape4=_SHAPE4, shape6=_SHAPE6)
-        return rendered(body, prefixes, snapshot=snapshot)
 
 
 def _hosts(prefixes: Prefixes, zone: str) -> Prefixes:
@@ -75,3 +48,13 @@ def _below(sizes: Index) -> Index:
     """Return 0, 1, … for each prefix, as many as it has addresses."""
     below: Index = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     return below
+
+
+# An address takes 16 bytes of an answer, or 28, and each family has answers of its own.
+ADDRESSES = ListForm(
+    "Single addresses (A and AAAA records)",
+    "host",
+    shape4=Shape(Style("A", before="", has_length=False), most=3600, shares_records=False),
+    shape6=Shape(Style("AAAA", before="", has_length=False), most=2100, shares_records=False),
+    listed=_hosts,
+)

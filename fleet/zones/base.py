@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from netsets.cidr import AddressSet
 
@@ -33,7 +33,10 @@ class Rendered:
 class Form(Protocol):
     """One way to write a policy's lists as zones."""
 
-    label: ClassVar[str]
+    @property
+    def label(self) -> str:
+        """What people call it."""
+        ...
 
     def zones(self, label: str, domain: str) -> tuple[tuple[Lists, str], ...]:
         """Return the zones of the policy published as `label`: what each lists, and its name."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fleet.zones.base import Lists, Rendered
-from netsets.cidr import AddressSet, Prefixes
+from fleet.zones.base import Rendered
+from netsets.cidr import Prefixes
 from netsets.digest import digest
 from netsets.render.cells import (
     BLOCK,
@@ -117,8 +117,3 @@ def rendered(body: Iterable[bytes], *lists: Prefixes, snapshot: int) -> Rendered
     lines = b"".join((*body, records.encode("ascii"))).splitlines(keepends=True)
     lines.sort()
     return Rendered(body=b"".join(lines), digest=proof, entries=v4 + v6)
-
-
-def of_policy(lists: Lists, *, block: AddressSet, allow: AddressSet) -> Prefixes:
-    """Return the prefixes that a zone of one list holds."""
-    return (block if lists == Lists.BLOCK else allow).prefixes()

@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from fleet.zones.lines import Laid, Style, lines4, lines6, pointer_lines
+from fleet.zones.base import Lists, Rendered
+from fleet.zones.lines import Laid, Style, lines4, lines6, pointer_lines, rendered
 from fleet.zones.parts import Keys, Parted, keys_of, parted, record_starts
-from netsets.cidr import Prefixes
+from netsets.cidr import AddressSet, Prefixes
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,39 @@ class Shape:
     style: Style
     most: int  # prefixes of a part
     shares_records: bool = True  # records hold several prefixes each
+
+
+def _as_they_are(prefixes: Prefixes, zone: str) -> Prefixes:  # noqa: ARG001  other forms name it
+    """Return what a zone lists of these prefixes: all of them."""
+    return prefixes
+
+
+@dataclass(frozen=True, slots=True)
+class ListForm:
+    """A form with one zone a list: `LABEL-<suffix>b` what is blocked, `…a` what is allowed.
+
+    `listed` is given the prefixes and the zone's name, and may raise `FormRefused`.
+    """
+
+    label: str
+    suffix: str
+    shape4: Shape
+    shape6: Shape
+    listed: Callable[[Prefixes, str], Prefixes] = _as_they_are
+
+    def zones(self, label: str, domain: str) -> tuple[tuple[Lists, str], ...]:
+        """Return both zones."""
+        named = f"{label}-{self.suffix}"
+        return (Lists.BLOCK, f"{named}b.{domain}"), (Lists.ALLOW, f"{named}a.{domain}")
+
+    def render(
+        self, lists: Lists, zone: str, *, block: AddressSet, allow: AddressSet, snapshot: int
+    ) -> Rendered:
+        """Return what one of the zones holds; raise `FormRefused`."""
+        prefixes = (block if lists == Lists.BLOCK else allow).prefixes()
+        listed = self.listed(prefixes, zone)
+        body = listed_lines(listed, zone, shape4=self.shape4, shape6=self.shape6)
+        return rendered(body, prefixes, snapshot=snapshot)
 
 
 def listed_lines(prefixes: Prefixes, zone: str, *, shape4: Shape, shape6: Shape) -> Iterator[bytes]:
