@@ -11,24 +11,16 @@ from django.conf import settings as site
 from devices.models import Device, Gateway, GatewayState
 from fleet.models import Link
 from fleet.reports.link_health import LinkState, link_health
-from fleet.services.link import link_device
 from fleet.services.link_overrides import override_setting
 from fleet.services.link_poll import poll_link
 from fleet.services.link_report import report_status
 from policies.models import Policy, Snapshot
 from tests.factories import publish
-from tests.fleet.link.portal import Entry, LaidOut
+from tests.fleet.link.polling import SECONDS, linked
+from tests.fleet.link.portal import LaidOut
 from tests.logs.rows import make_logs
 
 pytestmark = pytest.mark.django_db
-SECONDS = 20.0
-
-
-def linked(portal: LaidOut, entry: Entry, *, now: datetime) -> Link:
-    return link_device(
-        portal=portal.portal, device_id=entry.device_id, key_text=entry.key_text, actor="test",
-        now=now, seconds=SECONDS,
-    ).link  # fmt: skip
 
 
 def report(link: Link, *, now: datetime) -> bool:
